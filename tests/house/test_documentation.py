@@ -1,0 +1,14 @@
+"""The documentation says what the program does."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.node.documentation import PAGES
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_that_the_program_writes_is_as_the_program_writes_it(name: str) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name](), f"run `make docs` to write docs/{name} anew"
