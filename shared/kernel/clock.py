@@ -1,0 +1,43 @@
+"""Time, read at the edge and passed in.
+
+Business code never asks for the time: it is given ``now``. The edge (a request, a message, a job) reads it from
+the node's clock, so that a test moves time by hand.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
+"""Business days and months are Chinese ones, wherever a node's machine thinks it is."""
+
+
+class Clock(Protocol):
+    """What tells the time."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the machine's time in UTC."""
+        return datetime.now(UTC)
+
+
+class HandClock:
+    """A clock that stands until it is moved: for tests and for rehearsals."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        """Return the moment the clock was last set to."""
+        return self._now
+
+    def advance(self, by: timedelta) -> None:
+        """Move the clock forward by ``by``."""
+        self._now += by

@@ -1,0 +1,176 @@
+"""The node's database: tables, transactions, bulk copy, hot reads and notifications.
+
+Two ways in, to the same PostgreSQL. Ordinary work goes through SQLAlchemy sessions, one transaction for each
+request, message or job, opened and committed by that edge and by nobody else. Hot reads and bulk loads speak to
+asyncpg: a pool of its own for reads whose JSON PostgreSQL builds, and the session's own connection for ``COPY``,
+so that a bulk load is part of the transaction around it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from sqlalchemy import BigInteger, DateTime, MetaData, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase
+
+NAMING = {
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
+
+
+class Base(DeclarativeBase):
+    """The base of every table: times carry their zone, and integers hold a nation's fen."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: DateTime(timezone=True), int: BigInteger()}  # noqa: RUF012 - SQLAlchemy's own name
+
+
+class Database:
+    """One node's PostgreSQL.
+
+    Args:
+        url: ``postgresql://...`` as asyncpg takes it.
+        pool_size: connections kept in each of the two pools.
+    """
+
+    def __init__(self, url: str, pool_size: int = 5) -> None:
+        self.url = url
+        self._pool_size = pool_size
+        self.engine: AsyncEngine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=lambda: asyncpg.connect(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._pool: asyncpg.Pool | None = None
+        self._pool_lock = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Open a session in one transaction: committed at the end, rolled back on any error."""
+        async with self._sessions() as session, session.begin():
+            yield session
+
+    async def pool(self) -> asyncpg.Pool:
+        """Return the pool of bare connections for hot reads, made at first use."""
+        if self._pool is None:
+            async with self._pool_lock:
+                if self._pool is None:
+                    self._pool = await asyncpg.create_pool(
+                        self.url, min_size=1, max_size=self._pool_size
+                    )
+        return self._pool
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+        await self.engine.dispose()
+
+    async def ping(self) -> None:
+        """Ask the database for one row; raises what the driver raises when it is away."""
+        async with self.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+
+async def driver_connection(session: AsyncSession) -> asyncpg.Connection:
+    """Return the asyncpg connection that ``session``'s open transaction runs on.
+
+    SQLAlchemy's adapter begins the transaction with the first statement, so one is sent first: without it a
+    ``COPY`` would commit by itself.
+    """
+    await session.execute(text("SELECT 1"))
+    raw = await (await session.connection()).get_raw_connection()
+    connection: asyncpg.Connection = raw.driver_connection
+    return connection
+
+
+async def copy_rows(
+    session: AsyncSession, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> int:
+    """Load ``rows`` into ``table`` by binary ``COPY`` in the session's transaction; returns how many there were."""
+    connection = await driver_connection(session)
+    status = await connection.copy_records_to_table(table, columns=list(columns), records=rows)
+    return int(status.split()[-1])
+
+
+async def notify(session: AsyncSession, channel: str, payload: str = "") -> None:
+    """Wake whoever listens on ``channel`` when, and only if, the session's transaction commits."""
+    await session.execute(
+        text("SELECT pg_notify(:channel, :payload)"), {"channel": channel, "payload": payload}
+    )
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether ``error`` says that the database cannot be reached, rather than that a statement was wrong."""
+    if isinstance(error, DBAPIError):
+        return bool(error.connection_invalidated) or (
+            error.orig is not None and is_away(error.orig)
+        )
+    cause = error.__cause__
+    away = (
+        OSError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError,
+        asyncpg.TooManyConnectionsError,
+    )
+    if isinstance(error, asyncpg.InterfaceError):
+        return "closed" in str(error)
+    return isinstance(error, away) or (cause is not None and is_away(cause))
+
+
+class Listener:
+    """Listens for notifications on one connection, and finds it again when it is lost.
+
+    ``on_wake(channel, payload)`` is called for each notification. After a lost connection it is called once for
+    every channel with an empty payload, because notifications sent in between are gone.
+    """
+
+    def __init__(
+        self, url: str, channels: Sequence[str], on_wake: Callable[[str, str], None]
+    ) -> None:
+        self._url = url
+        self._channels = tuple(channels)
+        self._on_wake = on_wake
+
+    async def run(self, retry_seconds: float = 1.0) -> None:
+        """Listen until cancelled."""
+        while True:
+            try:
+                await self._listen()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(retry_seconds)
+
+    async def _listen(self) -> None:
+        connection = await asyncpg.connect(self._url)
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        try:
+            for channel in self._channels:
+                await connection.add_listener(
+                    channel, lambda _c, _p, name, payload: self._on_wake(name, payload)
+                )
+            for channel in self._channels:
+                self._on_wake(channel, "")
+            await lost.wait()
+        finally:
+            connection.terminate()

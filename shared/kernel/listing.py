@@ -1,0 +1,220 @@
+"""Collections over HTTP: fields, filters, sorting and keyset paging, with the JSON built by PostgreSQL.
+
+A collection declares once what it offers (:class:`Listing`); a request asks for part of it (:class:`PageRequest`).
+Pages follow one another by keyset: the cursor holds the sort value and id of the last row, so that page a
+thousand costs what page one does, and rows that come or go in between are neither repeated nor skipped.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import asyncpg
+import orjson
+from fastapi import Query
+
+from shared.kernel.language import Text
+from shared.kernel.problems import Fault, Problem
+
+MAX_PAGE = 500
+
+
+class QueryInvalid(Problem):
+    """A list was asked for in a way it does not offer."""
+
+    status = 400
+    title = Text("Query invalid", "查询参数无效")
+    sentence = Text(
+        "`{parameter}` asks for {value}, which this collection does not offer. It offers: {offered}.",
+        "参数 {parameter} 的取值 {value} 不受支持。可用取值：{offered}。",
+    )
+
+    def __init__(self, parameter: str, value: str, offered: str) -> None:
+        super().__init__(
+            faults=[Fault(f"query:{parameter}", f"use one of: {offered}")],
+            parameter=parameter,
+            value=f"'{value}'",
+            offered=offered,
+        )
+
+
+class CursorInvalid(Problem):
+    """A page was asked for with a cursor that this collection did not hand out."""
+
+    status = 400
+    title = Text("Cursor invalid", "分页游标无效")
+    sentence = Text(
+        "`cursor` was not handed out by this collection in this sort order. Start again without it.",
+        "cursor 不是本集合在此排序下给出的，请去掉后重新开始。",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """The part of a collection that a request asks for."""
+
+    limit: int = 50
+    cursor: str | None = None
+    sort: str | None = None
+    fields: str | None = None
+    count: bool = False
+
+
+def page_request(
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most items in the page.")] = 50,
+    cursor: Annotated[str | None, Query(description="The `next` of the page before.")] = None,
+    sort: Annotated[
+        str | None,
+        Query(
+            description="Field to sort by, `-` before it for descending.", examples=["-updated_at"]
+        ),
+    ] = None,
+    fields: Annotated[
+        str | None,
+        Query(
+            description="Fields to return, separated by commas; all without it.",
+            examples=["id,name"],
+        ),
+    ] = None,
+    count: Annotated[  # noqa: FBT002 - a flag in the query is a boolean parameter
+        bool, Query(description="Whether to count the whole collection too, which costs.")
+    ] = False,
+) -> PageRequest:
+    """Read the paging parameters of a request."""
+    return PageRequest(limit, cursor, sort, fields, count)
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A way to order a collection: a SQL expression that is never null, and its type."""
+
+    expression: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a collection offers.
+
+    Attributes:
+        source: what follows ``FROM``.
+        key: SQL of the unique key, and its type.
+        columns: field name to SQL expression.
+        sorts: sort name to SQL expression and type; the first is the default.
+        filters: parameter name to a SQL condition in which ``{}`` stands for the value.
+    """
+
+    source: str
+    key: Sort
+    columns: Mapping[str, str]
+    sorts: Mapping[str, Sort]
+    filters: Mapping[str, str]
+
+    def item(self, fields: str | None, columns: Mapping[str, str] | None = None) -> str:
+        """Return the SQL of one item's JSON with only ``fields``, or all of them.
+
+        Raises:
+            QueryInvalid: for a field that the collection does not have.
+        """
+        columns = self.columns if columns is None else columns
+        names = [name.strip() for name in fields.split(",")] if fields else list(columns)
+        for name in names:
+            if name not in columns:
+                raise QueryInvalid("fields", name, ", ".join(columns))
+        # json_build_object takes at most 50 pairs, so a wide item is joined from several.
+        chunks = [names[start : start + 45] for start in range(0, len(names), 45)]
+        objects = [
+            "jsonb_build_object(" + ", ".join(f"'{name}', {columns[name]}" for name in chunk) + ")"
+            for chunk in chunks
+        ]
+        return objects[0].replace("jsonb", "json", 1) if len(objects) == 1 else " || ".join(objects)
+
+    async def page(
+        self,
+        connection: asyncpg.Connection | asyncpg.Pool,
+        request: PageRequest,
+        filters: Mapping[str, Any],
+        *,
+        columns: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Return one page as JSON: ``{"items": [...], "next": cursor or null}``, with ``count`` if asked for.
+
+        Args:
+            connection: where to ask.
+            request: the part that is asked for.
+            filters: values by filter name; ``None`` means not filtered.
+            columns: what the fields are for this caller, where masking differs from the collection's own.
+
+        Raises:
+            QueryInvalid: for a field or sort that the collection does not offer.
+            CursorInvalid: for a cursor that it did not hand out.
+        """
+        conditions, values = self._conditions(filters)
+        where = " WHERE " + " AND ".join(conditions) if conditions else ""
+        count = None
+        if request.count:
+            count = await connection.fetchval(f"SELECT count(*) FROM {self.source}{where}", *values)  # noqa: S608 - built from declared expressions alone
+        name, descending, sort = self._sort(request.sort)
+        if request.cursor:
+            after = self._read_cursor(request.cursor, name, descending)
+            values += after
+            compare = "<" if descending else ">"
+            conditions.append(
+                f"({sort.expression}, {self.key.expression}) {compare} "
+                f"(${len(values) - 1}::text::{sort.type}, ${len(values)}::text::{self.key.type})"
+            )
+            where = " WHERE " + " AND ".join(conditions)
+        direction = "DESC" if descending else "ASC"
+        rows = await connection.fetch(
+            f"SELECT ({self.item(request.fields, columns)})::text, ({sort.expression})::text, ({self.key.expression})::text "  # noqa: S608 - as above
+            f"FROM {self.source}{where} ORDER BY {sort.expression} {direction}, {self.key.expression} {direction} "
+            f"LIMIT {request.limit + 1}",
+            *values,
+        )
+        shown = rows[: request.limit]
+        more = len(rows) > request.limit
+        following = _write_cursor(name, descending, shown[-1][1:3]) if more else None
+        parts = [
+            '{"items":[' + ",".join(row[0] for row in shown) + "]",
+            '"next":' + (f'"{following}"' if following else "null"),
+        ]
+        if count is not None:
+            parts.append(f'"count":{count}')
+        return (",".join(parts) + "}").encode()
+
+    def _conditions(self, filters: Mapping[str, Any]) -> tuple[list[str], list[Any]]:
+        conditions: list[str] = []
+        values: list[Any] = []
+        for name, value in filters.items():
+            if value is not None:
+                values.append(value)
+                conditions.append(self.filters[name].replace("{}", f"${len(values)}"))
+        return conditions, values
+
+    def _sort(self, asked: str | None) -> tuple[str, bool, Sort]:
+        name = asked or next(iter(self.sorts))
+        descending = name.startswith("-")
+        name = name.removeprefix("-")
+        if name not in self.sorts:
+            raise QueryInvalid("sort", name, ", ".join(self.sorts))
+        return name, descending, self.sorts[name]
+
+    @staticmethod
+    def _read_cursor(cursor: str, name: str, descending: bool) -> list[Any]:  # noqa: FBT001 - internal
+        try:
+            sort, down, value, key = orjson.loads(base64.urlsafe_b64decode(cursor))
+        except (binascii.Error, ValueError, TypeError):
+            raise CursorInvalid from None
+        if (
+            sort != name
+            or down != descending
+            or not (isinstance(value, str) and isinstance(key, str))
+        ):
+            raise CursorInvalid
+        return [value, key]
+
+
+def _write_cursor(name: str, descending: bool, last: Sequence[str]) -> str:  # noqa: FBT001 - internal
+    return base64.urlsafe_b64encode(orjson.dumps([name, descending, *last])).decode()

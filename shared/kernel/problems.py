@@ -1,0 +1,198 @@
+"""Errors as problem details (RFC 9457), in the reader's language.
+
+A domain declares each way it can refuse as a class beside the code that raises it: a status, a title and a
+sentence with placeholders. The class name gives the stable ``type``, ``urn:guanxi:problem:<kebab-name>``, which
+``docs/problems.md`` lists. Fields at fault are named by JSON pointers (RFC 6901).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from shared.kernel.language import Language, Text, preferred_language
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One place in the input that is wrong."""
+
+    pointer: str
+    """JSON pointer into the body (``/name``), or ``query:level``, ``header:If-Match``, ``path:id`` outside it."""
+    detail: str
+
+
+class Problem(Exception):
+    """A refusal that tells its reader what was wrong, where, and what to do."""
+
+    status: int = 400
+    title: ClassVar[Text] = Text("Bad request", "请求有误")
+    sentence: ClassVar[Text] = Text("The request cannot be carried out.", "无法处理该请求。")
+
+    def __init__(
+        self,
+        *,
+        faults: Sequence[Fault] = (),
+        headers: Mapping[str, str] | None = None,
+        **values: object,
+    ) -> None:
+        self.faults = tuple(faults)
+        self.headers = dict(headers or {})
+        self.values = values
+        super().__init__(self.speak(Language.ENGLISH))
+
+    @classmethod
+    def slug(cls) -> str:
+        """Return the last part of the stable type: the class name in kebab case."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+    @classmethod
+    def type_uri(cls) -> str:
+        """Return the stable ``type`` of this problem."""
+        return f"urn:guanxi:problem:{cls.slug()}"
+
+    def speak(self, language: Language) -> str:
+        """Return what happened, as a sentence in ``language``."""
+        return self.sentence.speak(language, **self.values)
+
+    def as_details(self, language: Language) -> dict[str, Any]:
+        """Return the RFC 9457 object."""
+        details: dict[str, Any] = {
+            "type": self.type_uri(),
+            "title": self.title.speak(language),
+            "status": self.status,
+            "detail": self.speak(language),
+        }
+        if self.faults:
+            details["errors"] = [{"pointer": f.pointer, "detail": f.detail} for f in self.faults]
+        return details
+
+
+class InputInvalid(Problem):
+    """The input does not have the form the interface documents."""
+
+    status = 422
+    title = Text("Input invalid", "输入无效")
+    sentence = Text(
+        "{count} place(s) in the request are wrong; `errors` names each. Nothing was changed.",
+        "请求中有 {count} 处错误，见 errors；未作任何更改。",
+    )
+
+
+class NotFound(Problem):
+    """There is nothing at this path."""
+
+    status = 404
+    title = Text("Not found", "不存在")
+    sentence = Text(
+        "There is nothing at {path}; see /openapi.json for what there is.",
+        "{path} 不存在，可用接口见 /openapi.json。",
+    )
+
+
+class MethodNotAllowed(Problem):
+    """The path exists; the method does not."""
+
+    status = 405
+    title = Text("Method not allowed", "方法不允许")
+    sentence = Text(
+        "{path} does not take {method}; see /openapi.json.",
+        "{path} 不接受 {method}，见 /openapi.json。",
+    )
+
+
+class RequestRefused(Problem):
+    """The framework refused the request before it reached the interface."""
+
+    title = Text("Request refused", "请求被拒绝")
+    sentence = Text("The request was refused: {reason}.", "请求被拒绝：{reason}。")
+
+    def __init__(self, error: HTTPException) -> None:
+        super().__init__(reason=error.detail, headers=error.headers)
+        self.status = error.status_code
+
+
+class InternalError(Problem):
+    """A defect of the program: nothing was changed, and the log has the cause under the request's id."""
+
+    status = 500
+    title = Text("Internal error", "内部错误")
+    sentence = Text(
+        "The node failed to handle the request and changed nothing. Give the operator the request id {request_id}.",
+        "节点处理请求失败，未作任何更改。请将请求编号 {request_id} 告知运维员。",
+    )
+
+
+class DatabaseUnavailable(Problem):
+    """The node's database cannot be reached just now."""
+
+    status = 503
+    title = Text("Database unavailable", "数据库不可用")
+    sentence = Text(
+        "The node's database cannot be reached just now; nothing was changed. Try again in a few seconds.",
+        "节点数据库暂时不可用，未作任何更改，请稍后重试。",
+    )
+
+
+def problem_response(problem: Problem, language: Language) -> Response:
+    """Render ``problem`` as an HTTP response in ``language``."""
+    headers = {"Content-Language": language.value, **problem.headers}
+    if problem.status in {InternalError.status, DatabaseUnavailable.status}:
+        headers.setdefault("Retry-After", "5")
+    return Response(
+        orjson.dumps(problem.as_details(language)), problem.status, headers, media_type=MEDIA_TYPE
+    )
+
+
+def language_of(request: Request) -> Language:
+    """Return the language the caller wants to be answered in."""
+    return preferred_language(request.headers.get("accept-language"))
+
+
+def pointer_of(location: Sequence[str | int]) -> str:
+    """Return where a validation error lies: a JSON pointer in the body, ``query:name`` and so on outside it."""
+    where, *rest = location or ("body",)
+    if where == "body":
+        return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in rest)
+    return f"{where}:{'.'.join(str(part) for part in rest)}"
+
+
+def invalid_input(errors: Sequence[Mapping[str, Any]]) -> InputInvalid:
+    """Return the problem for pydantic ``errors``, one fault each."""
+    faults = [Fault(pointer_of(error["loc"]), str(error["msg"])) for error in errors]
+    return InputInvalid(faults=faults, count=len(faults))
+
+
+def install(app: FastAPI) -> None:
+    """Make ``app`` answer every error with problem details."""
+
+    async def on_problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)  # noqa: S101 - the registration below guarantees it
+        return problem_response(error, language_of(request))
+
+    async def on_validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+        return problem_response(invalid_input(error.errors()), language_of(request))
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - as above
+        path, method = request.url.path, request.method
+        problem: Problem
+        if error.status_code == NotFound.status:
+            problem = NotFound(path=path)
+        elif error.status_code == MethodNotAllowed.status:
+            problem = MethodNotAllowed(path=path, method=method, headers=error.headers)
+        else:
+            problem = RequestRefused(error)
+        return problem_response(problem, language_of(request))
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)

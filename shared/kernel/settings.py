@@ -1,0 +1,212 @@
+"""What an operator decides about a node: from the environment and one TOML file, checked before anything starts."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from shared.kernel.tier import Tier
+
+HQ_CODE = "000000"
+NOT_SETTINGS = frozenset({"GUANXI_HOME", "GUANXI_NODE", "GUANXI_CONFIG"})
+"""Variables of the command line that say which node is meant, rather than how it is set."""
+
+
+class SettingsInvalid(Exception):
+    """A setting is wrong; the message names it, where it came from and what is expected."""
+
+
+class Settings(BaseSettings):
+    """The settings of one node.
+
+    Each can be given as ``GUANXI_<NAME>`` in the environment or as ``<name> = ...`` in the node's TOML file; the
+    environment wins. ``docs/settings.md`` is made from the descriptions below.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="GUANXI_", extra="forbid", frozen=True, populate_by_name=True
+    )
+    toml_file: ClassVar[Path | None] = None
+
+    code: Annotated[
+        str,
+        Field(
+            pattern=r"^\d{6}$",
+            description="Division code of the node (GB/T 2260, six digits): `000000` HQ, `440000` Guangdong, `440300` Shenzhen.",
+        ),
+    ]
+    home: Path = Field(
+        default=Path("var"),
+        description="Directory of everything that the nodes of this machine keep: the embedded PostgreSQL, and each node's keys and files under `nodes/<code>/`.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("database_url", "GUANXI_DATABASE_URL", "DATABASE_URL"),
+        description="PostgreSQL (15 to 18) of the node, `postgresql://user:password@host:port/database`; also read from `DATABASE_URL`. Without it the node starts its own under `home`.",
+    )
+    database_pool: int = Field(
+        default=5,
+        ge=2,
+        le=100,
+        description="Connections that each worker keeps to the database, in each of its two pools.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the node listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port that the node listens on.")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Worker processes that serve HTTP; scheduled work and outgoing lanes run in exactly one of them at a time.",
+    )
+    parent_url: str | None = Field(
+        default=None,
+        description="Base URL at which the node reaches its parent, written by `guanxi node enrol`; a proxy or firewall may stand between.",
+    )
+    poll_seconds: float = Field(
+        default=25.0,
+        ge=0,
+        le=120,
+        description="How long the parent may hold a poll open when it has nothing for the node.",
+    )
+    exchange_timeout_seconds: float = Field(
+        default=15.0,
+        gt=0,
+        le=300,
+        description="How long one exchange with the parent may take beyond the poll before the link counts as down.",
+    )
+    access_token_minutes: int = Field(
+        default=15, ge=1, le=120, description="Life of an access token."
+    )
+    refresh_token_hours: int = Field(
+        default=12,
+        ge=1,
+        le=720,
+        description="Life of a refresh token: how long a person stays signed in without a password.",
+    )
+    sign_in_failures: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="Wrong passwords in a row after which sign-in is delayed, twice as long each time.",
+    )
+    rollup_time: str = Field(
+        default="01:30",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="Local time (Asia/Shanghai) of the nightly roll-up.",
+    )
+    scheduler: bool = Field(
+        default=True,
+        description="Whether this process may run scheduled work and lanes; off for a process that only serves HTTP.",
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="Form of the log lines on standard output."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log lines to print."
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql_only(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"^postgres(ql)?://", value):
+            raise ValueError("must begin with postgresql://; no other database is supported")
+        return value
+
+    @field_validator("parent_url")
+    @classmethod
+    def _http_only(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"^https?://[^/\s]+", value):
+            raise ValueError("must be an http:// or https:// address")
+        return value.rstrip("/") if value else value
+
+    @model_validator(mode="after")
+    def _hq_has_no_parent(self) -> Self:
+        if self.tier is Tier.HQ and self.parent_url:
+            raise ValueError("parent_url must be empty for HQ (code 000000), which has no parent")
+        return self
+
+    @property
+    def tier(self) -> Tier:
+        """The tier that the code implies: ``000000`` HQ, ``xx0000`` a province, anything else a city."""
+        if self.code == HQ_CODE:
+            return Tier.HQ
+        return Tier.PROVINCE if self.code.endswith("0000") else Tier.CITY
+
+    @property
+    def directory(self) -> Path:
+        """Where the node keeps its own keys and files."""
+        return self.home / "nodes" / self.code
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the TOML file."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls.toml_file))
+
+
+def settings_file(home: Path, code: str) -> Path:
+    """Return where the settings of node ``code`` are kept under ``home``."""
+    return home / "nodes" / code / "node.toml"
+
+
+def load_settings(file: Path | None = None, **given: Any) -> Settings:
+    """Read a node's settings from ``given``, the environment and ``file``, in that order of precedence.
+
+    Raises:
+        SettingsInvalid: if one is missing, unknown or wrong; the message names it.
+    """
+    if file is not None and not file.is_file():
+        raise SettingsInvalid(
+            f"There is no settings file {file}. Create it, or give the settings as GUANXI_... variables."
+        )
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith("GUANXI_")
+        and name not in NOT_SETTINGS
+        and name[7:].lower() not in Settings.model_fields
+    )
+    if unknown:
+        raise SettingsInvalid(
+            f"{', '.join(unknown)} in the environment names no setting: see docs/settings.md for the right name, or unset it."
+        )
+    source = type("Settings", (Settings,), {"toml_file": file, "__module__": Settings.__module__})
+    try:
+        settings: Settings = source(**given)
+    except ValidationError as error:
+        lines = [_sentence(item, file) for item in error.errors()]
+        raise SettingsInvalid("\n".join(lines)) from None
+    except (SettingsError, ValueError) as error:
+        raise SettingsInvalid(
+            f"The settings cannot be read: {error}. Check the GUANXI_... variables and {file or 'the settings file'}."
+        ) from None
+    return settings
+
+
+def _sentence(error: Any, file: Path | None) -> str:
+    name = str(error["loc"][0]) if error["loc"] else ""
+    variable = name if name.isupper() else f"GUANXI_{name.upper()}"
+    where = f"{variable} in the environment" + (f" or `{name.lower()}` in {file}" if file else "")
+    if not name:
+        return f"The settings contradict each other: {error['msg'].removeprefix('Value error, ')}."
+    if error["type"] == "missing":
+        return f"Setting `{name}` is missing: give it as {where}."
+    if error["type"] == "extra_forbidden":
+        return f"Setting `{name}` is unknown: remove it from {file or 'the environment'}, or see docs/settings.md for its right name."
+    value = "" if "url" in name.lower() else f" {error['input']!r}"
+    return f"Setting `{name}`{value} is wrong: {error['msg'].removeprefix('Value error, ')}. It is given as {where}."
