@@ -1,0 +1,120 @@
+"""What a capability is: the one thing a package says about itself to become part of a node.
+
+A node is a tier, its settings and a tuple of capabilities. Each names the routers it serves, the messages it
+understands, the work it does by the clock, the permissions it asks for and who holds them, and its commands. A
+capability is added to a tier by adding its folder and one line in that tier's ``app.py``.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from typer import Typer
+
+from shared.federation.delivery import Delivery
+from shared.federation.post import PostOffice
+from shared.kernel.clock import Clock
+from shared.kernel.database import Database
+from shared.kernel.encryption import Cipher
+from shared.kernel.language import Text
+from shared.kernel.settings import Settings
+
+
+class Role(StrEnum):
+    """What a person or program is to a node; ``docs/glossary.md`` has the Chinese names."""
+
+    CLERK = "clerk"
+    ACCOUNT_MANAGER = "account_manager"
+    SUPERVISOR = "supervisor"
+    PROVINCE_COORDINATOR = "province_coordinator"
+    HQ_ANALYST = "hq_analyst"
+    OPERATOR = "operator"
+    INTEGRATION = "integration"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One thing that may be allowed, as ``noun:verb``, and the roles that hold it."""
+
+    code: str
+    summary: Text
+    roles: frozenset[Role]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeContext:
+    """What the endpoints, messages, jobs and commands of a node work with."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    cipher: Cipher
+    post: PostOffice
+
+
+@dataclass(frozen=True, slots=True)
+class MessageHandler:
+    """What a node does with one type of message.
+
+    The handler runs in the transaction that received the message and may run twice. It refuses a message for good
+    by raising :class:`~shared.federation.delivery.MessageRefused`. With ``transit`` it also sees messages that only
+    pass through this node on their way.
+    """
+
+    type: str
+    summary: Text
+    handle: Callable[[NodeContext, Delivery], Awaitable[None]]
+    transit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """Once a day at a local time of Asia/Shanghai (``"01:30"``), or at the time that a setting names."""
+
+    at: str | None = None
+    setting: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Again and again after ``interval``."""
+
+    interval: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work done by the clock, in one process of the node at a time. It may be interrupted anywhere and run again."""
+
+    name: str
+    summary: Text
+    schedule: Daily | Every
+    run: Callable[[NodeContext, datetime], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What one package adds to a node."""
+
+    name: str
+    summary: Text
+    routers: tuple[APIRouter, ...] = ()
+    messages: tuple[MessageHandler, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    permissions: tuple[Permission, ...] = ()
+    commands: tuple[tuple[str, Typer], ...] = ()
+    """Groups of commands by name: ``("customer", app)`` gives ``guanxi customer ...``."""
+    on_start: tuple[Callable[[NodeContext], Awaitable[None]], ...] = field(default=())
+    """What must be true before the node serves; run in every worker, so it must be safe to repeat at once."""
+
+
+def context_of(request: Request) -> NodeContext:
+    """Return the context of the node that serves ``request``."""
+    context: NodeContext = request.app.state.context
+    return context
+
+
+Context = Annotated[NodeContext, Depends(context_of)]

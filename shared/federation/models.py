@@ -1,0 +1,181 @@
+"""Tables of the federation."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.kernel.database import Base
+
+
+class Lane(StrEnum):
+    """A sequence of messages between two peers, most urgent first."""
+
+    CONTROL = "control"
+    REQUEST = "request"
+    ROLLUP = "rollup"
+    BULK = "bulk"
+
+
+class Direction(StrEnum):
+    """Which way a lane runs, seen from this node."""
+
+    OUT = "out"
+    IN = "in"
+
+
+class Relation(StrEnum):
+    """What a peer is to this node."""
+
+    PARENT = "parent"
+    CHILD = "child"
+
+
+class PeerStatus(StrEnum):
+    """Whether a peer may speak."""
+
+    ACTIVE = "active"
+    REVOKED = "revoked"
+
+
+class InboxState(StrEnum):
+    """What became of a message that arrived."""
+
+    HANDLED = "handled"
+    FORWARDED = "forwarded"
+    PARKED = "parked"
+
+
+class Peer(Base):
+    """A neighbour: the parent or a child."""
+
+    __tablename__ = "federation_peer"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    relation: Mapped[str]
+    status: Mapped[str]
+    public_key: Mapped[str]
+    url: Mapped[str | None]
+    """Where to reach it; empty for a child, which always dials."""
+    enrolled_at: Mapped[datetime]
+    last_contact_at: Mapped[datetime | None]
+    """When the peer was last heard from."""
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    """Exchanges that failed in a row."""
+    retry_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+
+class EnrolmentCode(Base):
+    """A one-time code with which a child may join."""
+
+    __tablename__ = "federation_enrolment_code"
+
+    code_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    child: Mapped[str]
+    expires_at: Mapped[datetime]
+    created_by: Mapped[str]
+    used_at: Mapped[datetime | None]
+
+
+class RegistryEntry(Base):
+    """A node of the federation as HQ published it; ``statement`` is HQ's signature over the rest."""
+
+    __tablename__ = "federation_registry"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    parent: Mapped[str | None]
+    public_key: Mapped[str]
+    version: Mapped[int]
+    entered_at: Mapped[datetime]
+    statement: Mapped[str | None]
+    """Detached JWS by HQ over the entry; empty while HQ has not yet confirmed what the parent enrolled."""
+
+
+class LaneState(Base):
+    """How far one lane has got in one direction."""
+
+    __tablename__ = "federation_lane"
+
+    peer: Mapped[str] = mapped_column(ForeignKey(Peer.code), primary_key=True)
+    lane: Mapped[str] = mapped_column(primary_key=True)
+    direction: Mapped[str] = mapped_column(primary_key=True)
+    numbered: Mapped[int] = mapped_column(server_default=text("0"))
+    """Out: the last sequence number given. In: the last one received and committed."""
+    acknowledged: Mapped[int] = mapped_column(server_default=text("0"))
+    """Out: the last one that the peer has acknowledged."""
+
+
+class OutboxMessage(Base):
+    """A message on its way to a peer."""
+
+    __tablename__ = "federation_outbox"
+    __table_args__ = (
+        UniqueConstraint("peer", "lane", "sequence"),
+        Index(
+            "federation_outbox_unnumbered",
+            "peer",
+            "lane",
+            "position",
+            postgresql_where=text("sequence IS NULL"),
+        ),
+    )
+
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    message_id: Mapped[UUID] = mapped_column(index=True)
+    peer: Mapped[str | None]
+    """The next hop; empty while the node has not joined its parent."""
+    lane: Mapped[str]
+    sequence: Mapped[int | None]
+    type: Mapped[str]
+    destination: Mapped[str]
+    envelope: Mapped[bytes]
+    signature: Mapped[str]
+    hops: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
+    posted_at: Mapped[datetime]
+    acknowledged_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class InboxMessage(Base):
+    """A message that arrived."""
+
+    __tablename__ = "federation_inbox"
+    __table_args__ = (
+        Index(
+            "federation_inbox_parked",
+            "origin",
+            "partition_key",
+            "arrival",
+            postgresql_where=text("state = 'parked'"),
+        ),
+        UniqueConstraint("origin", "message_id"),
+    )
+
+    arrival: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    origin: Mapped[str]
+    message_id: Mapped[UUID]
+    peer: Mapped[str]
+    lane: Mapped[str]
+    type: Mapped[str]
+    destination: Mapped[str]
+    partition_key: Mapped[str]
+    state: Mapped[str]
+    reason: Mapped[str | None] = mapped_column(Text)
+    envelope: Mapped[bytes]
+    signature: Mapped[str]
+    hops: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
+    received_at: Mapped[datetime] = mapped_column(index=True)
+    settled_at: Mapped[datetime | None]
+
+
+class Nonce(Base):
+    """A nonce that a peer has used, kept as long as its signature would be taken."""
+
+    __tablename__ = "federation_nonce"
+
+    peer: Mapped[str] = mapped_column(primary_key=True)
+    nonce: Mapped[str] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)

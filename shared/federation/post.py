@@ -1,0 +1,138 @@
+"""Posting a message: the one way business code speaks to another node."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.federation import repository
+from shared.federation.delivery import Delivery, Hop
+from shared.federation.envelope import Message, answer_id, pack
+from shared.federation.keys import NodeKey, PublicKey, seal, unseal
+from shared.federation.models import Lane
+from shared.kernel.ids import new_id
+
+
+class DestinationUnknown(Exception):
+    """The registry has no such node, so nothing can be sealed for it."""
+
+
+class PostOffice:
+    """Posts this node's messages and seals what only the addressee may read.
+
+    Args:
+        code: the node's own division code.
+        key: its keys.
+    """
+
+    def __init__(self, code: str, key: NodeKey) -> None:
+        self.code = code
+        self.key = key
+
+    async def post(
+        self,
+        session: AsyncSession,
+        type_: str,
+        destination: str,
+        data: Mapping[str, Any],
+        *,
+        lane: Lane,
+        partition_key: str,
+        now: datetime,
+        subject: str | None = None,
+        message_id: UUID | None = None,
+        correlation_id: UUID | None = None,
+        causation_id: UUID | None = None,
+        deadline: datetime | None = None,
+        traceparent: str | None = None,
+    ) -> UUID:
+        """Post a message to ``destination`` in ``session``'s transaction: it leaves if and only if that commits.
+
+        Args:
+            session: the transaction of the change that the message announces.
+            type_: ``guanxi.<noun>.<what happened>.v<n>``.
+            destination: division code of the node that shall handle it.
+            data: the payload, JSON.
+            lane: how urgent it is.
+            partition_key: messages of one origin with the same key are handled in the order they were posted.
+            now: the present moment.
+            subject: what it is about (CloudEvents ``subject``).
+            message_id: its id, for a message that must come out the same when posted again; new without it.
+            correlation_id: the request or process it belongs to.
+            causation_id: the message that led to it.
+            deadline: when it has lost its use.
+            traceparent: W3C trace context to go on under.
+
+        Returns:
+            The message's id.
+        """
+        message = Message(
+            id=message_id or new_id(),
+            source=self.code,
+            type=type_,
+            time=now,
+            subject=subject,
+            destination=destination,
+            partitionkey=partition_key,
+            correlationid=correlation_id,
+            causationid=causation_id,
+            deadline=deadline,
+            traceparent=traceparent,
+            data=dict(data),
+        )
+        packed = pack(message, self.key)
+        await repository.add_to_outbox(
+            session, message, packed, lane, (Hop(self.code, now),), here=self.code
+        )
+        return message.id
+
+    async def answer(
+        self,
+        delivery: Delivery,
+        type_: str,
+        data: Mapping[str, Any],
+        *,
+        lane: Lane,
+        partition_key: str | None = None,
+        deadline: datetime | None = None,
+    ) -> UUID:
+        """Answer ``delivery``'s origin. The id is derived from the cause: answering twice is answering once."""
+        cause = delivery.message
+        return await self.post(
+            delivery.session,
+            type_,
+            cause.source,
+            data,
+            lane=lane,
+            partition_key=partition_key or cause.partitionkey,
+            now=delivery.now,
+            subject=cause.subject,
+            message_id=answer_id(cause.id, type_),
+            correlation_id=cause.correlationid or cause.id,
+            causation_id=cause.id,
+            deadline=deadline,
+            traceparent=cause.traceparent,
+        )
+
+    async def seal_for(
+        self, session: AsyncSession, destination: str, plaintext: bytes, *, context: str
+    ) -> str:
+        """Return ``plaintext`` as only ``destination`` can read it.
+
+        Raises:
+            DestinationUnknown: if the registry has not (yet) heard of it.
+        """
+        key = await repository.public_key_of(session, destination)
+        if key is None:
+            raise DestinationUnknown(f"The registry of {self.code} knows no node {destination}.")
+        return seal(PublicKey.from_text(key), plaintext, context=context)
+
+    def open_sealed(self, sealed: str, *, context: str) -> bytes:
+        """Return what another node sealed for this one.
+
+        Raises:
+            shared.federation.keys.SealError: if it was not for this node or this context.
+        """
+        return unseal(self.key, sealed, context=context)

@@ -1,0 +1,105 @@
+"""How one node refuses another: each violation of the protocol has its own problem, and changes nothing."""
+
+from shared.kernel.language import Text
+from shared.kernel.problems import Problem
+
+
+class SignatureRefused(Problem):
+    """A request between nodes is not signed as the protocol demands; ``reason`` tells which demand."""
+
+    status = 401
+    title = Text("Signature refused", "签名被拒绝")
+    sentence = Text("{reason}: {detail}", "{reason}：{detail}")
+
+
+class NonceReplayed(Problem):
+    """A signed request came a second time."""
+
+    status = 401
+    title = Text("Nonce replayed", "随机数重放")
+    sentence = Text(
+        "Node {peer} has used nonce {nonce} before. Sign each request anew, also when repeating it.",
+        "节点 {peer} 已使用过随机数 {nonce}；每次请求（包括重发）都须重新签名。",
+    )
+
+
+class PeerUnknown(Problem):
+    """The sender is no neighbour of this node, or no longer."""
+
+    status = 403
+    title = Text("Peer unknown", "未知对等节点")
+    sentence = Text(
+        "Node {peer} is not an active {relation} of {here}. It joins with a one-time code: `guanxi node enrol`.",
+        "节点 {peer} 不是 {here} 的有效{relation}；请用一次性代码加入：guanxi node enrol。",
+    )
+
+
+class OriginForeign(Problem):
+    """A peer passes on a message whose origin it may not speak for."""
+
+    status = 403
+    title = Text("Origin foreign", "来源越权")
+    sentence = Text(
+        "Node {peer} may not speak for {origin}, which is not in its part of the tree. The whole batch was refused.",
+        "节点 {peer} 无权代表 {origin}（不在其下辖范围内），整批被拒绝。",
+    )
+
+
+class SequenceGap(Problem):
+    """A batch begins after the message that is awaited."""
+
+    status = 409
+    title = Text("Sequence gap", "序号不连续")
+    sentence = Text(
+        "Lane {lane} of {peer} goes on with message {expected}, not {first}. Send again from there.",
+        "{peer} 的 {lane} 通道应从序号 {expected} 继续，而非 {first}；请从该序号重发。",
+    )
+
+
+class AcknowledgementImpossible(Problem):
+    """A peer acknowledges messages that this node has never sent."""
+
+    status = 409
+    title = Text("Acknowledgement impossible", "确认序号不可能")
+    sentence = Text("{detail}", "{detail}")
+
+
+class BodyTooLarge(Problem):
+    """A body is larger than the protocol allows."""
+
+    status = 413
+    title = Text("Body too large", "请求体过大")
+    sentence = Text(
+        "The body has more than {limit} bytes; send smaller batches.",
+        "请求体超过 {limit} 字节，请减小批量。",
+    )
+
+
+class EncodingUnsupported(Problem):
+    """A body is not compressed by zstd."""
+
+    status = 415
+    title = Text("Encoding unsupported", "编码不受支持")
+    sentence = Text(
+        "The body has content-encoding {given} and content-type {type}; the protocol wants zstd and {wanted}.",
+        "请求体编码为 {given}、类型为 {type}；协议要求 zstd 与 {wanted}。",
+    )
+
+
+class ExchangeMalformed(Problem):
+    """A body that was signed well does not have the form of the protocol."""
+
+    status = 400
+    title = Text("Exchange malformed", "交换内容格式错误")
+    sentence = Text("{detail}", "{detail}")
+
+
+class EnrolmentRefused(Problem):
+    """A node may not join with this code."""
+
+    status = 403
+    title = Text("Enrolment refused", "加入被拒绝")
+    sentence = Text(
+        "Node {child} cannot join {here}: {why} Ask the operator of {here} for a new one-time code.",
+        "节点 {child} 无法加入 {here}：{why} 请向 {here} 的运维员索取新的一次性代码。",
+    )

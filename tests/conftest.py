@@ -1,0 +1,315 @@
+"""A real PostgreSQL, and real nodes in this one process.
+
+One embedded server for each test process; a template database migrated once; a copy of it for each node of each
+test. Nodes do no work by themselves here: a test dials and runs jobs by hand, and moves the clock.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+import structlog
+
+from shared.capability import Capability, NodeContext, Role
+from shared.kernel.clock import HandClock
+from shared.kernel.database import Base, Database
+from shared.kernel.embedded_postgres import EmbeddedPostgres
+from shared.kernel.ids import new_id
+from shared.kernel.migrations import newest_revision, upgrade
+from shared.kernel.settings import Settings, load_settings
+from shared.kernel.tier import Tier
+from shared.node.app import Node, create_node
+from shared.node.tiers import composition, load_tables
+
+NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+"""Where a test's clock begins: noon of a Monday in Beijing."""
+TEMPLATE = "template_guanxi"
+PASSWORD = "correct-horse-battery"
+
+_names = itertools.count(1)
+
+
+structlog.configure(
+    wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.format_exc_info,
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ],
+)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """The server of this test process."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("server") / "postgres")
+    server.start()
+    asyncio.run(_forget_durability(server))
+    yield server
+    server.release()
+
+
+@pytest.fixture(scope="session")
+async def template(postgres: EmbeddedPostgres) -> str:
+    """The name of a migrated database that others are copied from."""
+    try:  # interim
+        load_tables()
+    except Exception as error:
+        print("interim:", error)
+    postgres.create_database(TEMPLATE)
+    if newest_revision() is None:  # interim: no migration yet
+        import importlib
+        import pkgutil
+
+        import services
+        import shared
+
+        for root in (shared, services):
+            for module in pkgutil.walk_packages(root.__path__, root.__name__ + "."):
+                if module.name.endswith((".models", ".idempotency")):
+                    importlib.import_module(module.name)
+        interim = Database(postgres.database_url(TEMPLATE))
+        async with interim.engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        await interim.close()
+        return TEMPLATE
+    await upgrade(postgres.database_url(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+async def database_url(
+    postgres: EmbeddedPostgres, template: str
+) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """Make fresh migrated databases; they are dropped after the test."""
+    made: list[str] = []
+
+    async def make() -> str:
+        name = f"test_{next(_names)}"
+        await _administer(
+            postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY WAL_LOG'
+        )
+        made.append(name)
+        return postgres.database_url(name)
+
+    yield make
+    for name in made:
+        await _administer(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def _forget_durability(server: EmbeddedPostgres) -> None:
+    """These databases live for a test: nothing is gained by waiting for the disk."""
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        await _administer(server, f"ALTER SYSTEM SET {setting} = off")
+    await _administer(server, "SELECT pg_reload_conf()")
+
+
+async def _administer(postgres: EmbeddedPostgres, statement: str) -> None:
+    connection = await asyncpg.connect(postgres.database_url("postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def database(database_url: Callable[[], Awaitable[str]]) -> AsyncIterator[Database]:
+    """A fresh migrated database."""
+    fresh = Database(await database_url(), 5)
+    yield fresh
+    await fresh.close()
+
+
+@dataclass
+class TestNode:
+    """A started node, with a client that speaks to it."""
+
+    __test__ = False
+
+    node: Node
+    client: httpx.AsyncClient
+    clock: HandClock
+
+    @property
+    def code(self) -> str:
+        """Its division code."""
+        return self.node.settings.code
+
+    @property
+    def context(self) -> NodeContext:
+        """What its capabilities work with."""
+        return self.node.context
+
+    @property
+    def database(self) -> Database:
+        """Its database."""
+        return self.node.context.database
+
+    @property
+    def app(self) -> Any:
+        """Its ASGI application."""
+        return self.node.app
+
+    async def run_job(self, name: str) -> None:
+        """Run one of its jobs; unlike at work, a failure is raised."""
+        await self.node.background.jobs[name].run(self.context, self.clock.now())
+
+
+class Reachable(httpx.AsyncBaseTransport):
+    """Carries HTTP to nodes of this process by host name, ``http://440000``; a link can be cut."""
+
+    def __init__(self) -> None:
+        self.apps: dict[str, Any] = {}
+        self.cut: set[str] = set()
+        self.tap: Callable[[httpx.Request], Awaitable[None]] | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Carry one request, unless the link is cut."""
+        host = request.url.host
+        if host in self.cut or host not in self.apps:
+            raise httpx.ConnectError(f"no route to {host}", request=request)
+        if self.tap:
+            await self.tap(request)
+        return await httpx.ASGITransport(app=self.apps[host]).handle_async_request(request)
+
+
+MakeNode = Callable[..., Awaitable[TestNode]]
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """The clock of every node of the test."""
+    return HandClock(NOON)
+
+
+@pytest.fixture
+def network() -> Reachable:
+    """What carries HTTP between the nodes of the test."""
+    return Reachable()
+
+
+@pytest.fixture
+async def make_node(
+    database_url: Callable[[], Awaitable[str]], tmp_path: Path, clock: HandClock, network: Reachable
+) -> AsyncIterator[MakeNode]:
+    """Make started nodes: ``await make_node("440300")``, with their tier's capabilities or with those given."""
+    made: list[TestNode] = []
+
+    async def make(
+        code: str, capabilities: Sequence[Capability] | None = None, **given: Any
+    ) -> TestNode:
+        settings: Settings = load_settings(
+            code=code,
+            home=tmp_path,
+            database_url=await database_url(),
+            scheduler=False,
+            log_level="error",
+            **given,
+        )
+        seams: dict[str, Any] = {"clock": clock, "transport": network}
+        if capabilities is None:
+            node: Node = composition(settings.tier)(settings, **seams)
+        else:
+            node = create_node(settings.tier, capabilities, settings, **seams)
+        await node.start()
+        network.apps[code] = node.app
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=node.app), base_url=f"http://{code}"
+        )
+        made.append(TestNode(node, client, clock))
+        return made[-1]
+
+    yield make
+    for test_node in reversed(made):
+        await test_node.client.aclose()
+        await test_node.node.stop()
+
+
+@pytest.fixture
+def sign_in() -> Callable[..., Awaitable[dict[str, str]]]:
+    """Sign a new person in: ``headers = await sign_in(node, Role.CLERK)``, of the node's own unit or another."""
+
+    async def sign_in(node: TestNode, role: Role | str, unit: str | None = None) -> dict[str, str]:
+        from shared.staff.service import add_staff_member
+
+        username = f"{role}-{new_id().hex[-12:]}"
+        async with node.database.transaction() as session:
+            await add_staff_member(
+                session,
+                username=username,
+                password=PASSWORD,
+                role=Role(role),
+                unit_code=unit or node.code,
+                by="test",
+                now=node.clock.now(),
+                tier=node.node.settings.tier,
+            )
+        form = {"grant_type": "password", "username": username, "password": PASSWORD}
+        answer = await node.client.post("/oauth/token", data=form)
+        assert answer.status_code == 200, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    return sign_in
+
+
+@dataclass
+class Nation:
+    """Enrolled nodes of all tiers in one process, whose messages move when the test says so."""
+
+    nodes: dict[str, TestNode]
+    network: Reachable
+    clock: HandClock
+
+    def __getitem__(self, code: str) -> TestNode:
+        return self.nodes[code]
+
+    async def settle(self, rounds: int = 40) -> None:
+        """Let every node that can reach its parent push and poll until nothing moves any more."""
+        from shared.federation.dialler import LinkDown
+        from shared.federation.models import Lane
+
+        for _ in range(rounds):
+            moved = 0
+            for node in self.nodes.values():
+                if node.node.settings.tier is Tier.HQ:
+                    continue
+                try:
+                    for lane in Lane:
+                        moved += await node.node.dialler.push(lane)
+                    moved += await node.node.dialler.poll(wait=0)
+                except LinkDown:
+                    continue
+            self.clock.advance(timedelta(milliseconds=10))
+            if not moved:
+                return
+        raise AssertionError(f"messages still moved after {rounds} rounds")
+
+
+@pytest.fixture
+async def nation(make_node: MakeNode, network: Reachable, clock: HandClock) -> Nation:
+    """HQ; Guangdong with Guangzhou and Shenzhen; Beijing with its one city."""
+    from shared.federation.enrolment import invite
+
+    nodes: dict[str, TestNode] = {}
+    for code in ("000000", "440000", "110000", "440100", "440300", "110100"):
+        nodes[code] = await make_node(code)
+    made = Nation(nodes, network, clock)
+    for code, node in nodes.items():
+        if node.node.settings.tier is Tier.HQ:
+            continue
+        above = nodes["000000" if code.endswith("0000") else f"{code[:2]}0000"]
+        async with above.database.transaction() as session:
+            invitation = await invite(session, above.context.post, code, by="test", now=clock.now())
+        await node.node.dialler.enrol(f"http://{above.code}", invitation)
+    await made.settle()
+    return made

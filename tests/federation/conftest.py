@@ -1,0 +1,127 @@
+"""A capability that only counts, so that the federation is tested without any business."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import BigInteger, Column, MetaData, Table, Text, Uuid, insert, select
+
+from shared.capability import Capability, MessageHandler, NodeContext
+from shared.federation.delivery import Delivery, MessageRefused
+from shared.federation.enrolment import invite
+from shared.federation.models import Lane
+from shared.kernel.language import Text as Words
+from tests.conftest import MakeNode, Nation, TestNode
+
+COUNTED = "test.counted.v1"
+ECHOED = "test.echoed.v1"
+
+effects = Table(
+    "test_effect",
+    MetaData(),
+    Column("position", BigInteger, primary_key=True, autoincrement=True),
+    Column("message_id", Uuid),
+    Column("source", Text),
+    Column("number", BigInteger),
+    Column("kind", Text),
+)
+
+
+async def _count(context: NodeContext, delivery: Delivery) -> None:
+    message = delivery.message
+    number = message.data["number"]
+    if message.data.get("poison"):
+        raise MessageRefused(f"Number {number} is poison.")
+    if message.data.get("defect"):
+        raise KeyError("a defect of the handler")
+    await delivery.session.execute(
+        insert(effects).values(
+            message_id=message.id, source=message.source, number=number, kind=message.type
+        )
+    )
+    if message.type == COUNTED:
+        await context.post.answer(delivery, ECHOED, {"number": number}, lane=Lane.REQUEST)
+
+
+async def _make_table(context: NodeContext) -> None:
+    async with context.database.engine.begin() as connection:
+        await connection.run_sync(effects.metadata.create_all)
+
+
+COUNTING = Capability(
+    name="counting",
+    summary=Words("Counts what arrives", "计数"),
+    messages=tuple(
+        MessageHandler(type_, Words("a number", "数"), _count) for type_ in (COUNTED, ECHOED)
+    ),
+    on_start=(_make_table,),
+)
+
+
+async def post_numbers(
+    node: TestNode,
+    destination: str,
+    *numbers: int,
+    lane: Lane = Lane.REQUEST,
+    key: str = "k",
+    **more: object,
+) -> None:
+    """Post numbers, each in a transaction of its own."""
+    for number in numbers:
+        async with node.database.transaction() as session:
+            await node.context.post.post(
+                session,
+                COUNTED,
+                destination,
+                {"number": number, **more},
+                lane=lane,
+                partition_key=key,
+                now=node.clock.now(),
+            )
+
+
+async def numbers_at(node: TestNode, kind: str = COUNTED) -> list[int]:
+    """Return the numbers whose effect a node has seen, in the order it saw them."""
+    async with node.database.transaction() as session:
+        return list(
+            await session.scalars(
+                select(effects.c.number).where(effects.c.kind == kind).order_by(effects.c.position)
+            )
+        )
+
+
+@pytest.fixture
+async def line(make_node: MakeNode, nation_of: Callable[..., Awaitable[Nation]]) -> Nation:
+    """HQ, Guangdong and Shenzhen, enrolled, with nothing but counting."""
+    return await nation_of("000000", "440000", "440300")
+
+
+@pytest.fixture
+def nation_of(
+    make_node: MakeNode, network: object, clock: object
+) -> Callable[..., Awaitable[Nation]]:
+    """Make an enrolled federation of the given codes that only counts."""
+
+    async def make(*codes: str) -> Nation:
+        nodes = {code: await make_node(code, [COUNTING]) for code in codes}
+        made = Nation(nodes, network, clock)  # type: ignore[arg-type]
+        for code in codes[1:]:
+            await enrol(
+                nodes[code], nodes["000000" if code.endswith("0000") else f"{code[:2]}0000"]
+            )
+        await made.settle()
+        return made
+
+    return make
+
+
+async def enrol(child: TestNode, parent: TestNode) -> None:
+    """Let a child join its parent."""
+    async with parent.database.transaction() as session:
+        invitation = await invite(
+            session, parent.context.post, child.code, by="test", now=parent.clock.now()
+        )
+    await child.node.dialler.enrol(f"http://{parent.code}", invitation)
+
+
+MINUTE = timedelta(minutes=1)
