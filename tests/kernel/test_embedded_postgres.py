@@ -106,13 +106,13 @@ def let_go(process: Process) -> bool:
     return hears(process, "released")
 
 
-def run(coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - whatever it returns
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     # With a factory the loop of this thread, which other tests use, is left alone.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         return runner.run(coroutine)
 
 
-def query(server: EmbeddedPostgres, sql: str, database: str = "postgres") -> Any:  # noqa: ANN401 - as the database has it
+def query(server: EmbeddedPostgres, sql: str, database: str = "postgres") -> Any:
     """Run ``sql`` and return the first value of its answer."""
 
     async def connect_and_fetch() -> object:

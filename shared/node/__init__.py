@@ -1,0 +1,1 @@
+"""Puts capabilities together into a running program: application, scheduler, health, command line."""

@@ -1,0 +1,215 @@
+"""A node: a tier, its capabilities and its settings, put together into one application.
+
+:func:`create_node` decides everything here and nothing at import, so that one process can hold a whole nation.
+Starting a node opens its database and keys; whether it also does scheduled work and dials its parent is decided
+by :mod:`shared.node.background`, in one worker of the node at a time.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from functools import partial
+
+import httpx
+import structlog
+from fastapi import FastAPI
+
+from shared.access import Grants, TokenKeeper
+from shared.capability import Capability, NodeContext
+from shared.federation import endpoints as federation_endpoints
+from shared.federation import registry
+from shared.federation.dialler import Dialler
+from shared.federation.receiver import Receiver, Route
+from shared.federation.wakeup import CHANNEL as OUTBOX_CHANNEL
+from shared.federation.wakeup import Wakeup
+from shared.kernel import idempotency, problems
+from shared.kernel.clock import Clock
+from shared.kernel.database import Listener
+from shared.kernel.logging import RequestLog
+from shared.kernel.settings import Settings
+from shared.kernel.tier import Tier
+from shared.node import health, operations
+from shared.node.background import Background
+from shared.node.interactive_docs import add_interactive_docs
+from shared.node.shutdown import on_termination
+from shared.startup import open_context
+
+log = structlog.get_logger("node")
+
+REVOKED_CHANNEL = "guanxi_revoked"
+
+
+class TierMismatch(Exception):
+    """The settings' code belongs to another tier than the composition."""
+
+
+class Node:
+    """One running node.
+
+    Attributes:
+        app: the ASGI application.
+        context: what its capabilities work with; there once it is started.
+        dialler: its way to the parent, which tests step by hand.
+        background: its scheduled work.
+    """
+
+    context: NodeContext
+    dialler: Dialler
+    background: Background
+
+    def __init__(
+        self,
+        tier: Tier,
+        capabilities: Sequence[Capability],
+        settings: Settings,
+        clock: Clock | None,
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        if settings.tier is not tier:
+            raise TierMismatch(
+                f"Code {settings.code} is that of a {settings.tier.value} node, not of a {tier.value} node: start it as `guanxi node run --node {settings.code}`."
+            )
+        self.settings = settings
+        self.capabilities = (*capabilities, operations.capability)
+        self.grants = Grants.of(
+            permission for capability in capabilities for permission in capability.permissions
+        )
+        self._clock = clock
+        self._transport = transport
+        self._stack = contextlib.AsyncExitStack()
+        self.wakeup = Wakeup()
+        self.app = self._application(tier)
+
+    def _application(self, tier: Tier) -> FastAPI:
+        app = FastAPI(
+            title=f"Guanxi {tier.value} node {self.settings.code}",
+            summary="Customer relations for a telecom operator's key customers, in a federation of cities, provinces and HQ.",
+            version="0.1.0",
+            license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            lifespan=self._lifespan,
+            docs_url=None,
+            redoc_url=None,
+            openapi_tags=[{"name": c.name, "description": c.summary.en} for c in self.capabilities],
+        )
+        app.add_middleware(RequestLog)
+        problems.install(app)
+        idempotency.install(app)
+        add_interactive_docs(app)
+        app.include_router(health.router)
+        app.include_router(federation_endpoints.router)
+        for capability in self.capabilities:
+            for router in capability.routers:
+                app.include_router(router, tags=[capability.name])
+        app.state.settings = self.settings
+        app.state.grants = self.grants
+        return app
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        await self.start()
+        on_termination(self.wakeup.stop)
+        await self.serve_background()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
+        """Open the database and keys, make true what the capabilities need, and begin to listen."""
+        enter = self._stack.enter_async_context
+        self.context = await enter(open_context(self.settings, self._clock))
+        state = self.app.state
+        state.context, state.database, state.clock = (
+            self.context,
+            self.context.database,
+            self.context.clock,
+        )
+        state.tokens = TokenKeeper.load(self.settings, self.grants)
+        state.wakeup = self.wakeup
+        for capability in self.capabilities:
+            for prepare in capability.on_start:
+                await prepare(self.context)
+        await state.tokens.reload_revoked(self.context.database, now=self.context.clock.now())
+        state.receiver = self._receiver()
+        self.dialler = Dialler(
+            settings=self.settings,
+            post=self.context.post,
+            database=self.context.database,
+            clock=self.context.clock,
+            receiver=state.receiver,
+            wakeup=self.wakeup,
+            transport=self._transport,
+        )
+        self._stack.push_async_callback(self.dialler.close)
+        self.background = Background(self.context, self.capabilities, self.dialler)
+
+    async def serve_background(self) -> None:
+        """Begin what runs beside requests: listening for notifications, scheduled work, the link to the parent."""
+        listener = Listener(
+            self.context.database.url, (OUTBOX_CHANNEL, REVOKED_CHANNEL), self._on_notification
+        )
+        self._run(listener.run())
+        if self.settings.scheduler:
+            self._run(self.background.run())
+
+    def _run(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._stack.push_async_callback(end)
+
+    def _on_notification(self, channel: str, payload: str) -> None:
+        if channel == OUTBOX_CHANNEL:
+            self.wakeup.wake(payload)
+        elif payload:
+            self.app.state.tokens.revoke_text(payload)
+        else:
+            self._reload = asyncio.ensure_future(
+                self.app.state.tokens.reload_revoked(
+                    self.context.database, now=self.context.clock.now()
+                )
+            )
+
+    def _receiver(self) -> Receiver:
+        post = self.context.post
+        handlers: dict[str, Route] = {
+            message.type: Route(partial(message.handle, self.context), transit=message.transit)
+            for capability in self.capabilities
+            for message in capability.messages
+        }
+        receiver = Receiver(self.context.settings, post, handlers)
+        # The registry's own news, which a node understands whatever it can do besides.
+        handlers[registry.ENROLLED] = Route(partial(registry.handle_enrolled, post))
+        handlers[registry.PUBLISHED] = Route(partial(registry.handle_published, post, receiver))
+        return receiver
+
+    async def stop(self) -> None:
+        """Finish what was begun, close everything."""
+        self.wakeup.stop()
+        await self._stack.aclose()
+
+
+def create_node(
+    tier: Tier,
+    capabilities: Sequence[Capability],
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Node:
+    """Put a node together.
+
+    Args:
+        tier: which of the three roles it plays.
+        capabilities: what it can do.
+        settings: what its operator decided.
+        clock: where it reads the time; the machine's clock without it.
+        transport: how it reaches its parent, for tests; the network without it.
+
+    Raises:
+        TierMismatch: if the settings' code is of another tier.
+    """
+    return Node(tier, capabilities, settings, clock, transport)

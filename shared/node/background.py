@@ -1,0 +1,130 @@
+"""What a node does besides answering: scheduled work and dialling, in exactly one of its processes at a time.
+
+Every process asks for the same PostgreSQL advisory lock; the one that has it leads. The lock lives as long as its
+connection, so when the leader dies, however it dies, another takes over within seconds. APScheduler is the clock
+alone: what is due is decided by the tables, so a job that was interrupted is simply run again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+
+import asyncpg
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from shared.capability import Capability, Daily, Every, Job, NodeContext
+from shared.federation import repository as federation
+from shared.federation.dialler import Dialler
+from shared.kernel.clock import BUSINESS_ZONE
+from shared.kernel.idempotency import forget_old_keys
+from shared.kernel.language import Text
+
+log = structlog.get_logger("background")
+
+LEADER_LOCK = 0x6C6561646572
+"""Key of the advisory lock of the leading process: ``leader`` in ASCII."""
+RETRY_SECONDS = 2.0
+OUTBOX_RETENTION = timedelta(days=30)
+
+
+async def _tidy(context: NodeContext, now: datetime) -> None:
+    async with context.database.transaction() as session:
+        await forget_old_keys(session, now=now)
+        await federation.forget_nonces(session, now=now)
+        await federation.forget_acknowledged(session, before=now - OUTBOX_RETENTION)
+
+
+TIDY = Job(
+    "tidy",
+    Text(
+        "Forget used nonces, old idempotency keys and acknowledged messages",
+        "清理过期的随机数、幂等键与已确认消息",
+    ),
+    Every(timedelta(hours=1)),
+    _tidy,
+)
+
+
+class Background:
+    """The scheduled work and the dialling of one process.
+
+    Args:
+        context: the node's.
+        capabilities: whose jobs are to be done.
+        dialler: the way to the parent.
+    """
+
+    def __init__(
+        self, context: NodeContext, capabilities: Sequence[Capability], dialler: Dialler
+    ) -> None:
+        self._context = context
+        self._dialler = dialler
+        self.jobs = {job.name: job for capability in capabilities for job in capability.jobs} | {
+            TIDY.name: TIDY
+        }
+
+    async def run(self) -> None:
+        """Lead whenever no other process does, until cancelled."""
+        while True:
+            try:
+                async with self._leadership() as lost:
+                    await self._lead(lost)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("cannot ask for leadership", error=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def run_job(self, name: str) -> None:
+        """Do one job now. What goes wrong is logged; the job comes again at its time."""
+        job = self.jobs[name]
+        with structlog.contextvars.bound_contextvars(job=name):
+            try:
+                await job.run(self._context, self._context.clock.now())
+            except Exception:
+                log.exception("job failed; it will be run again at its next time")
+
+    @contextlib.asynccontextmanager
+    async def _leadership(self) -> AsyncIterator[asyncio.Event]:
+        """Wait for the lock and hold it; gives an event that is set when the connection, and so the lock, is lost."""
+        connection = await asyncpg.connect(self._context.database.url)
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        try:
+            await connection.execute("SELECT pg_advisory_lock($1)", LEADER_LOCK)
+            yield lost
+        finally:
+            connection.terminate()
+
+    async def _lead(self, lost: asyncio.Event) -> None:
+        log.info("this process leads: it runs the jobs and dials the parent")
+        scheduler = AsyncIOScheduler(
+            timezone=BUSINESS_ZONE,
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 3600},
+        )
+        for job in self.jobs.values():
+            scheduler.add_job(self.run_job, self._trigger(job), args=[job.name], id=job.name)
+        scheduler.start()
+        dialling = asyncio.create_task(self._dialler.run())
+        try:
+            await lost.wait()
+            log.warning("the connection that holds leadership was lost")
+        finally:
+            scheduler.shutdown(wait=False)
+            dialling.cancel()
+            await asyncio.gather(dialling, return_exceptions=True)
+
+    def _trigger(self, job: Job) -> CronTrigger | IntervalTrigger:
+        if isinstance(job.schedule, Every):
+            return IntervalTrigger(
+                seconds=job.schedule.interval.total_seconds(), timezone=BUSINESS_ZONE
+            )
+        return _daily(job.schedule, self._context)
+
+
+def _daily(schedule: Daily, context: NodeContext) -> CronTrigger:
+    at = getattr(context.settings, schedule.setting) if schedule.setting else schedule.at
+    hour, _, minute = str(at).partition(":")
+    return CronTrigger(hour=int(hour), minute=int(minute), timezone=BUSINESS_ZONE)

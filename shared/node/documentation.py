@@ -1,0 +1,191 @@
+"""The pages of the documentation that the program knows best, written from the program.
+
+``make docs`` runs this module, and a test compares: a setting, problem, message, permission or job that is not in
+the documentation cannot be.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from shared.capability import Capability, Daily, Every, Job
+from shared.federation import registry
+from shared.glossary import terms as glossary
+from shared.kernel.language import Language
+from shared.kernel.problems import Problem
+from shared.kernel.settings import Settings
+from shared.kernel.tier import Tier
+from shared.node.background import TIDY
+from shared.node.tiers import composition
+from shared.statistics import catalogue
+
+MADE = "<!-- Made from the program by `make docs`; change it there. -->\n"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    columns = list(head)
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    lines += [
+        f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |" for row in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def capabilities() -> dict[str, tuple[Capability, list[str]]]:
+    """Return every capability by name, with the tiers that have it."""
+    found: dict[str, tuple[Capability, list[str]]] = {}
+    for tier in Tier:
+        code = {Tier.HQ: "000000", Tier.PROVINCE: "440000", Tier.CITY: "440300"}[tier]
+        for capability in composition(tier)(Settings(code=code)).capabilities:
+            found.setdefault(capability.name, (capability, []))[1].append(tier.value)
+    return found
+
+
+def settings() -> str:
+    """Return the page of settings."""
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        for name, field in Settings.model_fields.items():
+            yield f"`{name}`", f"`GUANXI_{name.upper()}`", _default(field), field.description
+
+    return (
+        f"# Settings\n\n{MADE}\n"
+        "A node reads its settings from the environment and from one TOML file, `<home>/nodes/<code>/node.toml`; the "
+        "environment wins. A setting that is missing, unknown or wrong stops the start with a sentence that names it.\n\n"
+        + _table(("setting", "in the environment", "default", "meaning"), rows())
+        + "\n`GUANXI_HOME` and `GUANXI_NODE` also tell the command line which node is meant.\n"
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "required"
+    if field.default is None:
+        return "none"
+    default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+    return f"`{default}`"
+
+
+def _all_problems(base: type[Problem] = Problem) -> Iterator[type[Problem]]:
+    for problem in base.__subclasses__():
+        if problem.__module__.startswith(("shared.", "services.")):
+            if not problem.__name__.startswith("_"):
+                yield problem
+            yield from _all_problems(problem)
+
+
+def problems() -> str:
+    """Return the page of problems."""
+    capabilities()
+    unique = {problem.slug(): problem for problem in _all_problems()}
+    rows = (
+        (
+            f"`{slug}`",
+            problem.status,
+            problem.title.zh,
+            (problem.__doc__ or "").split("\n\n")[0].replace("\n", " "),
+        )
+        for slug, problem in sorted(unique.items())
+    )
+    return (
+        f"# Problems\n\n{MADE}\n"
+        "Every refusal is a problem detail (RFC 9457), `application/problem+json`, in the language that `Accept-Language` "
+        "asks for. Its `type` is `urn:guanxi:problem:` and the name below, and never changes; `errors` names the places "
+        "that are wrong by JSON pointer (`/name`), or as `query:`, `header:` or `path:` and a name. A refused request has "
+        "changed nothing.\n\n" + _table(("type", "status", "标题", "meaning"), rows)
+    )
+
+
+def messages() -> str:
+    """Return the page of messages."""
+    rows: list[tuple[object, ...]] = [
+        (f"`{registry.ENROLLED}`", "hq", "", "A province has enrolled a city (to HQ)."),
+        (
+            f"`{registry.PUBLISHED}`",
+            "province, city",
+            "",
+            "HQ publishes a registry entry (from parent to child).",
+        ),
+    ]
+    for capability, tiers in capabilities().values():
+        for message in capability.messages:
+            where = "also in transit" if message.transit else ""
+            rows.append(
+                (
+                    f"`{message.type}`",
+                    ", ".join(tiers),
+                    where,
+                    f"{message.summary.en} ({message.summary.zh})",
+                )
+            )
+    return (
+        f"# Messages\n\n{MADE}\n"
+        "What nodes say to one another, by CloudEvents `type`. A node parks a type that it does not understand and tells "
+        "its operator; it never drops one.\n\n"
+        + _table(("type", "understood by", "", "meaning"), sorted(rows, key=str))
+    )
+
+
+def capabilities_page() -> str:
+    """Return the page of capabilities, with their permissions and jobs."""
+    found = capabilities()
+    parts = [f"# Capabilities\n\n{MADE}\nWhat each package adds to a node, and who may do it.\n"]
+    for name, (capability, tiers) in sorted(found.items()):
+        parts.append(
+            f"\n## {name}\n\n{capability.summary.en} ({capability.summary.zh}). Runs at: {', '.join(tiers)}.\n"
+        )
+        if capability.permissions:
+            rows = (
+                (
+                    f"`{p.code}`",
+                    p.summary.en,
+                    p.summary.zh,
+                    ", ".join(sorted(role.value for role in p.roles)),
+                )
+                for p in capability.permissions
+            )
+            parts.append("\n" + _table(("permission", "allows", "权限", "held by"), rows))
+        if capability.jobs:
+            parts.append("\n" + _jobs(capability.jobs))
+    parts.append("\n## Every node\n\n" + _jobs([TIDY]))
+    return "".join(parts)
+
+
+def _jobs(jobs: Iterable[Job]) -> str:
+    def when(schedule: Daily | Every) -> str:
+        if isinstance(schedule, Every):
+            return f"every {schedule.interval}"
+        return (
+            f"daily at setting `{schedule.setting}`"
+            if schedule.setting
+            else f"daily at {schedule.at}"
+        )
+
+    return _table(
+        ("job", "does", "when"),
+        ((f"`{j.name}`", j.summary.speak(Language.ENGLISH), when(j.schedule)) for j in jobs),
+    )
+
+
+PAGES: dict[str, Callable[[], Any]] = {
+    "settings.md": settings,
+    "problems.md": problems,
+    "messages.md": messages,
+    "capabilities.md": capabilities_page,
+    "indicators.md": catalogue.render_markdown,
+    "glossary.md": glossary.render_markdown,
+}
+
+
+def write(directory: Path) -> None:
+    """Write every page into ``directory``."""
+    for name, render in PAGES.items():
+        (directory / name).write_text(render(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

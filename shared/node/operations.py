@@ -1,0 +1,113 @@
+"""What a node's operator sees and does over HTTP: its links, and inviting a child."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.access import Principal, require
+from shared.capability import Capability, Context, Permission, Role
+from shared.federation import repository as federation
+from shared.federation.enrolment import CODE_LIFE, invite
+from shared.kernel.edge import Now, Transaction
+from shared.kernel.language import Text
+
+router = APIRouter(prefix="/operations")
+
+
+class LaneStatus(BaseModel):
+    """One lane of one link."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "peer": "440000",
+                "relation": "parent",
+                "status": "active",
+                "last_contact_at": "2026-11-23T04:00:00Z",
+                "failures": 0,
+                "retry_at": None,
+                "last_error": None,
+                "lane": "request",
+                "sent": 12,
+                "acknowledged": 12,
+                "received": 9,
+                "waiting": 0,
+                "oldest_seconds": None,
+                "parked": 0,
+            }
+        }
+    )
+
+    peer: str
+    relation: str
+    status: str
+    last_contact_at: Any
+    failures: int
+    retry_at: Any
+    last_error: str | None
+    lane: str
+    sent: int
+    acknowledged: int
+    received: int
+    waiting: int
+    oldest_seconds: float | None
+    parked: int
+
+
+class InvitationRequest(BaseModel):
+    """Which node shall join."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"child": "440300"}})
+
+    child: str = Field(
+        pattern=r"^\d{6}$", description="Division code of the node that shall join below this one."
+    )
+
+
+class InvitationAnswer(BaseModel):
+    """A one-time code."""
+
+    child: str
+    code: str
+    valid_hours: float
+
+
+@router.get("/links", summary="Links to the parent and the children, lane by lane")
+async def links(
+    session: Transaction, now: Now, _: Annotated[Principal, Depends(require("operations:read"))]
+) -> list[LaneStatus]:
+    """Show how far each lane is, what waits and since when, what is parked, and why a link is down."""
+    return [LaneStatus(**row) for row in await federation.status(session, now=now)]
+
+
+@router.post("/invitations", summary="Let a node join below this one", status_code=201)
+async def invitations(
+    body: InvitationRequest,
+    session: Transaction,
+    now: Now,
+    context: Context,
+    principal: Annotated[Principal, Depends(require("operations:invite"))],
+) -> InvitationAnswer:
+    """Make a one-time code for a child's operator: ``guanxi node enrol --code ...`` uses it."""
+    invitation = await invite(session, context.post, body.child, by=principal.username, now=now)
+    return InvitationAnswer(
+        child=body.child, code=str(invitation), valid_hours=CODE_LIFE.total_seconds() / 3600
+    )
+
+
+capability = Capability(
+    name="operations",
+    summary=Text("Links of the node, and who may join it", "节点链路与加入管理"),
+    routers=(router,),
+    permissions=(
+        Permission(
+            "operations:read",
+            Text("See the node's links and lanes", "查看节点链路"),
+            frozenset({Role.OPERATOR, Role.PROVINCE_COORDINATOR}),
+        ),
+        Permission(
+            "operations:invite", Text("Let a node join", "邀请节点加入"), frozenset({Role.OPERATOR})
+        ),
+    ),
+)

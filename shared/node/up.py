@@ -1,0 +1,367 @@
+"""Runs the nodes of a topology on this machine, each in a process group of its own, and keeps them running.
+
+Life cycle. :func:`running` makes sure that nobody else runs these nodes, ends those that an earlier run left behind,
+checks the ports, makes missing databases, writes each node's settings, and starts the nodes. When all are ready it
+lets those join that have not yet, parents first. From then on a node that dies is started again, with a pause that
+grows. In the end every node is asked to end, and killed if it does not.
+
+Failure. What a node says goes to ``node.log`` in its directory. A node that cannot start is quoted from there.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+
+from shared.commandline import CommandFailed, operator_name
+from shared.kernel.embedded_postgres import EmbeddedPostgres
+from shared.node import joining
+from shared.node.pidfile import NAME as PID_FILE
+from shared.node.pidfile import held, holder, is_open_in
+from shared.node.serve import FINISHING_SECONDS, PortTaken, listen
+from shared.node.topology import PlannedNode
+from shared.startup import open_context
+
+READY_SECONDS = 240.0
+"""How long the nodes may take to become ready: eight of them migrate their databases on two slow cores."""
+STOP_SECONDS = FINISHING_SECONDS + 10.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Before a node that died is started again; doubling."""
+STEADY_SECONDS = 60.0
+"""A node that ran this long has recovered: its next death is a first one again."""
+QUOTED_LINES = 5
+
+Say = Callable[[str], None]
+
+
+class _Member:
+    """A node and the process that runs it at present."""
+
+    def __init__(self, node: PlannedNode) -> None:
+        self.node = node
+        self.log = node.directory / "node.log"
+        self.process: asyncio.subprocess.Process | None = None
+        self.started_at = 0.0
+        self.health: dict[str, Any] = {}
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+    def signal(self, number: signal.Signals, *, group: bool = False) -> None:
+        if self.process is not None and self.is_running:
+            with contextlib.suppress(ProcessLookupError):
+                (os.killpg if group else os.kill)(self.process.pid, number)
+
+    def last_words(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-QUOTED_LINES:])
+
+
+class Fleet:
+    """The nodes of one topology, running.
+
+    Args:
+        nodes: what is to run, parents first.
+        say: tells a person what happens, a sentence at a time.
+        environment: the variables that the nodes inherit.
+    """
+
+    def __init__(
+        self, nodes: Sequence[PlannedNode], say: Say, environment: Mapping[str, str]
+    ) -> None:
+        self.nodes = tuple(nodes)
+        self._members = {node.code: _Member(node) for node in nodes}
+        self._say = say
+        self._environment = environment
+
+    async def start(self) -> None:
+        """Start every node and wait until all are ready.
+
+        Raises:
+            CommandFailed: if one ends instead, or is not ready in time.
+        """
+        for member in self._members.values():
+            await self._start(member)
+        try:
+            async with (
+                asyncio.timeout(READY_SECONDS),
+                httpx.AsyncClient(trust_env=False, timeout=5) as client,
+            ):
+                await asyncio.gather(
+                    *(self._until_ready(member, client) for member in self._members.values())
+                )
+        except TimeoutError:
+            late = [code for code, member in self._members.items() if not member.health]
+            logs = ", ".join(str(self._members[code].log) for code in late)
+            raise CommandFailed(
+                f"Not ready after {READY_SECONDS:.0f} s: {', '.join(late)}. See {logs}."
+            ) from None
+
+    async def _start(self, member: _Member) -> None:
+        member.started_at = time.monotonic()
+        # Opening a file of ours does not wait; Path.open takes no opener.
+        with open(member.log, "ab", opener=_private) as log:  # noqa: ASYNC230
+            member.process = await asyncio.create_subprocess_exec(
+                *(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "shared.node.command",
+                    "node",
+                    "run",
+                    "--node",
+                    member.node.code,
+                ),
+                env=member.node.environment(self._environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for us; we end the nodes in good order
+            )
+
+    async def _until_ready(self, member: _Member, client: httpx.AsyncClient) -> None:
+        pause = 0.1
+        while not await self._is_ready(member, client):
+            if not member.is_running:
+                raise CommandFailed(
+                    f"Node {member.node.name} did not start. {member.log} ends:\n{member.last_words()}"
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+        took = time.monotonic() - member.started_at
+        self._say(f"{member.node.name} is ready at {member.node.url} after {took:.1f} s.")
+
+    @staticmethod
+    async def _is_ready(member: _Member, client: httpx.AsyncClient) -> bool:
+        try:
+            answer = await client.get(f"{member.node.url}/health/ready")
+            body = answer.json()
+        except (httpx.HTTPError, ValueError):
+            return False
+        if answer.status_code != httpx.codes.OK or body.get("node") != member.node.code:
+            return False
+        member.health = body
+        return True
+
+    async def enrol(self) -> None:
+        """Let every node join its parent that has not yet, parents first.
+
+        Raises:
+            LinkDown: if a parent cannot be reached or refuses.
+        """
+        loose = [
+            node
+            for node in self.nodes
+            if self._health(node).get("parent", {}).get("status") == "not enrolled"
+        ]
+        for parent_code, children in groupby(loose, key=lambda node: node.parent):
+            parent = self._members.get(parent_code or "")
+            if parent is None:
+                for child in children:
+                    self._say(
+                        f"{child.name} has not joined its parent {parent_code}, which does not run here: ask its operator for a "
+                        f"one-time code, then `guanxi node enrol --node {child.code} --parent-url {child.values['parent_url']} --code CODE`."
+                    )
+                continue
+            async with open_context(parent.node.settings()) as above:
+                for child in children:
+                    invitation = await joining.invite(above, child.code, by=operator_name())
+                    async with open_context(child.settings()) as below:
+                        await joining.join(below, str(child.values["parent_url"]), invitation)
+                    self._say(f"{child.name} has joined {parent.node.name}.")
+
+    def _health(self, node: PlannedNode) -> dict[str, Any]:
+        checks: dict[str, Any] = self._members[node.code].health.get("checks", {})
+        return checks
+
+    async def keep(self) -> None:
+        """Start every node again that dies, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for member in self._members.values():
+                tasks.create_task(self._keep(member))
+
+    async def _keep(self, member: _Member) -> None:
+        pause = SHORTEST_PAUSE
+        while True:
+            if member.process is not None:
+                code = await member.process.wait()
+                ran = time.monotonic() - member.started_at
+                pause = SHORTEST_PAUSE if ran > STEADY_SECONDS else pause
+                how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+                self._say(
+                    f"Node {member.node.name} ended unexpectedly ({how}) after {ran:.0f} s; it is started again "
+                    f"in {pause:.0f} s. Its log is {member.log}."
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            await self._start(member)
+
+    async def stop(self) -> None:
+        """Ask every node to end, wait, and kill what has not ended in time."""
+        members = [member for member in self._members.values() if member.is_running]
+        if not members:
+            return
+        for member in members:
+            member.signal(signal.SIGTERM)
+        waits = [
+            asyncio.ensure_future(member.process.wait()) for member in members if member.process
+        ]
+        _, late = await asyncio.wait(waits, timeout=STOP_SECONDS)
+        for member in members:
+            if member.is_running:
+                self._say(
+                    f"Node {member.node.name} has not ended after {STOP_SECONDS:.0f} s: it is killed."
+                )
+            member.signal(signal.SIGKILL, group=True)
+        await asyncio.gather(*late)
+
+    def process_of(self, code: str) -> int | None:
+        """Return the id of the process that runs node ``code`` at present."""
+        process = self._members[code].process
+        return process.pid if process is not None else None
+
+
+@contextlib.asynccontextmanager
+async def running(
+    nodes: Sequence[PlannedNode],
+    *,
+    source: str,
+    say: Say,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[Fleet]:
+    """Run ``nodes`` for as long as the context is open: started, joined, kept running, and ended.
+
+    Args:
+        nodes: as :func:`shared.node.topology.plan` gives them.
+        source: what they were planned from, for the heading of their settings files.
+        say: tells a person what happens.
+        environment: the variables that the nodes inherit; without it, this process's.
+
+    Raises:
+        AlreadyRunning: if another process runs the nodes of this home.
+        CommandFailed: if a node cannot be started; the message says which and why.
+    """
+    home = nodes[0].home
+    fleet = Fleet(nodes, say, os.environ if environment is None else environment)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(held(home / "up.pid", f"`guanxi up` for {home}"))
+        await asyncio.gather(*(_end_left_behind(node, say) for node in nodes))
+        for node in nodes:
+            node.settings()
+            node.write_settings(source)
+        if any(not node.values.get("database_url") for node in nodes):
+            await stack.enter_async_context(_embedded_server(home))
+        for node in nodes:
+            await _make_database(node)
+        stack.push_async_callback(fleet.stop)
+        await fleet.start()
+        keeping = asyncio.create_task(fleet.keep())
+        stack.push_async_callback(_cancelled, keeping)
+        await fleet.enrol()
+        yield fleet
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _embedded_server(home: Path) -> AsyncIterator[None]:
+    """Use the embedded PostgreSQL as long as the nodes do, so that it ends with them even if they are killed."""
+    server = EmbeddedPostgres(home / "postgres")
+    await asyncio.to_thread(server.start)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(server.release)
+
+
+async def _end_left_behind(node: PlannedNode, say: Say) -> None:
+    """End the process of an earlier run that still runs ``node``, and see that the port is free."""
+    file = node.directory / PID_FILE
+    process = holder(file)
+    if process is None:
+        _require_port(node)
+        return
+    if not is_open_in(file, process):
+        raise CommandFailed(
+            f"Node {node.name} is running already, as process {process}, and it cannot be seen whether that is ours. Stop it first: kill {process}"
+        )
+    say(f"Node {node.name} is still running from before, as process {process}: it is ended.")
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, number)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                # Neither a lock nor a port tells when it becomes free.
+                while holder(file) == process or not _has_port(node):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+                return
+    raise CommandFailed(f"Process {process}, which runs node {node.name}, does not end.")
+
+
+def _private(file: str, flags: int) -> int:
+    return os.open(file, flags, 0o600)
+
+
+def _require_port(node: PlannedNode) -> None:
+    listen(node.settings()).close()
+
+
+def _has_port(node: PlannedNode) -> bool:
+    try:
+        _require_port(node)
+    except PortTaken:
+        return False
+    return True
+
+
+async def _make_database(node: PlannedNode) -> None:
+    if node.server is None:
+        return
+    name = urlsplit(str(node.values["database_url"])).path.removeprefix("/")
+    try:
+        connection = await asyncpg.connect(node.server)
+        try:
+            if not await connection.fetchval(
+                "SELECT count(*) FROM pg_database WHERE datname = $1", name
+            ):
+                with contextlib.suppress(asyncpg.DuplicateDatabaseError):
+                    await connection.execute(f'CREATE DATABASE "{name}"')
+        finally:
+            await connection.close()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        server = urlsplit(node.server)
+        raise CommandFailed(
+            f"The database {name} of node {node.name} cannot be made on {server.hostname}:{server.port or 5432}: {error}. "
+            "Check DATABASE_URL, or name a database for each node in the topology."
+        ) from None
+
+
+def cancel_when_told_to_end() -> None:
+    """Cancel the current task, once, when the process is told to end: by Ctrl-C, SIGTERM, or a closed terminal."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def end() -> None:
+        for number in numbers:
+            loop.add_signal_handler(
+                number, lambda: None
+            )  # it is ending; the nodes' time to end is bounded
+        if task is not None:
+            task.cancel()
+
+    for number in numbers:
+        loop.add_signal_handler(number, end)

@@ -1,0 +1,129 @@
+"""``guanxi stats``: figures in the terminal."""
+
+import os
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from shared.capability import NodeContext
+from shared.commandline import CommandFailed, JsonOption, NodeOption, console, run, show
+from shared.kernel.clock import BUSINESS_ZONE
+from shared.kernel.language import Language, preferred_language
+from shared.statistics.indicators import CATALOGUE
+from shared.statistics.question import Words, read_question
+from shared.statistics.service import answer
+
+app = typer.Typer(help="Statistics of a node and all below it.", no_args_is_help=True)
+
+
+@app.command("query")
+def query(
+    indicators: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INDICATOR...", help="Codes of indicators, such as customers arpu_fen."
+        ),
+    ],
+    node: NodeOption,
+    period: Annotated[
+        str | None, typer.Option(help="A month or a day; the present month without it.")
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First month or day of a range.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last month or day of a range.")] = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            help="What has rows of its own, between commas: period, region, or a dimension."
+        ),
+    ] = "period",
+    region: Annotated[
+        str | None, typer.Option(help="Division code of where; the node's own without it.")
+    ] = None,
+    region_level: Annotated[str | None, typer.Option(help="nation, province or city.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIMENSION=VALUE", help="Count only these; may be repeated."),
+    ] = None,
+    as_known_at: Annotated[
+        datetime | None, typer.Option(help="Answer as the node would have answered then.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show figures, and which cities they are made of."""
+    language = preferred_language(os.environ.get("LANG", "").replace("_", "-").partition(".")[0])
+
+    async def ask(context: NodeContext) -> dict[str, Any]:
+        here = context.settings.code
+        words = Words(
+            indicators=indicators,
+            period=period,
+            first=first,
+            last=last,
+            by=[word for word in by.split(",") if word],
+            region=region,
+            region_level=region_level,
+            filters=_filters(where or []),
+            as_known_at=as_known_at.replace(tzinfo=BUSINESS_ZONE) if as_known_at else None,
+        )
+        question = read_question(words, CATALOGUE, scope=here, now=context.clock.now())
+        async with context.database.transaction() as session:
+            found = await answer(session, question, CATALOGUE, here=here, language=language)
+        document: dict[str, Any] = orjson.loads(found.body or b"{}")
+        return document
+
+    result = run(node, ask)
+    if json:
+        show(result, json=True)
+        return
+    show(
+        [_line(row, result["indicators"]) for row in result["rows"]], json=False, title="Statistics"
+    )
+    for each in result["provenance"]:
+        console.print(made_of(each, language), style="dim", highlight=False, soft_wrap=True)
+
+
+def made_of(provenance: dict[str, Any], language: Language) -> str:
+    """Say in one line what figures are made of: "3 of 4 cities, as of ..., missing 110100"."""
+    as_of = provenance["as_of"]
+    when = (
+        datetime.fromisoformat(as_of).astimezone(BUSINESS_ZONE).strftime("%Y-%m-%d %H:%M")
+        if as_of
+        else "-"
+    )
+    missing = ", ".join(provenance["missing"])
+    head = f"{provenance['dataset']} {provenance['period']}: "
+    counts = provenance["included"], provenance["expected"]
+    if language is Language.CHINESE:
+        return (
+            head
+            + f"{counts[1]} 个地市中的 {counts[0]} 个，截至 {when}"
+            + (f"，缺 {missing}" if missing else "")
+        )
+    return (
+        head
+        + f"{counts[0]} of {counts[1]} cities, as of {when}"
+        + (f", missing {missing}" if missing else "")
+    )
+
+
+def _line(row: dict[str, Any], headings: list[dict[str, Any]]) -> dict[str, Any]:
+    told_apart = {
+        name: value for name, value in row.items() if name not in {"period", "region", "values"}
+    }
+    figures = {f"{each['name']} ({each['unit']})": row["values"][each["code"]] for each in headings}
+    region = f"{row['region']['code']} {row['region']['name']}"
+    return {"period": row["period"], "region": region, **told_apart, **figures}
+
+
+def _filters(where: list[str]) -> dict[str, list[str]]:
+    filters: dict[str, list[str]] = {}
+    for condition in where:
+        dimension, equals, value = condition.partition("=")
+        if not equals:
+            raise CommandFailed(f"--where {condition} names no value: write it as level=gold.")
+        filters.setdefault(dimension, []).extend(value.split(","))
+    return filters

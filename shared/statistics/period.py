@@ -1,0 +1,103 @@
+"""Periods: the calendar months and days, in Asia/Shanghai, that figures are computed for."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import total_ordering
+from typing import Self
+
+from shared.kernel.clock import BUSINESS_ZONE
+from shared.kernel.language import Text
+from shared.kernel.problems import Fault, Problem
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 2999
+_LONGEST_ECHO = 40
+_MONTH_LENGTH = len("2026-11")
+_FORMATS = {_MONTH_LENGTH: "%Y-%m", len("2026-11-23"): "%Y-%m-%d"}
+
+
+class PeriodInvalid(Problem, ValueError):
+    """A period that no calendar has."""
+
+    status = 422
+    title = Text("Period invalid", "期间无效")
+    sentence = Text(
+        "'{given}' is no period: give a month such as 2026-11 or a day such as 2026-11-23.",
+        "“{given}”不是有效期间：请填写月份（如 2026-11）或日期（如 2026-11-23）。",
+    )
+
+    def __init__(self, given: str, parameter: str = "period") -> None:
+        super().__init__(
+            faults=[Fault(f"query:{parameter}", "a month YYYY-MM or a day YYYY-MM-DD")],
+            given=given[:_LONGEST_ECHO],
+        )
+
+
+class PeriodKind(StrEnum):
+    """How long a period is."""
+
+    MONTH = "month"
+    DAY = "day"
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A calendar month or day: from ``start`` up to, and without, ``end``."""
+
+    kind: PeriodKind
+    start: date
+
+    @classmethod
+    def parse(cls, text: str, parameter: str = "period") -> Self:
+        """Read ``2026-11`` or ``2026-11-23``; ``parameter`` is what a problem will point to.
+
+        Raises:
+            PeriodInvalid: if it is neither.
+        """
+        try:
+            start = datetime.strptime(text, _FORMATS[len(text)]).date()  # noqa: DTZ007 - a date has no zone
+        except (KeyError, ValueError):
+            raise PeriodInvalid(text, parameter) from None
+        period = cls(PeriodKind.MONTH if len(text) == _MONTH_LENGTH else PeriodKind.DAY, start)
+        if str(period) != text or not _FIRST_YEAR <= start.year <= _LAST_YEAR:
+            raise PeriodInvalid(text, parameter)  # what strptime takes besides: 2026-1-123, year 1
+        return period
+
+    @classmethod
+    def at(cls, moment: datetime, kind: PeriodKind = PeriodKind.MONTH) -> Self:
+        """Return the month or day in which ``moment`` falls in China."""
+        today = moment.astimezone(BUSINESS_ZONE).date()
+        return cls(kind, today.replace(day=1) if kind is PeriodKind.MONTH else today)
+
+    @property
+    def end(self) -> date:
+        """The first day after it."""
+        if self.kind is PeriodKind.DAY:
+            return self.start + timedelta(days=1)
+        # Day 1 plus 31 days lies in the next month, whatever the month's length.
+        return (self.start + timedelta(days=31)).replace(day=1)
+
+    @property
+    def next(self) -> Self:
+        """The period after it."""
+        return type(self)(self.kind, self.end)
+
+    @property
+    def previous(self) -> Self:
+        """The period before it."""
+        return self.at_date(self.start - timedelta(days=1))
+
+    def at_date(self, day: date) -> Self:
+        """Return the period of this kind in which ``day`` falls."""
+        month = self.kind is PeriodKind.MONTH
+        return type(self)(self.kind, day.replace(day=1) if month else day)
+
+    def __str__(self) -> str:
+        iso = self.start.isoformat()
+        return iso[:_MONTH_LENGTH] if self.kind is PeriodKind.MONTH else iso
+
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, Period):
+            return NotImplemented
+        return (self.start, self.end) < (other.start, other.end)

@@ -1,0 +1,249 @@
+"""What goes over the wire: questions' answers, the catalogue, and the slice message."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from shared.statistics.period import Period
+from shared.statistics.slices import GREATEST_VALUE, LEAST_VALUE, Content, Slice, SliceInvalid
+
+SLICE = "guanxi.statistics.slice.v1"
+"""Type of the message by which a city tells its province and HQ a slice."""
+
+_Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
+_Key = Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]  # PostgreSQL stores no NUL
+_Value = Annotated[int, Field(strict=True, ge=LEAST_VALUE, le=GREATEST_VALUE)]
+
+
+class SliceMessage(BaseModel):
+    """Payload of :data:`SLICE`: one revision, whole."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    dataset: _Code
+    node: Annotated[str, Field(pattern=r"^\d{6}$")]
+    period: str
+    revision: Annotated[int, Field(strict=True, ge=1)]
+    reason: Annotated[str, Field(max_length=500)] | None
+    computed_at: AwareDatetime
+    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    row_count: int
+    control_totals: dict[str, Annotated[int, Field(strict=True)]]
+    dimensions: list[_Code]
+    measures: list[_Code]
+    cells: list[tuple[list[_Key], list[_Value | None]]]
+
+    @classmethod
+    def of(cls, slice_: Slice) -> dict[str, Any]:
+        """Write a slice as the payload of a message."""
+        content = slice_.content
+        return {
+            "dataset": content.dataset,
+            "node": content.node,
+            "period": str(content.period),
+            "revision": slice_.revision,
+            "reason": slice_.reason,
+            "computed_at": slice_.computed_at.isoformat(),
+            "hash": content.hash,
+            "row_count": content.row_count,
+            "control_totals": dict(content.control_totals),
+            "dimensions": list(content.dimensions),
+            "measures": list(content.measures),
+            "cells": content.rows(),
+        }
+
+    def verified(self) -> Slice:
+        """Read the slice, and check that it is what it says.
+
+        Raises:
+            SliceInvalid: if cells, row count, control totals or hash do not agree.
+            PeriodInvalid: if the period is none.
+        """
+        content = Content.of(
+            self.dataset,
+            self.node,
+            Period.parse(self.period),
+            dimensions=self.dimensions,
+            measures=self.measures,
+            cells=self.cells,
+        )
+        slice_ = Slice(content, self.revision, self.reason, self.computed_at)
+        for what, said, found in (
+            ("row count", self.row_count, content.row_count),
+            ("control totals", self.control_totals, dict(content.control_totals)),
+            ("hash", self.hash, content.hash),
+        ):
+            if said != found:
+                raise SliceInvalid(
+                    f"The slice {slice_.name} comes with the {what} {said}, but its cells give {found}."
+                )
+        return slice_
+
+    @classmethod
+    def read(cls, data: dict[str, Any]) -> Self:
+        """Read a payload.
+
+        Raises:
+            pydantic.ValidationError: if it has another form.
+        """
+        return cls.model_validate(data)
+
+
+class Named(BaseModel):
+    """A name in both languages."""
+
+    en: str
+    zh: str
+
+
+class DimensionValue(BaseModel):
+    """One value of a dimension."""
+
+    code: str
+    name: Named
+
+
+class DimensionOut(BaseModel):
+    """A dimension of the catalogue."""
+
+    code: str
+    name: Named
+    values: list[DimensionValue]
+
+
+class DimensionsOut(BaseModel):
+    """Every dimension."""
+
+    items: list[DimensionOut]
+
+
+class RatioOut(BaseModel):
+    """What a ratio divides."""
+
+    numerator: str
+    denominator: str
+    scale: int
+
+
+class IndicatorOut(BaseModel):
+    """An indicator of the catalogue."""
+
+    code: str
+    name: Named
+    unit: Named
+    family: str
+    dataset: str
+    aggregation: Literal["sum", "snapshot", "max", "min", "ratio"]
+    ratio: RatioOut | None
+    formula: Named
+    dimensions: list[str]
+    periods: list[str]
+
+
+class IndicatorsOut(BaseModel):
+    """Every indicator."""
+
+    items: list[IndicatorOut]
+
+
+class Heading(BaseModel):
+    """An indicator as it heads an answer's column."""
+
+    code: str = Field(examples=["customers"])
+    name: str = Field(examples=["Customers in the network"])
+    unit: str = Field(examples=["customers"])
+    aggregation: str = Field(examples=["snapshot"])
+    snapshot_period: str | None = Field(
+        description="Where several periods are aggregated: the one whose snapshot stands for them.",
+        examples=[None],
+    )
+
+
+class Region(BaseModel):
+    """A division."""
+
+    code: str = Field(examples=["440000"])
+    name: str = Field(examples=["Guangdong"])
+
+
+class Row(BaseModel):
+    """Figures of one period, region and combination of the dimensions that were asked for, which are fields too."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "period": "2026-11",
+                    "region": {"code": "440000", "name": "Guangdong"},
+                    "level": "gold",
+                    "values": {"customers": 123, "arpu_fen": 6476.17},
+                }
+            ]
+        },
+    )
+
+    period: str = Field(description="The period, or the whole range as first/last.")
+    region: Region
+    values: dict[str, float | None] = Field(
+        description="By indicator; `null` where nothing is known or nothing divides."
+    )
+
+
+class CityRevision(BaseModel):
+    """A slice that an answer is made of."""
+
+    node: str = Field(examples=["440300"])
+    revision: int = Field(examples=[1])
+    hash: str
+    computed_at: datetime
+    received_at: datetime
+
+
+class Provenance(BaseModel):
+    """What the figures of one dataset and period are made of."""
+
+    dataset: str = Field(examples=["customer"])
+    period: str = Field(examples=["2026-11"])
+    expected: int = Field(description="Cities that the registry knows in the region.", examples=[4])
+    included: int = Field(description="Cities whose slice is part of the figures.", examples=[3])
+    as_of: datetime | None = Field(description="When the oldest of these slices was computed.")
+    missing: list[str] = Field(
+        description="Codes of the cities that are not part of the figures.", examples=[["110100"]]
+    )
+    cities: list[CityRevision] | None = Field(
+        default=None, description="The slices, unless only a summary was asked for."
+    )
+
+
+class ValuesOut(BaseModel):
+    """The answer to a question, with what it is made of."""
+
+    indicators: list[Heading]
+    rows: list[Row]
+    provenance: list[Provenance]
+
+
+class SliceOut(BaseModel):
+    """A revision of a slice in the register."""
+
+    node: str = Field(examples=["440300"])
+    dataset: str = Field(examples=["customer"])
+    period: str = Field(examples=["2026-11"])
+    revision: int = Field(examples=[1])
+    hash: str
+    row_count: int
+    control_totals: dict[str, int]
+    reason: str | None
+    computed_at: datetime
+    received_at: datetime
+    superseded_at: datetime | None = Field(description="Empty for the current revision.")
+
+
+class SlicePage(BaseModel):
+    """A page of the register."""
+
+    items: list[SliceOut]
+    next: str | None
+    count: int | None = None
