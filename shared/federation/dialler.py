@@ -9,6 +9,7 @@ keep every message single and in order.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -63,6 +64,26 @@ class NotEnrolled(Exception):
     """The node has no parent yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Callee:
+    """Whom a request is for: its address, its code unless it is still to be learnt, and where its key comes from."""
+
+    url: str
+    code: str | None
+    key_for: Callable[[bytes], tuple[str, PublicKey]]
+
+    @property
+    def header(self) -> dict[str, str]:
+        """The header that names it."""
+        return {exchange.RECEIVER_HEADER: self.code} if self.code else {}
+
+
+def _key_in_answer(body: bytes) -> tuple[str, PublicKey]:
+    """Return the code and key that a new parent gives; the fingerprint in the one-time code vouches for them."""
+    answer = exchange.read(EnrolmentAnswer, body)
+    return answer.code, PublicKey.from_text(answer.public_key)
+
+
 class Dialler:
     """One node's way to its parent.
 
@@ -110,9 +131,8 @@ class Dialler:
             "public_key": self._post.key.public.to_text(),
             "secret": invitation.secret,
         }
-        answer = await self._exchange(
-            url, "/enrolments", request, EnrolmentAnswer, self._key_in_answer, wait=0
-        )
+        parent = _Callee(url.rstrip("/"), None, _key_in_answer)
+        answer = await self._exchange(parent, "/enrolments", request, EnrolmentAnswer)
         async with self._database.transaction() as session:
             await enrolment.join(
                 session,
@@ -123,11 +143,6 @@ class Dialler:
                 now=self._clock.now(),
             )
         return answer.code
-
-    @staticmethod
-    def _key_in_answer(body: bytes) -> tuple[str, PublicKey]:
-        answer = exchange.read(EnrolmentAnswer, body)
-        return answer.code, PublicKey.from_text(answer.public_key)
 
     async def push(self, lane: Lane) -> int:
         """Send the next batch of a lane; returns how many messages the parent has newly acknowledged.
@@ -148,14 +163,8 @@ class Dialler:
         if batch is None:
             return 0
         path = f"/lanes/{lane.value}/batches"
-        answer = await self._exchange(
-            self._url(parent),
-            path,
-            exchange.batch_content(batch),
-            Acknowledgement,
-            self._parent_key(parent),
-            wait=0,
-        )
+        content = exchange.batch_content(batch)
+        answer = await self._exchange(self._callee(parent), path, content, Acknowledgement)
         async with self._database.transaction() as session:
             await repository.note_contact(session, parent.code, now=self._clock.now())
             return await repository.acknowledge(
@@ -173,9 +182,7 @@ class Dialler:
             parent = await self._parent(session)
             received = await repository.cursors(session, parent.code)
         request = {"received": received, "wait": wait}
-        answer = await self._exchange(
-            self._url(parent), "/poll", request, PollAnswer, self._parent_key(parent), wait=wait
-        )
+        answer = await self._exchange(self._callee(parent), "/poll", request, PollAnswer, wait=wait)
         now = self._clock.now()
         for batch in answer.batches:
             async with self._database.transaction() as session:
@@ -261,28 +268,26 @@ class Dialler:
             )
         return parent
 
-    def _url(self, parent: Peer) -> str:
-        return self._settings.parent_url or parent.url or ""
-
-    @staticmethod
-    def _parent_key(parent: Peer) -> Callable[[bytes], tuple[str, PublicKey]]:
+    def _callee(self, parent: Peer) -> "_Callee":
         key = PublicKey.from_text(parent.public_key)
-        return lambda _: (parent.code, key)
+        url = self._settings.parent_url or parent.url or ""
+        return _Callee(url, parent.code, lambda _: (parent.code, key))
 
     async def _exchange(
         self,
-        url: str,
+        callee: "_Callee",
         path: str,
         content: object,
         kind: type[Answer],
-        key_for: Callable[[bytes], tuple[str, PublicKey]],
         *,
-        wait: float,
+        wait: float = 0,
     ) -> Answer:
         """Send one signed request and return its verified answer."""
-        target = f"{url}{exchange.BASE_PATH}{path}"
+        target = f"{callee.url}{exchange.BASE_PATH}{path}"
         body = exchange.body_of(content)
-        unsigned = HttpRequest("POST", urlsplit(target).path, "", body.headers, body.content)
+        unsigned = HttpRequest(
+            "POST", urlsplit(target).path, "", {**body.headers, **callee.header}, body.content
+        )
         request = signing.sign_request(
             self._post.key, self._post.code, unsigned, now=self._clock.now(), nonce=uuid4().hex
         )
@@ -290,7 +295,7 @@ class Dialler:
         if response.status_code != httpx.codes.OK:
             raise LinkDown(f"{target} answered {response.status_code}: {_detail(response.body)}")
         try:
-            sender, key = key_for(response.body)
+            sender, key = callee.key_for(response.body)
             signing.verify_response(
                 lambda code: key if code == sender else None, response, now=self._clock.now()
             )

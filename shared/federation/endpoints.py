@@ -24,6 +24,7 @@ from shared.federation.problems import (
     ExchangeMalformed,
     NonceReplayed,
     PeerUnknown,
+    ReceiverWrong,
     SignatureRefused,
 )
 from shared.federation.receiver import Receiver
@@ -113,7 +114,11 @@ async def body_within_limit(request: Request) -> bytes:
 
 def _verify(request: Request, body: bytes, key_of: signing.KeyLookup, now: datetime) -> Incoming:
     signed = HttpRequest(
-        request.method, request.url.path, request.url.query, dict(request.headers), body
+        request.method,
+        request.scope["raw_path"].decode("ascii"),
+        request.url.query,
+        dict(request.headers),
+        body,
     )
     try:
         return Incoming(request, signed, signing.verify_request(key_of, signed, now=now), now)
@@ -128,9 +133,17 @@ def _require_encoding(request: Request) -> None:
         raise EncodingUnsupported(given=given, type=content_type, wanted=MEDIA_TYPE)
 
 
+def _require_receiver(request: Request) -> None:
+    given = request.headers.get(exchange.RECEIVER_HEADER, "nobody")
+    here = request.app.state.settings.code
+    if given != here:
+        raise ReceiverWrong(given=given, here=here)
+
+
 async def incoming(request: Request, now: Now) -> Incoming:
     """Check the form and signature of a request between nodes, before anything in it is believed."""
     _require_encoding(request)
+    _require_receiver(request)
     body = await body_within_limit(request)
     database: Database = request.app.state.database
     async with database.transaction() as session:

@@ -16,6 +16,8 @@ from shared.federation.repository import Numbered
 
 MEDIA_TYPE = "application/vnd.guanxi.exchange+json"
 ENCODING = "zstd"
+RECEIVER_HEADER = "guanxi-receiver"
+"""Names the node that a request is for; signed like every ``guanxi-`` header."""
 MAX_COMPRESSED = 8 * 1024 * 1024
 MAX_BODY = 32 * 1024 * 1024
 BATCH_MESSAGES = 200

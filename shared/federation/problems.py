@@ -34,6 +34,18 @@ class PeerUnknown(Problem):
     )
 
 
+class ReceiverWrong(Problem):
+    """A request between nodes was signed for another receiver."""
+
+    status = 421
+    title = Text("Receiver wrong", "接收节点不符")
+    sentence = Text(
+        "The request is for {given}; this is {here}. `guanxi-receiver` names the receiver and is signed, "
+        "so that a request cannot be replayed to another node.",
+        "该请求发往 {given}，本节点为 {here}。guanxi-receiver 指明接收节点并参与签名，以防向其他节点重放。",
+    )
+
+
 class OriginForeign(Problem):
     """A peer passes on a message whose origin it may not speak for."""
 

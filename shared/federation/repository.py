@@ -349,7 +349,7 @@ async def cursors(session: AsyncSession, code: str) -> dict[str, int]:
             LaneState.peer == code, LaneState.direction == Direction.IN
         )
     )
-    return dict(rows.tuples().all())
+    return {row.lane: row.numbered for row in rows}
 
 
 async def add_to_inbox(session: AsyncSession, row: InboxMessage) -> int | None:

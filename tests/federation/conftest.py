@@ -13,6 +13,14 @@ from shared.federation.models import Lane
 from shared.kernel.language import Text as Words
 from tests.conftest import MakeNode, Nation, TestNode
 
+
+def case_name(value: object) -> str | None:
+    """Name a case the same in every process: by what it changes, not by the random keys in it."""
+    if isinstance(value, dict):
+        return "+".join(str(name) for name in value)
+    return value if isinstance(value, str) else None
+
+
 COUNTED = "test.counted.v1"
 ECHOED = "test.echoed.v1"
 

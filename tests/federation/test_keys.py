@@ -26,6 +26,7 @@ from shared.federation.keys import (
     seal,
     unseal,
 )
+from tests.federation.conftest import case_name
 
 HOME = NodeKey.generate()
 TRANSIT = NodeKey.generate()
@@ -238,13 +239,13 @@ class TestSealing:
             {"epk": {"kty": "oct", "k": encode(bytes(32))}},
             {"apv": 1},
         ],
-        ids=str,
+        ids=case_name,
     )
     def test_is_refused_with_a_hostile_header(self, changes: dict[str, object]) -> None:
         with pytest.raises(SealError):
             unseal(HOME, with_header(self.SEALED, **changes), context=CONTEXT)
 
-    @pytest.mark.parametrize("change", [{"zip": "DEF"}, {"enc": "A128GCM"}], ids=str)
+    @pytest.mark.parametrize("change", [{"zip": "DEF"}, {"enc": "A128GCM"}], ids=case_name)
     def test_is_refused_when_sealed_otherwise(self, change: dict[str, str]) -> None:
         """A compressed text could open into any size."""
         header = json.loads(decode(self.SEALED.split(".")[0])) | change

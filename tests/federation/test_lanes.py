@@ -133,10 +133,13 @@ async def test_sequence_numbers_are_dense_in_commit_order(line: Nation) -> None:
             now=city.clock.now(),
         )
 
-    with pytest.raises(RuntimeError, match="changed my mind"):
+    async def change_ones_mind() -> None:
         async with city.database.transaction() as rolled_back:
             await post_one(rolled_back, 0)
             raise RuntimeError("changed my mind")
+
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        await change_ones_mind()
     async with city.database.transaction() as late:
         await post_one(late, 1)
         async with city.database.transaction() as early:

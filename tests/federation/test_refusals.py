@@ -23,7 +23,11 @@ from tests.conftest import Nation, TestNode
 from tests.federation.conftest import COUNTED, numbers_at
 
 PATH = "/federation/v1/lanes/request/batches"
-HEADERS = {"content-type": exchange.MEDIA_TYPE, "content-encoding": exchange.ENCODING}
+HEADERS = {
+    "content-type": exchange.MEDIA_TYPE,
+    "content-encoding": exchange.ENCODING,
+    exchange.RECEIVER_HEADER: "440000",
+}
 
 
 def wire_message(
@@ -164,6 +168,15 @@ async def test_replayed(line: Nation) -> None:
     assert (await send(line["440000"], request)).status_code == 200
     await assert_refused(line["440000"], request, 401, "nonce-replayed")
     assert await numbers_at(line["440000"]) == [1]
+
+
+async def test_replayed_to_another_node(line: Nation) -> None:
+    """Were the receiver not signed, a parent could pass on what a child sent to it."""
+    city = line["440300"]
+    request = signed(city, batch(city))
+    await assert_refused(line["000000"], request, 421, "receiver-wrong", "440000")
+    forged = replace(request, headers={**request.headers, exchange.RECEIVER_HEADER: "000000"})
+    await assert_refused(line["000000"], forged, 401, "signature-refused")
 
 
 async def test_stranger(line: Nation) -> None:
