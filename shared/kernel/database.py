@@ -31,6 +31,9 @@ NAMING = {
     "pk": "%(table_name)s_pkey",
 }
 
+SESSION = {"timezone": "UTC"}
+"""What every connection is set to, wherever its server stands: times are shown in UTC."""
+
 
 class Base(DeclarativeBase):
     """The base of every table: times carry their zone, and integers hold a nation's fen."""
@@ -52,7 +55,7 @@ class Database:
         self._pool_size = pool_size
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=lambda: asyncpg.connect(url),
+            async_creator=lambda: asyncpg.connect(url, server_settings=SESSION),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
@@ -73,7 +76,7 @@ class Database:
             async with self._pool_lock:
                 if self._pool is None:
                     self._pool = await asyncpg.create_pool(
-                        self.url, min_size=1, max_size=self._pool_size
+                        self.url, min_size=1, max_size=self._pool_size, server_settings=SESSION
                     )
         return self._pool
 

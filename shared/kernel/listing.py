@@ -167,12 +167,17 @@ class Listing:
             )
             where = " WHERE " + " AND ".join(conditions)
         direction = "DESC" if descending else "ASC"
-        rows = await connection.fetch(
-            f"SELECT ({self.item(request.fields, columns)})::text, ({sort.expression})::text, ({self.key.expression})::text "  # noqa: S608 - as above
-            f"FROM {self.source}{where} ORDER BY {sort.expression} {direction}, {self.key.expression} {direction} "
-            f"LIMIT {request.limit + 1}",
-            *values,
-        )
+        try:
+            rows = await connection.fetch(
+                f"SELECT ({self.item(request.fields, columns)})::text, ({sort.expression})::text, ({self.key.expression})::text "  # noqa: S608 - as above
+                f"FROM {self.source}{where} ORDER BY {sort.expression} {direction}, {self.key.expression} {direction} "
+                f"LIMIT {request.limit + 1}",
+                *values,
+            )
+        except asyncpg.DataError:
+            if request.cursor:  # made by hand: its values are not of the columns' types
+                raise CursorInvalid from None
+            raise
         shown = rows[: request.limit]
         more = len(rows) > request.limit
         following = _write_cursor(name, descending, shown[-1][1:3]) if more else None

@@ -19,6 +19,45 @@ from shared.kernel.language import Language, Text, preferred_language
 
 MEDIA_TYPE = "application/problem+json"
 
+_SCHEMA = {
+    "title": "Problem",
+    "description": "RFC 9457 problem details; nothing was changed.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri", "description": "Stable name of the problem."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What was wrong and what to do."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+    },
+    "examples": [
+        {
+            "type": "urn:guanxi:problem:input-invalid",
+            "title": "Input invalid",
+            "status": 422,
+            "detail": "1 place(s) in the request are wrong; `errors` names each. Nothing was changed.",
+            "errors": [{"pointer": "/name", "detail": "Field required"}],
+        }
+    ],
+}
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    status: {"description": description, "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+    for status, description in (
+        ("4XX", "Refused: the request was wrong, not allowed or out of date"),
+        (422, "Refused: the input does not have the documented form"),
+        ("5XX", "Failed: nothing was changed; try again"),
+    )
+}
+"""The refusals that every operation has in common, for OpenAPI."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

@@ -14,7 +14,7 @@ import httpx
 import structlog
 from fastapi import FastAPI
 
-from shared.access import Grants, TokenKeeper
+from shared.access import REVOKED_CHANNEL, Grants, TokenKeeper
 from shared.capability import Capability, NodeContext
 from shared.federation import endpoints as federation_endpoints
 from shared.federation import registry
@@ -35,8 +35,6 @@ from shared.node.shutdown import on_termination
 from shared.startup import open_context
 
 log = structlog.get_logger("node")
-
-REVOKED_CHANNEL = "guanxi_revoked"
 
 
 class TierMismatch(Exception):
@@ -87,6 +85,7 @@ class Node:
             version="0.1.0",
             license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
             lifespan=self._lifespan,
+            responses=problems.DOCUMENTED,
             docs_url=None,
             redoc_url=None,
             openapi_tags=[{"name": c.name, "description": c.summary.en} for c in self.capabilities],

@@ -238,6 +238,7 @@ async def test_fields_filters_and_count(node: TestNode) -> None:
         ({"sort": "words; DROP TABLE test_note"}, "query-invalid", "query:sort"),
         ({"cursor": "bm9uc2Vuc2U="}, "cursor-invalid", None),
         ({"cursor": "é"}, "cursor-invalid", None),
+        ({"cursor": "WyJpZCIsZmFsc2UsImEiLCJiIl0="}, "cursor-invalid", None),
     ],
 )
 async def test_a_list_asked_for_wrongly(
