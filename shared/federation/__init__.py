@@ -26,5 +26,5 @@ cleared as soon as the peer is heard from. A message whose handler refuses it is
 later ones of the same origin and partition key, so that order holds; everything else flows. A message from an origin
 whose key is not yet known waits parked until the *registry* brings it.
 
-Who may write: :mod:`~shared.federation.repository` is the only module that touches these tables.
+Who may write: :mod:`~shared.federation.repository` and :mod:`~shared.federation.mailbox` alone touch these tables.
 """

@@ -21,7 +21,7 @@ import structlog
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import enrolment, exchange, repository
+from shared.federation import enrolment, exchange, mailbox, repository
 from shared.federation import signature as signing
 from shared.federation.enrolment import EnrolmentAnswer, Invitation
 from shared.federation.exchange import Acknowledgement, PollAnswer
@@ -153,7 +153,7 @@ class Dialler:
         """
         async with self._database.transaction() as session:
             parent = await self._parent(session)
-            batch = await repository.number_next(
+            batch = await mailbox.number_next(
                 session,
                 parent.code,
                 lane,
@@ -167,7 +167,7 @@ class Dialler:
         answer = await self._exchange(self._callee(parent), path, content, Acknowledgement)
         async with self._database.transaction() as session:
             await repository.note_contact(session, parent.code, now=self._clock.now())
-            return await repository.acknowledge(
+            return await mailbox.acknowledge(
                 session, parent.code, lane, answer.received, now=self._clock.now()
             )
 
@@ -180,7 +180,7 @@ class Dialler:
         """
         async with self._database.transaction() as session:
             parent = await self._parent(session)
-            received = await repository.cursors(session, parent.code)
+            received = await mailbox.cursors(session, parent.code)
         request = {"received": received, "wait": wait}
         answer = await self._exchange(self._callee(parent), "/poll", request, PollAnswer, wait=wait)
         now = self._clock.now()

@@ -11,7 +11,7 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import enrolment, exchange, repository
+from shared.federation import enrolment, exchange, mailbox, repository
 from shared.federation import signature as signing
 from shared.federation.exchange import MEDIA_TYPE, Acknowledgement, Batch, BodyMalformed, Poll
 from shared.federation.keys import PublicKey
@@ -183,8 +183,8 @@ async def poll(call: FromChild) -> Response:
     try:
         async with call.transaction() as (session, peer):
             for lane, received in asked.received.items():
-                await repository.acknowledge(session, peer.code, lane, received, now=call.now)
-    except repository.AcknowledgedBeyond as error:
+                await mailbox.acknowledge(session, peer.code, lane, received, now=call.now)
+    except mailbox.AcknowledgedBeyond as error:
         raise AcknowledgementImpossible(detail=str(error)) from None
     with wakeup.watch(f"{call.sender}/") as watch:
         batches = await _next_batches(call.database, call.sender)
@@ -197,7 +197,7 @@ async def _next_batches(database: Database, child: str) -> list[dict[str, object
     batches = []
     async with database.transaction() as session:
         for lane in Lane:
-            numbered = await repository.number_next(
+            numbered = await mailbox.number_next(
                 session, child, lane, most=exchange.BATCH_MESSAGES, most_bytes=exchange.BATCH_BYTES
             )
             if numbered is not None:

@@ -11,8 +11,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.federation.compression import CompressionRefused, compress, decompress
+from shared.federation.mailbox import Numbered
 from shared.federation.models import Lane
-from shared.federation.repository import Numbered
 
 MEDIA_TYPE = "application/vnd.guanxi.exchange+json"
 ENCODING = "zstd"

@@ -115,6 +115,7 @@ class OutboxMessage(Base):
     __tablename__ = "federation_outbox"
     __table_args__ = (
         UniqueConstraint("peer", "lane", "sequence"),
+        Index("federation_outbox_unrouted", "destination", postgresql_where=text("peer IS NULL")),
         Index(
             "federation_outbox_unnumbered",
             "peer",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import repository
+from shared.federation import mailbox, repository
 from shared.federation.delivery import Delivery, Hop
 from shared.federation.envelope import Message, answer_id, pack
 from shared.federation.keys import NodeKey, PublicKey, seal, unseal
@@ -83,7 +83,7 @@ class PostOffice:
             data=dict(data),
         )
         packed = pack(message, self.key)
-        await repository.add_to_outbox(
+        await mailbox.add_to_outbox(
             session, message, packed, lane, (Hop(self.code, now),), here=self.code
         )
         return message.id

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import repository
+from shared.federation import mailbox, repository
 from shared.federation.delivery import Delivery, Hop, MessageRefused
 from shared.federation.envelope import (
     EnvelopeForged,
@@ -83,7 +83,7 @@ class Receiver:
             SequenceGap: if the batch begins after the awaited message (409).
             OriginForeign: if a message's origin is not the peer's to speak for (403).
         """
-        cursor = await repository.lock_cursor(session, peer.code, batch.lane)
+        cursor = await mailbox.lock_cursor(session, peer.code, batch.lane)
         if batch.first > cursor.numbered + 1:
             raise SequenceGap(
                 lane=batch.lane.value,
@@ -106,13 +106,13 @@ class Receiver:
         """Handle again what is parked of an origin, in order; returns how many messages no longer are."""
         settled = 0
         stuck: set[str] = set()
-        for row in await repository.parked(session, origin):
+        for row in await mailbox.parked(session, origin):
             if row.partition_key in stuck:
                 continue
             known = await repository.registry_entries(session, [origin])
-            await repository.settle(session, row.arrival, InboxState.HANDLED, None, now=now)
+            await mailbox.settle(session, row.arrival, InboxState.HANDLED, None, now=now)
             state, reason = await self._settle(session, row, known.get(origin), now=now)
-            await repository.settle(session, row.arrival, state, reason, now=now)
+            await mailbox.settle(session, row.arrival, state, reason, now=now)
             if state is InboxState.PARKED:
                 stuck.add(row.partition_key)
             else:
@@ -143,8 +143,8 @@ class Receiver:
         now: datetime,
     ) -> None:
         """Keep one message, unless it was seen before, and settle it."""
-        blocked = await repository.is_blocked(session, row.origin, row.partition_key)
-        arrival = await repository.add_to_inbox(session, row)
+        blocked = await mailbox.is_blocked(session, row.origin, row.partition_key)
+        arrival = await mailbox.add_to_inbox(session, row)
         if arrival is None:
             log.info("message seen before", message_id=str(row.message_id), origin=row.origin)
             return
@@ -153,7 +153,7 @@ class Receiver:
             if blocked
             else await self._settle(session, row, origin, now=now)
         )
-        await repository.settle(session, arrival, state, reason, now=now)
+        await mailbox.settle(session, arrival, state, reason, now=now)
 
     async def _settle(
         self,
@@ -193,7 +193,7 @@ class Receiver:
     ) -> InboxState:
         verify(row.envelope, row.signature, PublicKey.from_text(origin.public_key), origin.code)
         message = unpack(row.envelope)
-        hops = (*repository.hops_from_json(row.hops), Hop(self._here, now))
+        hops = (*mailbox.hops_from_json(row.hops), Hop(self._here, now))
         route = self._handlers.get(message.type)
         passing = message.destination != self._here
         if route is None and not passing:
@@ -207,7 +207,7 @@ class Receiver:
                 await route.handle(Delivery(message, hops, session, now, transit=passing))
         if not passing:
             return InboxState.HANDLED
-        await repository.add_to_outbox(
+        await mailbox.add_to_outbox(
             session,
             message,
             Packed(row.envelope, row.signature),
