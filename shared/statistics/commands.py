@@ -49,7 +49,8 @@ def query(
         typer.Option(metavar="DIMENSION=VALUE", help="Count only these; may be repeated."),
     ] = None,
     as_known_at: Annotated[
-        datetime | None, typer.Option(help="Answer as the node would have answered then.")
+        datetime | None,
+        typer.Option(help="Answer as the node would have answered then, in Beijing time."),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -1,0 +1,139 @@
+"""Making slices: counting, comparing with what was said before, and telling HQ what is new."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.city_node.rollup import repository
+from shared.federation.models import Lane
+from shared.federation.post import PostOffice
+from shared.kernel.database import Database
+from shared.kernel.language import Text
+from shared.kernel.problems import Fault, Problem
+from shared.kernel.settings import HQ_CODE
+from shared.statistics import repository as statistics
+from shared.statistics.catalogue import Dataset
+from shared.statistics.indicators import CATALOGUE
+from shared.statistics.period import Period
+from shared.statistics.schemas import SLICE, SliceMessage
+from shared.statistics.slices import Content, Slice
+
+log = structlog.get_logger("rollup")
+
+RECOMPUTED = "recomputed"
+"""Reason of a restatement for which nobody gave another."""
+LATE_DAYS = 3
+"""On so many first days of a month the month before is counted once more."""
+
+
+class PeriodNotBegun(Problem):
+    """A roll-up of a period that lies in the future."""
+
+    status = 422
+    title = Text("Period not begun", "期间尚未开始")
+    sentence = Text(
+        "{period} has not begun: a roll-up counts the present or a past month or day.",
+        "{period} 尚未开始：只能汇总当期或以往的月份、日期。",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What became of one dataset in a roll-up.
+
+    Attributes:
+        changed: whether the count differs from the revision before, so that a new one was made and posted.
+    """
+
+    dataset: str
+    period: str
+    revision: int
+    hash: str
+    row_count: int
+    changed: bool
+
+
+def periods_due(now: datetime) -> list[Period]:
+    """Return the months that are counted by night at ``now``."""
+    month = Period.at(now)
+    days_into_it = (Period.at(now, month.kind.DAY).start - month.start).days
+    return [month.previous, month] if days_into_it < LATE_DAYS else [month]
+
+
+async def roll_up(
+    database: Database,
+    post: PostOffice,
+    periods: Sequence[Period],
+    *,
+    reason: str | None = None,
+    now: datetime,
+) -> list[Counted]:
+    """Count every dataset for some periods, each period in a transaction of its own.
+
+    Args:
+        database: the city's.
+        post: the city's.
+        periods: months or days; datasets that are not kept by day have none.
+        reason: why, if figures that were told before change.
+        now: the present moment.
+
+    Raises:
+        PeriodNotBegun: if one lies in the future; nothing is counted.
+    """
+    for period in periods:
+        if period.start > Period.at(now, period.kind.DAY).start:
+            raise PeriodNotBegun(faults=[Fault("/period", "not in the future")], period=period)
+    counted: list[Counted] = []
+    for period in periods:
+        async with repository.snapshot(database) as session:
+            counted += [
+                await _count(session, post, dataset, period, reason=reason, now=now)
+                for dataset in CATALOGUE.dataset_list
+                if period.kind in dataset.periods
+            ]
+    return counted
+
+
+async def _count(
+    session: AsyncSession,
+    post: PostOffice,
+    dataset: Dataset,
+    period: Period,
+    *,
+    reason: str | None,
+    now: datetime,
+) -> Counted:
+    measures = CATALOGUE.measures_of(dataset.code)
+    cells = await repository.count(session, dataset, measures, period)
+    codes = [measure.code for measure in measures]
+    content = Content.of(
+        dataset.code, post.code, period, dimensions=dataset.dimensions, measures=codes, cells=cells
+    )
+    told = await statistics.current(session, content)
+    if told is not None and told[1] == content.hash:
+        return Counted(
+            dataset.code, str(period), told[0], content.hash, content.row_count, changed=False
+        )
+    slice_ = (
+        Slice(content, 1, None, now)
+        if told is None
+        else Slice(content, told[0] + 1, reason or RECOMPUTED, now)
+    )
+    await statistics.store(session, slice_, received_at=now)
+    await post.post(
+        session,
+        SLICE,
+        HQ_CODE,
+        SliceMessage.of(slice_),
+        lane=Lane.ROLLUP,
+        partition_key=f"{dataset.code}/{period}",
+        subject=f"{dataset.code}/{period}/{slice_.revision}",
+        now=now,
+    )
+    log.info("slice made", slice=slice_.name, cells=content.row_count, reason=slice_.reason)
+    return Counted(
+        dataset.code, str(period), slice_.revision, content.hash, content.row_count, changed=True
+    )
