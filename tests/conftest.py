@@ -7,6 +7,7 @@ test. Nodes do no work by themselves here: a test dials and runs jobs by hand, a
 import asyncio
 import itertools
 import logging
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,15 +20,19 @@ import pytest
 import structlog
 
 from shared.capability import Capability, NodeContext, Role
+from shared.federation.dialler import LinkDown
+from shared.federation.enrolment import invite
+from shared.federation.models import Lane
 from shared.kernel.clock import HandClock
-from shared.kernel.database import Base, Database
+from shared.kernel.database import Database
 from shared.kernel.embedded_postgres import EmbeddedPostgres
 from shared.kernel.ids import new_id
-from shared.kernel.migrations import newest_revision, upgrade
+from shared.kernel.migrations import upgrade
 from shared.kernel.settings import Settings, load_settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
 from shared.node.tiers import composition, load_tables
+from shared.staff.service import add_staff_member
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 """Where a test's clock begins: noon of a Monday in Beijing."""
@@ -50,39 +55,23 @@ structlog.configure(
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres() -> Iterator[EmbeddedPostgres]:
     """The server of this test process."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("server") / "postgres")
-    server.start()
-    asyncio.run(_forget_durability(server))
-    yield server
-    server.release()
+    with tempfile.TemporaryDirectory(prefix="guanxi-test-") as home:
+        # Open on the way down to the data, which the server keeps to itself, also when tests run as root.
+        Path(home).chmod(0o755)
+        server = EmbeddedPostgres(Path(home) / "postgres")
+        server.start()
+        asyncio.run(_forget_durability(server))
+        yield server
+        server.release()
 
 
 @pytest.fixture(scope="session")
 async def template(postgres: EmbeddedPostgres) -> str:
     """The name of a migrated database that others are copied from."""
-    try:  # interim
-        load_tables()
-    except Exception as error:
-        print("interim:", error)
+    load_tables()
     postgres.create_database(TEMPLATE)
-    if newest_revision() is None:  # interim: no migration yet
-        import importlib
-        import pkgutil
-
-        import services
-        import shared
-
-        for root in (shared, services):
-            for module in pkgutil.walk_packages(root.__path__, root.__name__ + "."):
-                if module.name.endswith((".models", ".idempotency")):
-                    importlib.import_module(module.name)
-        interim = Database(postgres.database_url(TEMPLATE))
-        async with interim.engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
-        await interim.close()
-        return TEMPLATE
     await upgrade(postgres.database_url(TEMPLATE))
     return TEMPLATE
 
@@ -240,8 +229,6 @@ def sign_in() -> Callable[..., Awaitable[dict[str, str]]]:
     """Sign a new person in: ``headers = await sign_in(node, Role.CLERK)``, of the node's own unit or another."""
 
     async def sign_in(node: TestNode, role: Role | str, unit: str | None = None) -> dict[str, str]:
-        from shared.staff.service import add_staff_member
-
         username = f"{role}-{new_id().hex[-12:]}"
         async with node.database.transaction() as session:
             await add_staff_member(
@@ -275,9 +262,6 @@ class Nation:
 
     async def settle(self, rounds: int = 40) -> None:
         """Let every node that can reach its parent push and poll until nothing moves any more."""
-        from shared.federation.dialler import LinkDown
-        from shared.federation.models import Lane
-
         for _ in range(rounds):
             moved = 0
             for node in self.nodes.values():
@@ -298,8 +282,6 @@ class Nation:
 @pytest.fixture
 async def nation(make_node: MakeNode, network: Reachable, clock: HandClock) -> Nation:
     """HQ; Guangdong with Guangzhou and Shenzhen; Beijing with its one city."""
-    from shared.federation.enrolment import invite
-
     nodes: dict[str, TestNode] = {}
     for code in ("000000", "440000", "110000", "440100", "440300", "110100"):
         nodes[code] = await make_node(code)
