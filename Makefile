@@ -94,7 +94,8 @@ lock: $(DEV) ## pin and hash what pyproject.toml asks for; ARGS=--upgrade takes 
 # --- documentation ---
 
 .PHONY: docs
-docs: $(DEV) ## build the documentation into build/site
+docs: $(DEV) ## write the pages that the program knows best, and build the documentation into build/site
+	@$(BIN)/python -m shared.node.documentation docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 .PHONY: docs-serve

@@ -15,4 +15,6 @@ from shared.capability import Capability
 from shared.glossary.endpoints import router
 from shared.kernel.language import Text
 
-capability = Capability(name="glossary", summary=Text("The terms of the system", "术语表"), routers=(router,))
+capability = Capability(
+    name="glossary", summary=Text("The terms of the system", "术语表"), routers=(router,)
+)

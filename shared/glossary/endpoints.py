@@ -29,14 +29,17 @@ class TermAnswer(BaseModel):
 @router.get("/terms", summary="The terms of the system in Chinese and English")
 async def list_terms(
     topic: Annotated[Topic | None, Query(description="Only the terms of one topic.")] = None,
-    q: Annotated[str | None, Query(description="Only terms that contain this text, in either language.")] = None,
+    q: Annotated[
+        str | None, Query(description="Only terms that contain this text, in either language.")
+    ] = None,
 ) -> list[TermAnswer]:
     """Return the catalogue of terms, which everybody may read."""
     wanted = (q or "").casefold()
     return [
         TermAnswer.of(found)
         for found in terms()
-        if (topic is None or found.topic == topic) and (wanted in found.zh or wanted in found.en.casefold())
+        if (topic is None or found.topic == topic)
+        and (wanted in found.zh or wanted in found.en.casefold())
     ]
 
 

@@ -21,7 +21,7 @@ from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.background import TIDY
 from shared.node.tiers import composition
-from shared.statistics import catalogue
+from shared.statistics import reference
 
 MADE = "<!-- Made from the program by `make docs`; change it there. -->\n"
 
@@ -158,7 +158,7 @@ def capabilities_page() -> str:
 def _jobs(jobs: Iterable[Job]) -> str:
     def when(schedule: Daily | Every) -> str:
         if isinstance(schedule, Every):
-            return f"every {schedule.interval}"
+            return f"every {schedule.interval.total_seconds():g} s"
         return (
             f"daily at setting `{schedule.setting}`"
             if schedule.setting
@@ -176,7 +176,7 @@ PAGES: dict[str, Callable[[], Any]] = {
     "problems.md": problems,
     "messages.md": messages,
     "capabilities.md": capabilities_page,
-    "indicators.md": catalogue.render_markdown,
+    "indicators.md": reference.render_markdown,
     "glossary.md": glossary.render_markdown,
 }
 
