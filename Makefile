@@ -12,6 +12,9 @@ NODE ?= 440300
 WORKERS ?= 2
 M ?=
 
+# The demo and the tests start many processes; each would compile the program anew without its bytecode.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/bin
 DEV := .venv/.dev
 # The development set holds the demo's too, in the same versions.

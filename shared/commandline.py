@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
+import asyncpg
 import orjson
 import structlog
 import typer
@@ -113,6 +114,8 @@ def sentences() -> Iterator[None]:
         CommandError,
     ) as error:
         fail(str(error))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        fail(f"The node's database refuses: {error}. Check its address and that it runs.")
     except (FileNotFoundError, PermissionError, IsADirectoryError, ConnectionError) as error:
         fail(str(error))
 

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from shared.commandline import JsonOption, console, errors, sentences, show
-from shared.node.topology import listed, plan, read_topology, schema
+from shared.node.plan import listed, plan
+from shared.node.topology import read_topology, schema
 from shared.node.up import cancel_when_told_to_end, running
 
 app = typer.Typer()

@@ -24,13 +24,12 @@ def held(file: Path, what: str) -> Iterator[None]:
     """Be the one process that runs ``what``, for as long as the context is open.
 
     Args:
-        file: where the process id is kept; its directory is made if it is not there.
+        file: where the process id is kept, in a directory that is there.
         what: how to call it to people, such as ``Node 440300``.
 
     Raises:
         AlreadyRunning: if another process is.
     """
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:

@@ -59,6 +59,7 @@ def serve(settings: Settings) -> bool:
     logging.configure(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
+    settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with held(settings.directory / PID_FILE, f"Node {settings.code}"), listen(settings) as listener:
         host, port = listener.getsockname()[:2]
         log.info("serving", node=settings.code, url=address(host, port), workers=settings.workers)

@@ -14,34 +14,28 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import asyncpg
 import httpx
 
 from shared.commandline import CommandFailed, operator_name
-from shared.kernel.embedded_postgres import EmbeddedPostgres
 from shared.node import joining
-from shared.node.pidfile import NAME as PID_FILE
-from shared.node.pidfile import held, holder, is_open_in
-from shared.node.serve import FINISHING_SECONDS, PortTaken, listen
-from shared.node.topology import PlannedNode
+from shared.node.pidfile import held
+from shared.node.plan import PlannedNode
+from shared.node.preparing import STOP_SECONDS, Say, embedded_server, end_left_behind, make_database
 from shared.startup import open_context
 
 READY_SECONDS = 240.0
 """How long the nodes may take to become ready: eight of them migrate their databases on two slow cores."""
-STOP_SECONDS = FINISHING_SECONDS + 10.0
+PROBE_SECONDS = 5.0
+"""How long one look at a node's health may take."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Before a node that died is started again; doubling."""
 STEADY_SECONDS = 60.0
 """A node that ran this long has recovered: its next death is a first one again."""
 QUOTED_LINES = 5
-
-Say = Callable[[str], None]
 
 
 class _Member:
@@ -96,7 +90,7 @@ class Fleet:
         try:
             async with (
                 asyncio.timeout(READY_SECONDS),
-                httpx.AsyncClient(trust_env=False, timeout=5) as client,
+                httpx.AsyncClient(trust_env=False, timeout=PROBE_SECONDS) as client,
             ):
                 await asyncio.gather(
                     *(self._until_ready(member, client) for member in self._members.values())
@@ -205,13 +199,19 @@ class Fleet:
                 )
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
-            await self._start(member)
+            try:
+                await self._start(member)
+                async with httpx.AsyncClient(trust_env=False, timeout=PROBE_SECONDS) as client:
+                    await self._until_ready(member, client)
+            except (CommandFailed, OSError) as error:
+                self._say(str(error))
 
     async def stop(self) -> None:
         """Ask every node to end, wait, and kill what has not ended in time."""
         members = [member for member in self._members.values() if member.is_running]
         if not members:
             return
+        self._say(f"Stopping {len(members)} nodes.")
         for member in members:
             member.signal(signal.SIGTERM)
         waits = [
@@ -226,11 +226,6 @@ class Fleet:
             member.signal(signal.SIGKILL, group=True)
         await asyncio.gather(*late)
 
-    def process_of(self, code: str) -> int | None:
-        """Return the id of the process that runs node ``code`` at present."""
-        process = self._members[code].process
-        return process.pid if process is not None else None
-
 
 @contextlib.asynccontextmanager
 async def running(
@@ -243,7 +238,7 @@ async def running(
     """Run ``nodes`` for as long as the context is open: started, joined, kept running, and ended.
 
     Args:
-        nodes: as :func:`shared.node.topology.plan` gives them.
+        nodes: as :func:`shared.node.plan.plan` gives them.
         source: what they were planned from, for the heading of their settings files.
         say: tells a person what happens.
         environment: the variables that the nodes inherit; without it, this process's.
@@ -254,16 +249,19 @@ async def running(
     """
     home = nodes[0].home
     fleet = Fleet(nodes, say, os.environ if environment is None else environment)
+    home.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(held(home / "up.pid", f"`guanxi up` for {home}"))
-        await asyncio.gather(*(_end_left_behind(node, say) for node in nodes))
+        stack.enter_context(
+            held(home / "up.pid", f"Another `guanxi up` or `guanxi demo` with home {home}")
+        )
+        await asyncio.gather(*(end_left_behind(node, say) for node in nodes))
         for node in nodes:
             node.settings()
             node.write_settings(source)
         if any(not node.values.get("database_url") for node in nodes):
-            await stack.enter_async_context(_embedded_server(home))
+            await stack.enter_async_context(embedded_server(home))
         for node in nodes:
-            await _make_database(node)
+            await make_database(node)
         stack.push_async_callback(fleet.stop)
         await fleet.start()
         keeping = asyncio.create_task(fleet.keep())
@@ -277,77 +275,8 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-@contextlib.asynccontextmanager
-async def _embedded_server(home: Path) -> AsyncIterator[None]:
-    """Use the embedded PostgreSQL as long as the nodes do, so that it ends with them even if they are killed."""
-    server = EmbeddedPostgres(home / "postgres")
-    await asyncio.to_thread(server.start)
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(server.release)
-
-
-async def _end_left_behind(node: PlannedNode, say: Say) -> None:
-    """End the process of an earlier run that still runs ``node``, and see that the port is free."""
-    file = node.directory / PID_FILE
-    process = holder(file)
-    if process is None:
-        _require_port(node)
-        return
-    if not is_open_in(file, process):
-        raise CommandFailed(
-            f"Node {node.name} is running already, as process {process}, and it cannot be seen whether that is ours. Stop it first: kill {process}"
-        )
-    say(f"Node {node.name} is still running from before, as process {process}: it is ended.")
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
-                # Neither a lock nor a port tells when it becomes free.
-                while holder(file) == process or not _has_port(node):  # noqa: ASYNC110
-                    await asyncio.sleep(0.1)
-                return
-    raise CommandFailed(f"Process {process}, which runs node {node.name}, does not end.")
-
-
 def _private(file: str, flags: int) -> int:
     return os.open(file, flags, 0o600)
-
-
-def _require_port(node: PlannedNode) -> None:
-    listen(node.settings()).close()
-
-
-def _has_port(node: PlannedNode) -> bool:
-    try:
-        _require_port(node)
-    except PortTaken:
-        return False
-    return True
-
-
-async def _make_database(node: PlannedNode) -> None:
-    if node.server is None:
-        return
-    name = urlsplit(str(node.values["database_url"])).path.removeprefix("/")
-    try:
-        connection = await asyncpg.connect(node.server)
-        try:
-            if not await connection.fetchval(
-                "SELECT count(*) FROM pg_database WHERE datname = $1", name
-            ):
-                with contextlib.suppress(asyncpg.DuplicateDatabaseError):
-                    await connection.execute(f'CREATE DATABASE "{name}"')
-        finally:
-            await connection.close()
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        server = urlsplit(node.server)
-        raise CommandFailed(
-            f"The database {name} of node {node.name} cannot be made on {server.hostname}:{server.port or 5432}: {error}. "
-            "Check DATABASE_URL, or name a database for each node in the topology."
-        ) from None
 
 
 def cancel_when_told_to_end() -> None:

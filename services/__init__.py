@@ -1,0 +1,1 @@
+"""The three compositions of one program: city, province and HQ."""

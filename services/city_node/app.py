@@ -1,0 +1,32 @@
+"""The composition of a city node: everything that touches a customer."""
+
+from typing import Any
+
+from services.city_node import (
+    card_replacement,
+    customer,
+    customer_import,
+    rollup,
+    service_request,
+)
+from shared import glossary, organisation, staff, statistics
+from shared.kernel.settings import Settings
+from shared.kernel.tier import Tier
+from shared.node.app import Node, create_node
+
+CAPABILITIES = (
+    organisation.capability,
+    staff.capability,
+    customer.capability,
+    customer_import.capability,
+    service_request.capability,
+    card_replacement.capability,
+    rollup.capability,
+    statistics.capability,
+    glossary.capability,
+)
+
+
+def city_node(settings: Settings, **seams: Any) -> Node:
+    """Put a city node together; ``seams`` are :func:`~shared.node.app.create_node`'s, for tests."""
+    return create_node(Tier.CITY, CAPABILITIES, settings, **seams)

@@ -1,0 +1,171 @@
+"""The nation's figures: asked of HQ over REST, and counted over the table to compare."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from services.demo.people import Person
+from shared.commandline import CommandFailed
+from shared.kernel.settings import HQ_CODE
+from shared.organisation.division import province_of
+
+ARRIVAL_SECONDS = 90.0
+"""How long the cities' slices may be on their way to HQ."""
+COUNTS = {
+    "customers": "customers",
+    "retained": "retained_customers",
+    "monthly_charge_fen": "monthly_charge_fen",
+}
+"""What is compared with the table, and the indicators that say it."""
+TABLE = (
+    "customers",
+    "retained_customers",
+    "monthly_charge_fen",
+    "arpu_fen",
+    "key_customer_share",
+    "mean_tenure_months",
+    "churn_rate",
+)
+"""The indicators of the national table."""
+LEVELS = ("city", "province", "nation")
+
+Counts = dict[str, dict[str, int]]
+"""Figures by name and division code."""
+Revisions = Mapping[tuple[str, str], int]
+"""The revision of each slice, by city and dataset."""
+
+
+@dataclass(frozen=True, slots=True)
+class National:
+    """HQ's answer.
+
+    Attributes:
+        rows: the figures of every region, cities first, the nation last.
+        by_level: the nation's customers by level of service.
+        provenance: what the figures are made of.
+    """
+
+    rows: list[dict[str, Any]]
+    by_level: list[dict[str, Any]]
+    provenance: list[dict[str, Any]]
+
+    def counts(self) -> Counts:
+        """Return what is compared with the table."""
+        return {
+            name: {row["region"]["code"]: int(row["values"][indicator]) for row in self.rows}
+            for name, indicator in COUNTS.items()
+        }
+
+
+async def ask(
+    client: httpx.AsyncClient, period: str, indicators: Iterable[str], **question: str
+) -> dict[str, Any]:
+    """Ask HQ for figures of ``period``.
+
+    Args:
+        client: signed in at HQ.
+        period: the month.
+        indicators: codes of what is asked for.
+        question: further parameters of the query.
+
+    Raises:
+        CommandFailed: if it refuses.
+    """
+    answer = await client.get(
+        "/statistics/values",
+        params={"indicator": ",".join(indicators), "period": period, **question},
+    )
+    if answer.status_code != httpx.codes.OK:
+        raise CommandFailed(f"HQ does not answer the question: {answer.text}")
+    content: dict[str, Any] = answer.json()
+    return content
+
+
+async def await_slices(
+    client: httpx.AsyncClient, period: str, expected: Revisions, on_progress: Callable[[int], None]
+) -> None:
+    """Wait until HQ has every slice in the revision that its city made.
+
+    Args:
+        client: signed in at HQ.
+        period: the month.
+        expected: the revisions that the cities made.
+        on_progress: told how many have come.
+
+    Raises:
+        CommandFailed: if they do not all come in time.
+    """
+    pause = 0.1
+    try:
+        async with asyncio.timeout(ARRIVAL_SECONDS):
+            while missing := expected.items() - (await _arrived(client, period)).items():
+                on_progress(len(expected) - len(missing))
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, 1.0)
+    except TimeoutError:
+        late = ", ".join(sorted({city for (city, _), _ in missing}))
+        raise CommandFailed(
+            f"HQ has not got the figures of {late} after {ARRIVAL_SECONDS:.0f} s. `guanxi status --node {HQ_CODE}` shows where they wait."
+        ) from None
+    on_progress(len(expected))
+
+
+async def _arrived(client: httpx.AsyncClient, period: str) -> dict[tuple[str, str], int]:
+    content = await ask(client, period, ("customers", "billed_revenue_fen"))
+    return {
+        (city["node"], made_of["dataset"]): city["revision"]
+        for made_of in content["provenance"]
+        for city in made_of["cities"]
+    }
+
+
+async def national(client: httpx.AsyncClient, period: str) -> National:
+    """Ask HQ for the whole table."""
+    answers = [
+        await ask(client, period, TABLE, by="region", region_level=level) for level in LEVELS
+    ]
+    by_level = await ask(
+        client, period, ("customers", "monthly_charge_fen", "arpu_fen"), by="level"
+    )
+    return National(
+        [row for answer in answers for row in answer["rows"]],
+        by_level["rows"],
+        answers[-1]["provenance"],
+    )
+
+
+def counted(people: Iterable[Person]) -> Counts:
+    """Count the table itself, with nothing of the program."""
+    counts: Counts = {name: {} for name in COUNTS}
+    for person in people:
+        for code in (person.city, province_of(person.city).code, HQ_CODE):
+            here = {
+                "customers": not person.has_left,
+                "retained": person.has_left,
+                "monthly_charge_fen": 0 if person.has_left else person.monthly_charge_fen,
+            }
+            for name, amount in here.items():
+                counts[name][code] = counts[name].get(code, 0) + amount
+    return counts
+
+
+def compare(found: Counts, plain: Counts) -> None:
+    """Require that HQ says what a plain count does.
+
+    Raises:
+        CommandFailed: naming every figure that differs.
+    """
+    wrong = [
+        f"{name} of {code}: HQ says {found[name].get(code)}, the table {plain[name].get(code)}"
+        for name in plain
+        for code in plain[name].keys() | found[name].keys()
+        if found[name].get(code) != plain[name].get(code)
+    ]
+    if wrong:
+        raise CommandFailed(
+            f"HQ's figures are not those of the table: {'; '.join(sorted(wrong))}. If you have changed customers of this demo, that is right, "
+            "and `guanxi demo --fresh` begins anew; otherwise it is an error of the program."
+        )

@@ -1,0 +1,20 @@
+"""The composition of the HQ node: the nation's figures, and the way between provinces."""
+
+from typing import Any
+
+from shared import glossary, organisation, staff, statistics
+from shared.kernel.settings import Settings
+from shared.kernel.tier import Tier
+from shared.node.app import Node, create_node
+
+CAPABILITIES = (
+    organisation.capability,
+    staff.capability,
+    statistics.capability,
+    glossary.capability,
+)
+
+
+def hq_node(settings: Settings, **seams: Any) -> Node:
+    """Put the HQ node together; ``seams`` are :func:`~shared.node.app.create_node`'s, for tests."""
+    return create_node(Tier.HQ, CAPABILITIES, settings, **seams)

@@ -1,0 +1,1 @@
+"""What only a province runs. For now that is what every tier does, with its own cities below it."""

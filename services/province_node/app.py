@@ -1,0 +1,20 @@
+"""The composition of a province node: its cities' figures, and the way between them."""
+
+from typing import Any
+
+from shared import glossary, organisation, staff, statistics
+from shared.kernel.settings import Settings
+from shared.kernel.tier import Tier
+from shared.node.app import Node, create_node
+
+CAPABILITIES = (
+    organisation.capability,
+    staff.capability,
+    statistics.capability,
+    glossary.capability,
+)
+
+
+def province_node(settings: Settings, **seams: Any) -> Node:
+    """Put a province node together; ``seams`` are :func:`~shared.node.app.create_node`'s, for tests."""
+    return create_node(Tier.PROVINCE, CAPABILITIES, settings, **seams)
