@@ -18,6 +18,7 @@ from shared.federation.delivery import Delivery
 from shared.federation.post import PostOffice
 from shared.kernel.clock import Clock
 from shared.kernel.database import Database
+from shared.kernel.edge import awaited
 from shared.kernel.encryption import Cipher
 from shared.kernel.language import Text
 from shared.kernel.settings import Settings
@@ -117,4 +118,4 @@ def context_of(request: Request) -> NodeContext:
     return context
 
 
-Context = Annotated[NodeContext, Depends(context_of)]
+Context = Annotated[NodeContext, Depends(awaited(context_of))]

@@ -96,6 +96,7 @@ def run(code: str, act: Callable[[NodeContext], Awaitable[Result]]) -> Result:
 @contextmanager
 def sentences() -> Iterator[None]:
     """Turn what may go wrong for a reason that the reader can mend into a sentence and exit code 1."""
+    before = structlog.get_config()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         yield
@@ -118,6 +119,8 @@ def sentences() -> Iterator[None]:
         fail(f"The node's database refuses: {error}. Check its address and that it runs.")
     except (FileNotFoundError, PermissionError, IsADirectoryError, ConnectionError) as error:
         fail(str(error))
+    finally:
+        structlog.configure(**before)
 
 
 def fail(sentence: str, *details: str) -> NoReturn:

@@ -15,9 +15,9 @@ from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
 
 CAPABILITIES = (
+    customer.capability,  # first: its reads are the most frequent, and routes are tried in order
     organisation.capability,
     staff.capability,
-    customer.capability,
     customer_import.capability,
     service_request.capability,
     card_replacement.capability,

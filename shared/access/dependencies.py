@@ -11,7 +11,7 @@ from shared.access.grants import Grants
 from shared.access.principal import Principal
 from shared.access.problems import PermissionMissing, ScopeTooNarrow, SignInRequired
 from shared.access.tokens import TokenKeeper
-from shared.kernel.edge import Now, Transaction, now_of
+from shared.kernel.edge import Now, Transaction, awaited, now_of
 from shared.kernel.idempotency import Once
 
 _TOKEN_URL = "/oauth/token"  # noqa: S105 - an address, not a secret
@@ -98,5 +98,5 @@ def grants_of(request: Request) -> Grants:
     return grants
 
 
-Tokens = Annotated[TokenKeeper, Depends(tokens_of)]
-NodeGrants = Annotated[Grants, Depends(grants_of)]
+Tokens = Annotated[TokenKeeper, Depends(awaited(tokens_of))]
+NodeGrants = Annotated[Grants, Depends(awaited(grants_of))]

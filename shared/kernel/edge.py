@@ -5,9 +5,9 @@ returns, before the answer is sent. ``scope="function"`` is what makes it *befor
 of a dependency after the response, and a failed commit would already have said 200.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +19,8 @@ from shared.kernel.listing import PageRequest, page_request
 from shared.kernel.preconditions import expected_version
 from shared.kernel.problems import language_of
 from shared.kernel.settings import Settings
+
+Found = TypeVar("Found")
 
 
 def database_of(request: Request) -> Database:
@@ -48,10 +50,19 @@ async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-NodeDatabase = Annotated[Database, Depends(database_of)]
-NodeSettings = Annotated[Settings, Depends(settings_of)]
-Now = Annotated[datetime, Depends(now_of)]
+def awaited(read: Callable[[Request], Found]) -> Callable[[Request], Coroutine[Any, Any, Found]]:
+    """Return ``read`` as a dependency that FastAPI awaits; a plain function it would run in a thread, which costs."""
+
+    async def dependency(request: Request) -> Found:
+        return read(request)
+
+    return dependency
+
+
+NodeDatabase = Annotated[Database, Depends(awaited(database_of))]
+NodeSettings = Annotated[Settings, Depends(awaited(settings_of))]
+Now = Annotated[datetime, Depends(awaited(now_of))]
 Transaction = Annotated[AsyncSession, Depends(transaction, scope="function")]
 Page = Annotated[PageRequest, Depends(page_request)]
 ExpectedVersion = Annotated[int, Depends(expected_version)]
-Speech = Annotated[Language, Depends(language_of)]
+Speech = Annotated[Language, Depends(awaited(language_of))]

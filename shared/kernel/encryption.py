@@ -65,7 +65,11 @@ class Cipher:
 
 
 def mask(value: str, keep_start: int = 4, keep_end: int = 4) -> str:
-    """Return ``value`` with its middle starred out; short values lose everything but their ends."""
+    """Return ``value`` with its middle starred out; short values lose everything but their first character."""
     if len(value) <= keep_start + keep_end:
         return value[:1] + "*" * max(len(value) - 1, 1)
-    return value[:keep_start] + "*" * (len(value) - keep_start - keep_end) + value[-keep_end:]
+    return (
+        value[:keep_start]
+        + "*" * (len(value) - keep_start - keep_end)
+        + value[len(value) - keep_end :]
+    )

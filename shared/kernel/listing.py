@@ -62,7 +62,7 @@ class PageRequest:
     count: bool = False
 
 
-def page_request(
+async def page_request(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most items in the page.")] = 50,
     cursor: Annotated[str | None, Query(description="The `next` of the page before.")] = None,
     sort: Annotated[

@@ -53,7 +53,7 @@ def entity_tag(version: int) -> str:
     return f'"{version}"'
 
 
-def expected_version(
+async def expected_version(
     if_match: Annotated[
         str | None, Header(description="ETag of the version that is changed.", examples=['"3"'])
     ] = None,

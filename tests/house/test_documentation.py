@@ -11,4 +11,6 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_that_the_program_writes_is_as_the_program_writes_it(name: str) -> None:
-    assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name](), f"run `make docs` to write docs/{name} anew"
+    assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name](), (
+        f"run `make docs` to write docs/{name} anew"
+    )

@@ -1,0 +1,192 @@
+"""Reading a customer by id through the whole node, against bare FastAPI and asyncpg.
+
+Both are one uvicorn process with the same loop, parser and number of database connections, read the same rows of
+the same database over loopback, and are asked by the same client. The node checks the token, the unit's scope and
+the masks, builds the answer in PostgreSQL, and logs.
+"""
+
+import asyncio
+import contextlib
+import io
+import os
+import random
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from statistics import median
+from uuid import UUID
+
+import asyncpg
+import httpx
+
+from bench import Benchmark, Result
+from bench.city import CITY, NOW, importer, mapping, open_city, people
+from bench.http_load import requests_per_second
+from services.city_node.customer_import.service import load_file
+from shared.capability import NodeContext, Role
+from shared.kernel.tier import Tier
+from shared.staff.service import add_staff_member
+
+CUSTOMERS = 5_000
+CONNECTIONS = 32
+USERNAME, PASSWORD = "bench", "measure-twice-cut-once"
+
+
+async def measure(rounds: int, seconds: float) -> tuple[float, float]:
+    """Return answers a second of the node and of the bare reader: medians of alternating rounds."""
+    with tempfile.TemporaryDirectory(prefix="guanxi-bench-") as home:
+        async with open_city(Path(home)) as context:
+            ids = await _prepare(context)
+            environment = {
+                **{
+                    name: value
+                    for name, value in os.environ.items()
+                    if not name.startswith("GUANXI_")
+                },
+                "GUANXI_HOME": home,
+                "GUANXI_LOG_LEVEL": "info",
+                "BENCH_DATABASE": context.database.url,
+                "BENCH_POOL": str(context.settings.database_pool),
+            }
+            async with _node(environment) as node, _bare(environment) as bare:
+                token = await _sign_in(node)
+                whole = _requests(ids, f"Authorization: Bearer {token}\r\n")
+                plain = _requests(ids, "")
+                through_node: list[float] = []
+                through_bare: list[float] = []
+                for _ in range(rounds + 1):
+                    for port, ask, found in (
+                        (bare, plain, through_bare),
+                        (node, whole, through_node),
+                    ):
+                        found.append(
+                            await requests_per_second(
+                                port, ask, connections=CONNECTIONS, seconds=seconds
+                            )
+                        )
+    # The first round warms both up.
+    return median(through_node[1:]), median(through_bare[1:])
+
+
+async def _prepare(context: NodeContext) -> list[UUID]:
+    """Fill the city, and return the ids of its customers."""
+    async with context.database.transaction() as session:
+        await load_file(
+            session,
+            importer(context),
+            io.BytesIO(people(CUSTOMERS)),
+            name="people.csv",
+            mapping=mapping(),
+            now=NOW,
+        )
+        await add_staff_member(
+            session,
+            username=USERNAME,
+            password=PASSWORD,
+            role=Role.CLERK,
+            unit_code=CITY,
+            by="bench",
+            now=NOW,
+            tier=Tier.CITY,
+        )
+    connection = await asyncpg.connect(context.database.url)
+    try:
+        await connection.execute("VACUUM ANALYZE")
+        return [row["id"] for row in await connection.fetch("SELECT id FROM customer")]
+    finally:
+        await connection.close()
+
+
+def _requests(ids: list[UUID], headers: str) -> Callable[[], bytes]:
+    dice = random.Random(1)  # noqa: S311 - repeatable, and nobody's secret
+    made = [
+        f"GET /customers/{customer} HTTP/1.1\r\nHost: city\r\n{headers}\r\n".encode()
+        for customer in ids
+    ]
+    return lambda: dice.choice(made)
+
+
+@contextlib.asynccontextmanager
+async def _node(environment: dict[str, str]) -> AsyncIterator[int]:
+    port = _free_port()
+    command = [str(Path(sys.executable).with_name("guanxi")), "node", "run", "--node", CITY]
+    async with _process(
+        command, {**environment, "GUANXI_PORT": str(port)}, f"http://127.0.0.1:{port}/health/live"
+    ):
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def _bare(environment: dict[str, str]) -> AsyncIterator[int]:
+    port = _free_port()
+    command = [sys.executable, "-m", "uvicorn", "bench.bare_reader:app", "--port", str(port)]
+    command += [
+        "--no-access-log",
+        "--no-server-header",
+        "--log-level",
+        "warning",
+        "--http",
+        "httptools",
+    ]
+    async with _process(command, environment, f"http://127.0.0.1:{port}/openapi.json"):
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def _process(
+    command: list[str], environment: dict[str, str], ready: str
+) -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(60):
+            while not await _answers(client, ready):
+                if process.returncode is not None:
+                    raise RuntimeError(
+                        f"{command[0]} ended with exit code {process.returncode} before it was ready."
+                    )
+                await asyncio.sleep(0.2)
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _answers(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _sign_in(port: int) -> str:
+    form = {"grant_type": "password", "username": USERNAME, "password": PASSWORD}
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(f"http://127.0.0.1:{port}/oauth/token", data=form)
+    token: str = answer.raise_for_status().json()["access_token"]
+    return token
+
+
+async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every benchmark
+    """Measure in many short rounds, so that whatever else the machine does disturbs both alike."""
+    return Result(*(await measure(7, 0.5) if quick else await measure(21, 1.0)))
+
+
+BENCHMARK = Benchmark(
+    name="read-customer",
+    summary="a customer by id through the whole node, against bare FastAPI and asyncpg",
+    unit="answers/s",
+    target=0.5,
+    run=run,
+)

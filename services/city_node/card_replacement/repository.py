@@ -1,0 +1,207 @@
+"""Every query of card replacement: the visited node's stock, the home node's lines and promises."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from services.city_node.card_replacement.models import (
+    CardState,
+    ReservationState,
+    SimCard,
+    SwitchReservation,
+)
+from services.city_node.customer.models import (
+    Customer,
+    Library,
+    Sim,
+    SimState,
+    Subscription,
+    SubscriptionStatus,
+)
+from services.city_node.service_request.repository import WITH_TRAIL
+from shared.kernel.listing import Listing, Sort
+from shared.organisation.models import OrganisationUnit
+
+WITH_CARD = Listing(
+    WITH_TRAIL.source,
+    WITH_TRAIL.key,
+    {
+        **WITH_TRAIL.columns,
+        "card": "(SELECT json_build_object('iccid', c.iccid, 'imsi', c.imsi, 'state', c.state) "
+        "FROM sim_card_stock c WHERE c.request_id = r.id)",
+    },
+    WITH_TRAIL.sorts,
+    WITH_TRAIL.filters,
+)
+
+STOCK = Listing(
+    source="sim_card_stock c JOIN organisation_unit u ON u.code = c.unit_code",
+    key=Sort("c.iccid", "text"),
+    columns={
+        "iccid": "c.iccid",
+        "imsi": "c.imsi",
+        "unit": "c.unit_code",
+        "state": "c.state",
+        "request_id": "c.request_id",
+        "created_at": "c.created_at",
+        "updated_at": "c.updated_at",
+        "version": "c.version",
+    },
+    sorts={"iccid": Sort("c.iccid", "text"), "updated_at": Sort("c.updated_at", "timestamptz")},
+    filters={
+        "unit_path": "starts_with(u.path, {})",
+        "state": "c.state = {}",
+        "unit": "c.unit_code = {}",
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line in use and whose it is, both locked."""
+
+    customer: Customer
+    subscription: Subscription
+
+
+# The visited node
+
+
+async def active_unit(session: AsyncSession, code: str, unit_path: str) -> OrganisationUnit | None:
+    """Return the unit of that code if it is active and lies at or below ``unit_path``."""
+    query = select(OrganisationUnit).where(
+        OrganisationUnit.code == code,
+        OrganisationUnit.active,
+        func.starts_with(OrganisationUnit.path, unit_path),
+    )
+    return await session.scalar(query)
+
+
+async def pick_card(session: AsyncSession, unit: str) -> SimCard | None:
+    """Return and lock one card of the unit's stock that nobody else is taking at this moment."""
+    query = select(SimCard).where(SimCard.unit_code == unit, SimCard.state == CardState.IN_STOCK)
+    return await session.scalar(
+        query.order_by(SimCard.iccid).limit(1).with_for_update(skip_locked=True)
+    )
+
+
+async def card_of(session: AsyncSession, request_id: UUID) -> SimCard:
+    """Return and lock the card that a request has."""
+    query = select(SimCard).where(SimCard.request_id == request_id)
+    return (
+        await session.scalars(query.with_for_update().execution_options(populate_existing=True))
+    ).one()
+
+
+async def add_cards(
+    session: AsyncSession, unit: str, cards: Sequence[tuple[str, str]], *, now: datetime
+) -> set[str]:
+    """Put cards, as ICCID and IMSI, into a unit's stock; returns the ICCIDs of those that are new there.
+
+    Two loadings of the same card at the same time: one waits here for the other, and finds it known.
+    """
+    added = await session.scalars(
+        text(
+            """
+            INSERT INTO sim_card_stock (iccid, imsi, unit_code, created_at, updated_at)
+            SELECT card.iccid, card.imsi, :unit, :now, :now
+            FROM unnest(CAST(:iccids AS text[]), CAST(:imsis AS text[])) AS card (iccid, imsi)
+            ON CONFLICT DO NOTHING RETURNING iccid
+            """
+        ),
+        {
+            "unit": unit,
+            "now": now,
+            "iccids": [iccid for iccid, _ in cards],
+            "imsis": [imsi for _, imsi in cards],
+        },
+    )
+    return set(added)
+
+
+async def stock_cards(session: AsyncSession, cards: Sequence[tuple[str, str]]) -> Sequence[SimCard]:
+    """Return the cards of the stock that share an ICCID or an IMSI with one of ``cards``."""
+    iccids, imsis = [iccid for iccid, _ in cards], [imsi for _, imsi in cards]
+    found = await session.scalars(
+        select(SimCard).where(or_(_any(SimCard.iccid, iccids), _any(SimCard.imsi, imsis)))
+    )
+    return found.all()
+
+
+async def known_sims(session: AsyncSession, cards: Sequence[tuple[str, str]]) -> Sequence[Sim]:
+    """Return the SIMs, in use or not, that share an ICCID or an IMSI with one of ``cards``."""
+    iccids, imsis = [iccid for iccid, _ in cards], [imsi for _, imsi in cards]
+    found = await session.scalars(
+        select(Sim).where(or_(_any(Sim.iccid, iccids), _any(Sim.imsi, imsis)))
+    )
+    return found.all()
+
+
+def _any(column: InstrumentedAttribute[str], values: Sequence[str]) -> ColumnElement[bool]:
+    # One parameter, however many values: a statement may have 32,767 of them at most.
+    return column == any_(literal(list(values), ARRAY(Text())))
+
+
+# The home node
+
+
+async def lock_line(session: AsyncSession, msisdn: str) -> Line | None:
+    """Return and lock the line of that number that is not ended, of a customer in the network."""
+    return await _lock_line(session, Subscription.msisdn == msisdn)
+
+
+async def lock_subscription(session: AsyncSession, subscription_id: UUID) -> Line | None:
+    """Return and lock that line if it is not ended and its customer is in the network."""
+    return await _lock_line(session, Subscription.id == subscription_id)
+
+
+async def _lock_line(session: AsyncSession, which: ColumnElement[bool]) -> Line | None:
+    query = (
+        select(Customer, Subscription)
+        .join(Subscription, Subscription.customer_id == Customer.id)
+        .where(
+            which,
+            Subscription.status != SubscriptionStatus.ENDED,
+            Customer.library == Library.IN_NETWORK,
+        )
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    row = (await session.execute(query)).one_or_none()
+    return Line(row[0], row[1]) if row else None
+
+
+async def active_sim(session: AsyncSession, subscription_id: UUID) -> Sim | None:
+    """Return and lock the SIM that a line uses."""
+    query = select(Sim).where(Sim.subscription_id == subscription_id, Sim.state == SimState.ACTIVE)
+    return await session.scalar(query.with_for_update().execution_options(populate_existing=True))
+
+
+async def is_held(session: AsyncSession, subscription_id: UUID) -> bool:
+    """Tell whether a replacement of the line's SIM is under way."""
+    query = select(SwitchReservation.request_id).where(
+        SwitchReservation.subscription_id == subscription_id,
+        SwitchReservation.state == ReservationState.HELD,
+    )
+    return await session.scalar(query) is not None
+
+
+async def count_used(session: AsyncSession, subscription_id: UUID, *, since: datetime) -> int:
+    """Return how many replacements of the line's SIM were completed after ``since``."""
+    query = select(func.count()).where(
+        SwitchReservation.subscription_id == subscription_id,
+        SwitchReservation.state == ReservationState.USED,
+        SwitchReservation.settled_at > since,
+    )
+    return await session.scalar(query) or 0
+
+
+async def reservation_of(session: AsyncSession, request_id: UUID) -> SwitchReservation:
+    """Return the promise made to a request."""
+    query = select(SwitchReservation).where(SwitchReservation.request_id == request_id)
+    return (await session.scalars(query.execution_options(populate_existing=True))).one()

@@ -1,0 +1,166 @@
+"""The stock of blank cards: loading it, and what becomes of a card."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.city_node.card_replacement import repository
+from services.city_node.card_replacement.models import CardState, SimCard
+from shared.kernel.language import Text
+from shared.kernel.problems import Fault, Problem
+
+MOST_FAULTS = 20
+"""Faults named in one answer: whoever loads the wrong file sees so after the first."""
+
+
+class NoCardInStock(Problem):
+    """The hall has no card left."""
+
+    status = 409
+    title = Text("No card in stock", "无可用卡")
+    sentence = Text(
+        "Unit {unit} has no card in stock. Load cards (`POST /sim-cards`), or name a unit that has some.",
+        "单位 {unit} 的卡库存为空，请先入库（POST /sim-cards）或改用有库存的单位。",
+    )
+
+
+class UnitNotYours(Problem):
+    """The unit does not exist, is closed, or lies outside what the caller works for."""
+
+    status = 422
+    title = Text("Unit not yours", "单位不在所辖范围")
+    sentence = Text(
+        "{unit} is no active unit at or below yours. Give the code of a hall or team of your own.",
+        "{unit} 不是您本单位或下属的有效单位，请填写所辖营业厅或班组的代码。",
+    )
+
+
+class CardsInConflict(Problem):
+    """Cards that are to be loaded are known already as something else."""
+
+    status = 409
+    title = Text("Cards in conflict", "卡号冲突")
+    sentence = Text(
+        "{count} of the cards cannot be loaded; `errors` names up to {most} of them. None was loaded.",
+        "有 {count} 张卡无法入库，errors 列出其中至多 {most} 张；未入库任何卡。",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a loading did."""
+
+    unit: str
+    loaded: int
+    known: int
+
+
+async def load(
+    session: AsyncSession,
+    unit: str,
+    cards: Sequence[tuple[str, str]],
+    *,
+    unit_path: str,
+    now: datetime,
+) -> Loaded:
+    """Put cards into a unit's stock, all or none; those that it has already are left as they are.
+
+    Args:
+        session: the caller's transaction.
+        unit: the unit that has the cards.
+        cards: ICCID and IMSI of each.
+        unit_path: the part of the organisation that the caller may load cards for.
+        now: the present moment.
+
+    Raises:
+        UnitNotYours: if the unit is not active, or not the caller's (422).
+        CardsInConflict: if a card or its IMSI is twice among them, in another stock or on a line here (409).
+    """
+    if await repository.active_unit(session, unit, unit_path) is None:
+        raise UnitNotYours(faults=[Fault("/unit", "no active unit of yours")], unit=unit)
+    added = await repository.add_cards(session, unit, cards, now=now)
+    faults = await _conflicts(session, unit, cards, added)
+    if faults:
+        raise CardsInConflict(faults=faults[:MOST_FAULTS], count=len(faults), most=MOST_FAULTS)
+    return Loaded(unit, len(added), len(cards) - len(added))
+
+
+async def _conflicts(
+    session: AsyncSession, unit: str, cards: Sequence[tuple[str, str]], added: set[str]
+) -> list[Fault]:
+    stocked = await repository.stock_cards(session, cards)
+    by_iccid = {card.iccid: card for card in stocked}
+    by_imsi = {card.imsi: card for card in stocked}
+    sims = await repository.known_sims(session, cards)
+    on_lines = {number for sim in sims for number in (sim.iccid, sim.imsi)}
+    faults: list[Fault] = []
+    seen: set[str] = set()
+    for place, (iccid, imsi) in enumerate(cards):
+        card = by_iccid.get(iccid)
+        if iccid in seen or imsi in seen:
+            faults.append(Fault(f"/cards/{place}", f"{iccid} or its IMSI is twice in this list"))
+        elif card is None:
+            faults.append(
+                Fault(
+                    f"/cards/{place}/imsi", f"the stock has this IMSI on card {by_imsi[imsi].iccid}"
+                )
+            )
+        elif card.imsi != imsi:
+            faults.append(
+                Fault(f"/cards/{place}/imsi", f"the stock has card {iccid} with another IMSI")
+            )
+        elif card.unit_code != unit:
+            faults.append(
+                Fault(f"/cards/{place}/iccid", f"card {iccid} is in the stock of {card.unit_code}")
+            )
+        elif iccid in added and {iccid, imsi} & on_lines:
+            faults.append(
+                Fault(f"/cards/{place}/iccid", f"card {iccid} is or was the SIM of a line here")
+            )
+        seen |= {iccid, imsi}
+    return faults
+
+
+async def reserve(session: AsyncSession, unit: str, request_id: UUID, *, now: datetime) -> SimCard:
+    """Set a card of the unit aside for a request.
+
+    Raises:
+        NoCardInStock: if the unit has none (409).
+    """
+    card = await repository.pick_card(session, unit)
+    if card is None:
+        raise NoCardInStock(unit=unit)
+    card.request_id = request_id
+    _become(card, CardState.RESERVED, now)
+    return card
+
+
+async def write(session: AsyncSession, request_id: UUID, *, now: datetime) -> SimCard:
+    """Note that the request's card is being made out to the customer."""
+    card = await repository.card_of(session, request_id)
+    _become(card, CardState.WRITTEN, now)
+    return card
+
+
+async def issue(session: AsyncSession, request_id: UUID, *, now: datetime) -> None:
+    """Note that the request's card is the customer's SIM now."""
+    _become(await repository.card_of(session, request_id), CardState.ISSUED, now)
+
+
+async def give_back(session: AsyncSession, request_id: UUID, *, now: datetime) -> None:
+    """Take the card back from a request that was given up: into the stock, or spoiled if it was written."""
+    card = await repository.card_of(session, request_id)
+    if card.state == CardState.WRITTEN:
+        _become(card, CardState.SPOILED, now)
+    else:
+        card.request_id = None
+        _become(card, CardState.IN_STOCK, now)
+
+
+def _become(card: SimCard, state: CardState, now: datetime) -> None:
+    card.state = state
+    card.updated_at = now
+    card.version += 1

@@ -1,0 +1,115 @@
+"""Changing customers over HTTP. Each change is one transaction, committed before the answer."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from services.city_node.customer import holdings, lifecycle, service
+from services.city_node.customer.access import AtDesk
+from services.city_node.customer.answers import after_change, documented
+from services.city_node.customer.representations import CustomerOut
+from services.city_node.customer.schemas import (
+    ContactCreate,
+    CustomerCreate,
+    CustomerPatch,
+    Departure,
+    SubscriptionCreate,
+)
+from shared.access import OnceDependency
+from shared.kernel.edge import ExpectedVersion
+
+router = APIRouter(prefix="/customers")
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Make a customer",
+    responses=documented(CustomerOut, 409, 422, status=201),
+    response_class=Response,
+)
+async def create_customer(desk: AtDesk, body: CustomerCreate) -> Response:
+    """Make a customer of the in-network library."""
+    customer_id = await service.create_customer(desk, body)
+    return _created(await after_change(desk, customer_id), f"/customers/{customer_id}")
+
+
+@router.patch(
+    "/{customer_id}",
+    summary="Change a customer",
+    responses=documented(CustomerOut, 400, 404, 409, 412, 422, 428),
+    response_class=Response,
+)
+async def change_customer(
+    customer_id: UUID, desk: AtDesk, expected: ExpectedVersion, body: CustomerPatch
+) -> Response:
+    """Merge a JSON merge patch (RFC 7396) into a customer; a patch that changes nothing makes no version."""
+    await service.change_customer(desk, customer_id, expected, body)
+    return await after_change(desk, customer_id)
+
+
+@router.post(
+    "/{customer_id}/retire",
+    summary="Move a customer who leaves to the retained library",
+    responses=documented(CustomerOut, 400, 404, 409, 412, 422, 428),
+    response_class=Response,
+)
+async def retire_customer(
+    customer_id: UUID, desk: AtDesk, expected: ExpectedVersion, body: Departure
+) -> Response:
+    """Note why, when and where a customer went, and end the customer's lines and SIMs; the profile is kept whole."""
+    await lifecycle.retire(desk, customer_id, expected, body)
+    return await after_change(desk, customer_id)
+
+
+@router.post(
+    "/{customer_id}/restore",
+    summary="Bring a retained customer back",
+    responses=documented(CustomerOut, 400, 404, 409, 412, 422, 428),
+    response_class=Response,
+)
+async def restore_customer(customer_id: UUID, desk: AtDesk, expected: ExpectedVersion) -> Response:
+    """Move a customer back to the in-network library; ended lines stay ended."""
+    await lifecycle.restore(desk, customer_id, expected)
+    return await after_change(desk, customer_id)
+
+
+@router.post(
+    "/{customer_id}/subscriptions",
+    status_code=201,
+    summary="Give a customer a line",
+    responses=documented(CustomerOut, 400, 404, 409, 422, status=201),
+    response_class=Response,
+)
+async def subscribe(
+    customer_id: UUID, desk: AtDesk, once: OnceDependency, body: SubscriptionCreate
+) -> Response:
+    """Give a customer a line, with its SIM if the card is at hand; takes effect once for each `Idempotency-Key`."""
+    await holdings.subscribe(desk, customer_id, body)
+    changed = await after_change(desk, customer_id)
+    headers = {
+        "location": f"/customers/{customer_id}/subscriptions",
+        "etag": changed.headers["etag"],
+    }
+    return await once.answer(201, changed.body, **headers)
+
+
+@router.post(
+    "/{customer_id}/contacts",
+    status_code=201,
+    summary="Note a way to reach a customer",
+    responses=documented(CustomerOut, 404, 409, 422, status=201),
+    response_class=Response,
+)
+async def add_contact(customer_id: UUID, desk: AtDesk, body: ContactCreate) -> Response:
+    """Note a telephone number, an e-mail or a postal address."""
+    await holdings.add_contact(desk, customer_id, body)
+    return _created(
+        await after_change(desk, customer_id), f"/customers/{customer_id}?include=contacts"
+    )
+
+
+def _created(response: Response, location: str) -> Response:
+    response.status_code = 201
+    response.headers["location"] = location
+    return response

@@ -1,0 +1,104 @@
+"""The history of a customer: every change with who, when, from where, and each field's old and new value.
+
+A field is named as in the profile; a part of something as a path: ``attributes/vip``,
+``subscriptions/13800138000/status``. A document number appears masked, whoever reads.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from services.city_node.customer.models import ChangeAction, ChangeSource, Customer, CustomerChange
+
+TRACKED = [
+    "kind",
+    "library",
+    "name",
+    "sex",
+    "birth_date",
+    "document_type",
+    "level",
+    "unit_code",
+    "manager_id",
+    "contract_term",
+    "payment_method",
+    "monthly_charge_fen",
+    "total_charge_fen",
+    "entry_date",
+    "left_on",
+    "left_reason",
+    "left_destination",
+]
+"""Fields whose values the history keeps; documents and attributes are kept beside them."""
+
+Values = Mapping[str, Any]
+Changes = list[dict[str, Any]]
+
+
+def snapshot(customer: Customer) -> dict[str, Any]:
+    """Return the tracked values of a customer as JSON has them, to compare with those after a change."""
+    values = {name: _plain(getattr(customer, name)) for name in TRACKED}
+    # Compared by the whole number, shown masked: a mistyped digit may be under the mask.
+    values["document_number"] = (customer.document_masked, customer.document_index)
+    return values | {f"attributes/{name}": value for name, value in customer.attributes.items()}
+
+
+def differences(before: Values, after: Values) -> Changes:
+    """Return what differs between two snapshots, as the history keeps it."""
+    return [
+        {"field": name, "old": _shown(before.get(name)), "new": _shown(after.get(name))}
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
+    ]
+
+
+def creation(after: Values) -> Changes:
+    """Return the values that a new customer begins with, as the history keeps them."""
+    changes = differences({}, after)
+    return [change for change in changes if change["new"] is not None]
+
+
+def change_row(
+    customer: Customer,
+    action: ChangeAction,
+    changes: Sequence[Mapping[str, Any]],
+    *,
+    at: datetime,
+    by: str,
+    source: ChangeSource,
+    cause_id: UUID | None = None,
+) -> CustomerChange:
+    """Return the row that keeps a change, and mark ``customer`` as changed by it.
+
+    Args:
+        customer: the locked customer.
+        action: what was done.
+        changes: what differs, as :func:`differences` gives it.
+        at: when.
+        by: username of who did it.
+        source: from where it came.
+        cause_id: the import or message that caused it.
+    """
+    if action is not ChangeAction.CREATED:
+        customer.version += 1
+    customer.updated_at, customer.updated_by = at, by
+    return CustomerChange(
+        customer_id=customer.id,
+        at=at,
+        by=by,
+        source=source.value,
+        action=action.value,
+        changes=[dict(change) for change in changes],
+        cause_id=cause_id,
+    )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _shown(value: object) -> object:
+    return value[0] if isinstance(value, tuple) else value

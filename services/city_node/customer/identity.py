@@ -1,0 +1,139 @@
+"""Numbers that name a person, a line or a card: their form, and how they are kept and shown.
+
+Each check returns the number in the one form in which it is stored and compared, or raises ``ValueError`` with a
+sentence for whoever typed it.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from services.city_node.customer.models import DocumentType, MediumKind
+from shared.kernel.encryption import Cipher, mask
+
+_MSISDN = re.compile(r"1[0-9]{10}")
+_ICCID = re.compile(r"[0-9]{19,20}")
+_IMSI = re.compile(r"[0-9]{15}")
+_ID_CARD = re.compile(r"[1-9][0-9]{16}[0-9X]")
+_ID_CARD_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_ID_CARD_CHECKS = "10X98765432"
+_OTHER_FORMS = {
+    DocumentType.PASSPORT: (re.compile(r"[0-9A-Z]{5,20}"), "5 to 20 letters and digits"),
+    DocumentType.BUSINESS_LICENCE: (
+        re.compile(r"[0-9]{15}|[0-9A-Z]{18}"),
+        "the 18 characters of a unified social credit code, or the 15 digits of an older licence",
+    ),
+}
+_ANY_DOCUMENT = (
+    re.compile(r"[0-9A-Z\u4e00-\u9fff()-]{4,40}"),
+    "4 to 40 letters, digits or Chinese characters",
+)
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_TELEPHONE = re.compile(r"\+?[0-9][0-9 -]{4,24}")
+_LEADING_DIGITS_SHOWN = 3
+_ADDRESS_SHOWN = 6
+
+
+def check_msisdn(number: str) -> str:
+    """Return a mobile number: 11 digits that begin with 1."""
+    if not _MSISDN.fullmatch(number):
+        raise ValueError("a mobile number has 11 digits and begins with 1")
+    return number
+
+
+def check_iccid(number: str) -> str:
+    """Return the number of a SIM card (ITU-T E.118): 19 or 20 digits."""
+    if not _ICCID.fullmatch(number):
+        raise ValueError("an ICCID has 19 or 20 digits")
+    return number
+
+
+def check_imsi(number: str) -> str:
+    """Return an IMSI (ITU-T E.212): 15 digits."""
+    if not _IMSI.fullmatch(number):
+        raise ValueError("an IMSI has 15 digits")
+    return number
+
+
+def check_document(kind: str, number: str) -> str:
+    """Return the number of an identity document, normalised: upper case, no spaces."""
+    number = number.replace(" ", "").upper()
+    if kind == DocumentType.ID_CARD:
+        return _check_id_card(number)
+    form, description = _OTHER_FORMS.get(DocumentType(kind), _ANY_DOCUMENT)
+    if not form.fullmatch(number):
+        raise ValueError(f"a {kind.replace('_', ' ')} number has {description}")
+    return number
+
+
+def _check_id_card(number: str) -> str:
+    """Check a citizen identity number (GB 11643-1999): region, date of birth, sequence, ISO 7064 check character."""
+    if not _ID_CARD.fullmatch(number):
+        raise ValueError("an identity card number has 17 digits and a digit or X")
+    try:
+        birth_date_of(number)
+    except ValueError:
+        raise ValueError(
+            "digits 7 to 14 of an identity card number are the date of birth, and these are no date"
+        ) from None
+    total = sum(
+        weight * int(digit) for weight, digit in zip(_ID_CARD_WEIGHTS, number, strict=False)
+    )
+    if number[-1] != _ID_CARD_CHECKS[total % 11]:
+        raise ValueError(
+            "the last character of the identity card number does not fit the others: a digit is wrong"
+        )
+    return number
+
+
+def birth_date_of(id_card: str) -> date:
+    """Return the date of birth that an identity card number holds."""
+    return date(int(id_card[6:10]), int(id_card[10:12]), int(id_card[12:14]))
+
+
+@dataclass(frozen=True, slots=True)
+class SealedDocument:
+    """An identity document as it is stored."""
+
+    type: str
+    cipher: bytes
+    index: bytes
+    masked: str
+
+
+def seal_document(cipher: Cipher, kind: str, number: str) -> SealedDocument:
+    """Check a document number and return it encrypted, indexed and masked.
+
+    Raises:
+        ValueError: if it is not a number of that kind.
+    """
+    number = check_document(kind, number)
+    return SealedDocument(
+        kind, cipher.encrypt(number), document_index(cipher, number), mask(number)
+    )
+
+
+def document_index(cipher: Cipher, number: str) -> bytes:
+    """Return the blind index by which a document number is found, however it was typed."""
+    return cipher.index(number.replace(" ", "").upper())
+
+
+def check_medium(kind: str, value: str) -> str:
+    """Return a telephone number, an e-mail address or a postal address."""
+    if kind == MediumKind.PHONE and not _TELEPHONE.fullmatch(value):
+        raise ValueError(
+            "a telephone number has 5 to 25 digits, perhaps with +, spaces and hyphens"
+        )
+    if kind == MediumKind.EMAIL and not _EMAIL.fullmatch(value):
+        raise ValueError("an e-mail address looks like name@example.com")
+    return value
+
+
+def mask_medium(kind: str, value: str) -> str:
+    """Return what those see of a contact medium who may not use it."""
+    if kind == MediumKind.EMAIL:
+        name, _, host = value.partition("@")
+        return f"{name[:1]}***@{host}"
+    if kind == MediumKind.POSTAL:
+        return f"{value[:_ADDRESS_SHOWN]}****" if len(value) > _ADDRESS_SHOWN else "****"
+    return mask(value, _LEADING_DIGITS_SHOWN, 4)

@@ -1,0 +1,324 @@
+"""Tables of customers and of what they hold."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Sequence, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.kernel.database import Base
+
+ByteOrder = Text(collation="C")
+"""Text in byte order: one order on every server, and an index that answers prefixes too."""
+
+customer_number_sequence = Sequence("customer_number_seq", metadata=Base.metadata)
+"""What follows the division code in a customer number."""
+
+
+class CustomerKind(StrEnum):
+    """A person or an organisation."""
+
+    INDIVIDUAL = "individual"
+    GROUP = "group"
+
+
+class Library(StrEnum):
+    """Where a profile is kept: 在网档案库 or 保留档案库."""
+
+    IN_NETWORK = "in_network"
+    RETAINED = "retained"
+
+
+class Sex(StrEnum):
+    """As the identity document has it."""
+
+    MALE = "male"
+    FEMALE = "female"
+    UNKNOWN = "unknown"
+
+
+class Level(StrEnum):
+    """Level of service, highest first."""
+
+    DIAMOND = "diamond"
+    GOLD = "gold"
+    SILVER = "silver"
+    STANDARD = "standard"
+
+
+class DocumentType(StrEnum):
+    """What proves who the customer is."""
+
+    ID_CARD = "id_card"
+    PASSPORT = "passport"
+    RESIDENCE_PERMIT = "residence_permit"
+    OFFICER_CARD = "officer_card"
+    BUSINESS_LICENCE = "business_licence"
+    OTHER = "other"
+
+
+class ContractTerm(StrEnum):
+    """How long the customer is bound."""
+
+    NONE = "none"
+    MONTHLY = "monthly"
+    ONE_YEAR = "one_year"
+    TWO_YEAR = "two_year"
+
+
+class MediumKind(StrEnum):
+    """A way to reach a customer."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+    POSTAL = "postal"
+
+
+class SubscriptionStatus(StrEnum):
+    """Whether a line is in use."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    ENDED = "ended"
+
+
+class SimState(StrEnum):
+    """Whether a SIM is the one in use."""
+
+    ACTIVE = "active"
+    REPLACED = "replaced"
+    ENDED = "ended"
+
+
+class ChangeSource(StrEnum):
+    """Where a change came from."""
+
+    REST = "rest"
+    IMPORT = "import"
+    MESSAGE = "message"
+    COMMAND = "command"
+
+
+class ChangeAction(StrEnum):
+    """What a change did."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    RETIRED = "retired"
+    RESTORED = "restored"
+    SUBSCRIBED = "subscribed"
+    CONTACT_ADDED = "contact_added"
+
+
+def _one_of(column: str, values: type[StrEnum], name: str) -> CheckConstraint:
+    return CheckConstraint(
+        f"{column} IN ({', '.join(repr(value.value) for value in values)})", name=name
+    )
+
+
+class Customer(Base):
+    """The profile of one key customer, and the row that a change of anything below it locks."""
+
+    __tablename__ = "customer"
+    __table_args__ = (
+        _one_of("kind", CustomerKind, "kind"),
+        _one_of("library", Library, "library"),
+        _one_of("sex", Sex, "sex"),
+        _one_of("level", Level, "level"),
+        _one_of("document_type", DocumentType, "document_type"),
+        _one_of("contract_term", ContractTerm, "contract_term"),
+        CheckConstraint("name <> ''", name="name"),
+        CheckConstraint("version > 0", name="version"),
+        CheckConstraint("(library = 'retained') = (left_on IS NOT NULL)", name="left"),
+        CheckConstraint(
+            "num_nulls(document_type, document_cipher, document_index, document_masked) IN (0, 4)",
+            name="document",
+        ),
+        CheckConstraint("num_nulls(source, source_key) IN (0, 2)", name="source"),
+        Index("customer_document_index_key", "document_index", unique=True),
+        Index("customer_source_key", "source", "source_key", unique=True),
+        Index("customer_name_idx", "name"),
+        Index("customer_by_name", "library", "name_sort", "id"),
+        Index("customer_by_charge", "library", "monthly_charge_fen", "id"),
+        Index("customer_by_entry", "library", "entry_date", "id"),
+        Index("customer_by_update", "library", "updated_at", "id"),
+        Index(
+            "customer_manager_idx", "manager_id", postgresql_where=text("manager_id IS NOT NULL")
+        ),
+        Index("customer_unit_code_idx", "unit_code", "library"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    customer_number: Mapped[str] = mapped_column(unique=True)
+    """Division code and running number, for people to say and type."""
+    kind: Mapped[str]
+    library: Mapped[str] = mapped_column(server_default=text("'in_network'"))
+    name: Mapped[str] = mapped_column(ByteOrder)
+    name_sort: Mapped[str] = mapped_column(ByteOrder)
+    """Pinyin of the name: its order in lists, and how it is found by typing letters."""
+    sex: Mapped[str] = mapped_column(server_default=text("'unknown'"))
+    birth_date: Mapped[date | None]
+    document_type: Mapped[str | None]
+    document_cipher: Mapped[bytes | None]
+    document_index: Mapped[bytes | None]
+    """Blind index of the number: found by exact number, and held by one customer of the node."""
+    document_masked: Mapped[str | None]
+    level: Mapped[str] = mapped_column(server_default=text("'standard'"))
+    unit_code: Mapped[str] = mapped_column(ForeignKey("organisation_unit.code"))
+    manager_id: Mapped[UUID | None]
+    contract_term: Mapped[str] = mapped_column(server_default=text("'none'"))
+    payment_method: Mapped[str | None]
+    monthly_charge_fen: Mapped[int] = mapped_column(server_default=text("0"))
+    """What the customer pays a month at present, as the latest bill has it."""
+    total_charge_fen: Mapped[int] = mapped_column(server_default=text("0"))
+    """What the customer has been billed since entry."""
+    entry_date: Mapped[date]
+    """入网日期: tenure is counted from it."""
+    left_on: Mapped[date | None]
+    left_reason: Mapped[str | None]
+    left_destination: Mapped[str | None]
+    attributes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    """What the system does not compute with."""
+    source: Mapped[str | None]
+    source_key: Mapped[str | None]
+    """Which row of which source the profile was imported from."""
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    updated_at: Mapped[datetime]
+    updated_by: Mapped[str]
+
+
+class ContactMedium(Base):
+    """A way to reach a customer."""
+
+    __tablename__ = "contact_medium"
+    __table_args__ = (
+        _one_of("kind", MediumKind, "kind"),
+        CheckConstraint("value <> ''", name="value"),
+        Index("contact_medium_value_key", "customer_id", "kind", "value", unique=True),
+        Index(
+            "contact_medium_preferred_key",
+            "customer_id",
+            unique=True,
+            postgresql_where=text("preferred"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    kind: Mapped[str]
+    value: Mapped[str]
+    value_masked: Mapped[str]
+    preferred: Mapped[bool] = mapped_column(server_default=text("false"))
+    """At most one of a customer's media."""
+    preferred_hours: Mapped[str | None]
+    """When the customer wants to be reached, such as ``09:00-11:00``."""
+
+
+class Subscription(Base):
+    """A line of a customer. The SIM in use is the one active row of :class:`Sim`."""
+
+    __tablename__ = "subscription"
+    __table_args__ = (
+        _one_of("status", SubscriptionStatus, "status"),
+        _one_of("contract_term", ContractTerm, "contract_term"),
+        CheckConstraint("(status = 'ended') = (ended_on IS NOT NULL)", name="ended"),
+        Index(
+            "subscription_msisdn_key",
+            "msisdn",
+            unique=True,
+            postgresql_where=text("status <> 'ended'"),
+        ),
+        Index("subscription_customer_id_idx", "customer_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    msisdn: Mapped[str]
+    brand: Mapped[str | None]
+    plan: Mapped[str | None]
+    contract_term: Mapped[str] = mapped_column(server_default=text("'none'"))
+    status: Mapped[str] = mapped_column(server_default=text("'active'"))
+    entry_date: Mapped[date]
+    ended_on: Mapped[date | None]
+
+
+class Sim(Base):
+    """A SIM that is or was on a line: never on two, and one active at most on each."""
+
+    __tablename__ = "sim"
+    __table_args__ = (
+        _one_of("state", SimState, "state"),
+        CheckConstraint("(state = 'active') = (ended_at IS NULL)", name="ended"),
+        Index(
+            "sim_subscription_active_key",
+            "subscription_id",
+            unique=True,
+            postgresql_where=text("state = 'active'"),
+        ),
+    )
+
+    iccid: Mapped[str] = mapped_column(primary_key=True)
+    imsi: Mapped[str] = mapped_column(unique=True)
+    state: Mapped[str] = mapped_column(server_default=text("'active'"))
+    subscription_id: Mapped[UUID] = mapped_column(ForeignKey("subscription.id"), index=True)
+    activated_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class Bill(Base):
+    """What a line was charged for one month."""
+
+    __tablename__ = "bill"
+    __table_args__ = (
+        CheckConstraint("extract(day FROM period) = 1", name="period"),
+        Index("bill_period_key", "subscription_id", "period", unique=True),
+        Index("bill_customer_id_idx", "customer_id", "period"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    subscription_id: Mapped[UUID] = mapped_column(ForeignKey("subscription.id"))
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    period: Mapped[date]
+    """First day of the month that is billed."""
+    charge_fen: Mapped[int]
+    paid_on: Mapped[date | None]
+
+
+class CustomerChange(Base):
+    """One change: who, when, from where, and each field's old and new value; written with the change itself."""
+
+    __tablename__ = "customer_change"
+    __table_args__ = (
+        _one_of("source", ChangeSource, "source"),
+        Index("customer_change_customer_id_idx", "customer_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    at: Mapped[datetime]
+    by: Mapped[str]
+    source: Mapped[str]
+    action: Mapped[str]
+    changes: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    """``[{"field", "old", "new"}]``; document numbers masked."""
+    cause_id: Mapped[UUID | None]
+    """The import or message that made the change."""
+
+
+class CustomerLook(Base):
+    """One look at a personal number in clear: who, at whom, when."""
+
+    __tablename__ = "customer_look"
+    __table_args__ = (Index("customer_look_customer_id_idx", "customer_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    at: Mapped[datetime]
+    by: Mapped[str]
+    user_id: Mapped[UUID]
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    fields: Mapped[list[str]] = mapped_column(JSONB)

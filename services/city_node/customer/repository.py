@@ -1,0 +1,171 @@
+"""The queries of those who change customers. What readers ask is in :mod:`~services.city_node.customer.profile`."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from uuid import UUID
+
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.city_node.customer.models import (
+    ContactMedium,
+    Customer,
+    CustomerChange,
+    CustomerLook,
+    Sim,
+    SimState,
+    Subscription,
+    SubscriptionStatus,
+    customer_number_sequence,
+)
+from services.city_node.customer.problems import CustomerNotFound, of_constraint
+from shared.organisation.models import OrganisationUnit
+from shared.staff.models import StaffMember
+
+NUMBER_DIGITS = 8
+
+
+async def lock_customer(session: AsyncSession, customer_id: UUID, unit_path: str) -> Customer:
+    """Return a customer, locked until the transaction ends: the lock of everything the customer holds, too.
+
+    Raises:
+        CustomerNotFound: if there is none below the unit.
+    """
+    found = await session.scalar(
+        select(Customer)
+        .join(OrganisationUnit, OrganisationUnit.code == Customer.unit_code)
+        .where(Customer.id == customer_id, func.starts_with(OrganisationUnit.path, unit_path))
+        .with_for_update(of=Customer)
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise CustomerNotFound(customer=customer_id)
+    return found
+
+
+async def unit_in_scope(session: AsyncSession, code: str, unit_path: str) -> bool:
+    """Tell whether ``code`` is an active unit at or below the unit with ``unit_path``."""
+    return bool(
+        await session.scalar(
+            select(
+                exists().where(
+                    OrganisationUnit.code == code,
+                    OrganisationUnit.active,
+                    func.starts_with(OrganisationUnit.path, unit_path),
+                )
+            )
+        )
+    )
+
+
+async def is_on_staff(session: AsyncSession, staff_id: UUID) -> bool:
+    """Tell whether ``staff_id`` is an active member of this node's staff."""
+    return bool(
+        await session.scalar(select(exists().where(StaffMember.id == staff_id, StaffMember.active)))
+    )
+
+
+async def holder_of_document(session: AsyncSession, index: bytes) -> tuple[UUID, str] | None:
+    """Return the id of the customer with a document, and the path of the unit that looks after it."""
+    row = (
+        await session.execute(
+            select(Customer.id, OrganisationUnit.path)
+            .join(OrganisationUnit, OrganisationUnit.code == Customer.unit_code)
+            .where(Customer.document_index == index)
+        )
+    ).first()
+    return (row.id, row.path) if row else None
+
+
+async def stored_document(
+    session: AsyncSession, customer_id: UUID, unit_path: str
+) -> tuple[str | None, bytes | None]:
+    """Return the type and the encrypted number of a customer's document.
+
+    Raises:
+        CustomerNotFound: if there is none below the unit.
+    """
+    row = (
+        await session.execute(
+            select(Customer.document_type, Customer.document_cipher)
+            .join(OrganisationUnit, OrganisationUnit.code == Customer.unit_code)
+            .where(Customer.id == customer_id, func.starts_with(OrganisationUnit.path, unit_path))
+        )
+    ).first()
+    if row is None:
+        raise CustomerNotFound(customer=customer_id)
+    return row.document_type, row.document_cipher
+
+
+async def next_customer_number(session: AsyncSession, node_code: str) -> str:
+    """Return a customer number that was never given: the node's division code and a running number."""
+    running: int = (await session.scalars(select(customer_number_sequence.next_value()))).one()
+    return f"{node_code}{running:0{NUMBER_DIGITS}d}"
+
+
+async def subscriptions_in_use(session: AsyncSession, customer_id: UUID) -> Sequence[Subscription]:
+    """Return the lines of a customer that have not ended; the customer must be locked."""
+    return (
+        await session.scalars(
+            select(Subscription)
+            .where(
+                Subscription.customer_id == customer_id,
+                Subscription.status != SubscriptionStatus.ENDED,
+            )
+            .order_by(Subscription.entry_date, Subscription.id)
+        )
+    ).all()
+
+
+async def active_sims(
+    session: AsyncSession, subscriptions: Sequence[Subscription]
+) -> Sequence[Sim]:
+    """Return the SIMs in use on these lines; their customer must be locked."""
+    return (
+        await session.scalars(
+            select(Sim).where(
+                Sim.subscription_id.in_([subscription.id for subscription in subscriptions]),
+                Sim.state == SimState.ACTIVE,
+            )
+        )
+    ).all()
+
+
+async def forget_preference(session: AsyncSession, customer_id: UUID) -> None:
+    """Let no contact medium of the customer be the preferred one."""
+    await session.execute(
+        update(ContactMedium)
+        .where(ContactMedium.customer_id == customer_id, ContactMedium.preferred)
+        .values(preferred=False)
+    )
+
+
+def add(
+    session: AsyncSession,
+    row: Customer | ContactMedium | Subscription | Sim | CustomerChange | CustomerLook,
+) -> None:
+    """Add a row, written with the next flush."""
+    session.add(row)
+
+
+async def write(session: AsyncSession) -> None:
+    """Write what was changed so far, so that a number in use is refused here and with a reason."""
+    async with refused_if_taken():
+        await session.flush()
+
+
+@contextlib.asynccontextmanager
+async def refused_if_taken() -> AsyncIterator[None]:
+    """Turn the breach of a unique constraint into its refusal (409).
+
+    Services look before they write; this is for two who looked at the same moment.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        constraint = getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
+        refusal = of_constraint(constraint)
+        if refusal is None:
+            raise
+        raise refusal from error

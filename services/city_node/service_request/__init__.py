@@ -1,0 +1,44 @@
+"""Requests between cities: the engine that every cross-region service (5.3) runs on.
+
+Vocabulary
+----------
+A *request* has two ends: the *visited* node (受理地), where the customer stands, and the *home* node (归属地), which
+has the customer's record. Each end keeps a *record* of its own under the request's one id. A *kind*
+(:class:`~services.city_node.service_request.kind.Kind`) declares states, allowed *moves* and who may make them, time
+limits and reasons of refusal in a few lines; the engine lets nothing else happen. The *trail* (办理轨迹) is what
+happened, line by line: each move, and each node that a message passed, as one follows a parcel.
+
+Life cycle
+----------
+A record begins by its first move: at the visited node by a clerk, at the home node by the message that tells of it.
+Each move is one transaction: the record's row is locked, the kind asked, the row changed, the trail written, and the
+message to the other end posted. What a move means beyond that (a card, an account) is the kind's, in the same
+transaction. A final state is never left.
+
+Failure
+-------
+A repeated message is recognised by its id in the trail. One that comes when all is over is noted there and changes
+nothing. One that its kind does not allow is parked by the federation for an operator to see. A record that has passed
+its deadline in a state that the clock may end is ended by a job, as its kind says; where only the other end knows
+the outcome there is no such move, and the record waits for its word.
+
+Who may write: :mod:`~services.city_node.service_request.service` alone writes these tables, called by the kinds.
+"""
+
+from services.city_node.service_request import commands, endpoints
+from shared.capability import Capability, Permission, Role
+from shared.kernel.language import Text
+
+capability = Capability(
+    name="service-request",
+    summary=Text("Requests between cities, and their trails", "跨地区业务请求及办理轨迹"),
+    routers=(endpoints.router,),
+    permissions=(
+        Permission(
+            "service-request:read",
+            Text("See requests between cities and their trails", "查看跨地区业务请求及办理轨迹"),
+            frozenset({Role.CLERK, Role.ACCOUNT_MANAGER, Role.SUPERVISOR, Role.OPERATOR}),
+        ),
+    ),
+    commands=(("request", commands.app),),
+)

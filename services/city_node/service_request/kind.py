@@ -1,0 +1,154 @@
+"""What a kind of request is: states, moves, limits and refusals, declared together and checked when declared."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from shared.kernel.language import Text
+
+START = "start"
+"""Where a record begins: before its first move there is none."""
+
+EXPIRED = "expired"
+"""The event of running out of time; what has such a move is looked at by the clock."""
+
+
+class KindMisdeclared(Exception):
+    """A kind's declaration contradicts itself: a mistake of the programmer's, found at import."""
+
+
+class Party(StrEnum):
+    """The two ends of a request, each with a record of its own."""
+
+    VISITED = "visited"
+    """受理地: where the customer stands at the counter."""
+    HOME = "home"
+    """归属地: where the customer's record is."""
+
+    @property
+    def other(self) -> "Party":
+        """The other end."""
+        return Party.HOME if self is Party.VISITED else Party.VISITED
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state of a record.
+
+    Attributes:
+        code: its stable name.
+        name: what people call it.
+        awaits: whose move it is.
+        final: whether it is an end.
+    """
+
+    code: str
+    name: Text
+    awaits: Party | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One allowed transition.
+
+    Attributes:
+        record: at which end the record makes it.
+        event: what happens.
+        origin: the states it may happen in.
+        target: the state it leads to.
+        by: who may make it happen: this end's own people and clock, or the other end by a message.
+    """
+
+    record: Party
+    event: str
+    origin: tuple[str, ...]
+    target: str
+    by: Party
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request was refused: a stable code, and words that may be shown to the customer."""
+
+    code: str
+    text: Text
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of request.
+
+    Attributes:
+        code: its stable name.
+        name: what people call it.
+        states: every state of a record, at either end.
+        moves: every allowed transition; whatever is not here is refused.
+        time_limit: how long a request may take from the visited node's asking.
+        home_grace: how much longer the home node keeps what it promised, so that it never lets go first.
+        refusals: why it may be refused, by code.
+    """
+
+    code: str
+    name: Text
+    states: tuple[State, ...]
+    moves: tuple[Move, ...]
+    time_limit: timedelta
+    home_grace: timedelta
+    refusals: Mapping[str, Text]
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration that contradicts itself."""
+        for complaint in self._complaints():
+            raise KindMisdeclared(f"Kind {self.code!r} {complaint}.")
+
+    def _complaints(self) -> Iterator[str]:
+        known = [state.code for state in self.states]
+        final = {state.code for state in self.states if state.final}
+        reached = {move.target for move in self.moves}
+        seen: set[tuple[Party, str, str, Party]] = set()
+        if len(known) != len(set(known)) or START in known:
+            yield f"declares a state twice, or one named {START!r}"
+        for move in self.moves:
+            for origin in move.origin:
+                if {origin, move.target} - {*known, START} or move.target == START:
+                    yield f"moves from {origin!r} to {move.target!r}, which are not both states of it"
+                if origin in final:
+                    yield f"leaves the final state {origin!r} by {move.event!r}"
+                if (step := (move.record, origin, move.event, move.by)) in seen:
+                    yield f"declares twice what {move.event!r} in {origin!r} does at the {move.record} node"
+                seen.add(step)
+        for state in self.states:
+            if state.code not in reached:
+                yield f"never reaches the state {state.code!r}"
+            if not state.final and not any(state.code in move.origin for move in self.moves):
+                yield f"cannot leave the state {state.code!r}, which is not final"
+
+    def state(self, code: str) -> State:
+        """Return the state of that code."""
+        return next(state for state in self.states if state.code == code)
+
+    def target(self, record: Party, origin: str, event: str, by: Party) -> State | None:
+        """Return where ``event``, made by ``by``, leads the record that is in ``origin``; ``None`` if nowhere."""
+        for move in self.moves:
+            if (move.record, move.event, move.by) == (record, event, by) and origin in move.origin:
+                return self.state(move.target)
+        return None
+
+    def possible(self, record: Party, origin: str, by: Party) -> tuple[str, ...]:
+        """Return the events that ``by`` may make happen to a record in ``origin``."""
+        return tuple(
+            m.event for m in self.moves if m.record is record and m.by is by and origin in m.origin
+        )
+
+    def expirable(self, record: Party) -> frozenset[str]:
+        """Return the states in which the clock may end a record."""
+        own = (
+            m.origin for m in self.moves if (m.record, m.event, m.by) == (record, EXPIRED, record)
+        )
+        return frozenset(origin for origins in own for origin in origins)
+
+    def refusal(self, code: str) -> Refusal:
+        """Return the declared refusal of that code."""
+        return Refusal(code, self.refusals[code])

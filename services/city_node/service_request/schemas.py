@@ -1,0 +1,167 @@
+"""What requests look like over the wire: to staff, and between the two ends."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from shared.federation.delivery import Hop
+from shared.kernel.language import Text
+
+DivisionCode = Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["110100"])]
+
+MOST_HOPS = 16
+"""A message between two cities passes five nodes; more than this is nonsense."""
+
+REQUEST_EXAMPLE: dict[str, JsonValue] = {
+    "id": "0198f2b4-6c1e-7d3a-9a44-1f0c5e7b2a11",
+    "kind": "card-replacement",
+    "role": "visited",
+    "home": "110100",
+    "visited": "440300",
+    "state": "approved",
+    "awaiting": "visited",
+    "subject": "138****5678",
+    "deadline": "2026-03-02T02:30:00+00:00",
+    "data": {"reason": "lost", "document_type": "id_card"},
+    "refusal": None,
+    "unit": "440300",
+    "created_by": "li.na",
+    "created_at": "2026-03-02T02:00:00+00:00",
+    "updated_at": "2026-03-02T02:00:02.118000+00:00",
+    "ended_at": None,
+    "version": 2,
+}
+
+TRAIL_EXAMPLE: list[JsonValue] = [
+    {
+        "at": "2026-03-02T02:00:00+00:00",
+        "node": "440300",
+        "event": "asked",
+        "state": "asked",
+        "note": {"en": "110100 was asked to verify the customer.", "zh": "已请 110100 核验客户。"},
+        "by": "li.na",
+    },
+    {
+        "at": "2026-03-02T02:00:00.420000+00:00",
+        "node": "440000",
+        "event": "carried",
+        "state": None,
+        "note": {"en": "Passed on", "zh": "已转发"},
+        "by": "440000",
+    },
+    {
+        "at": "2026-03-02T02:00:02.118000+00:00",
+        "node": "440300",
+        "event": "approved",
+        "state": "approved",
+        "note": {"en": "110100 approved: a card may be written.", "zh": "110100 已核准，可写卡。"},
+        "by": "110100",
+    },
+]
+
+
+class Spoken(BaseModel):
+    """Words in both languages."""
+
+    en: str = Field(max_length=1000)
+    zh: str = Field(max_length=1000)
+
+    def to_text(self) -> Text:
+        """Return them as the kernel has them."""
+        return Text(self.en, self.zh)
+
+
+class RefusalOut(BaseModel):
+    """Why a request was refused."""
+
+    code: str = Field(examples=["identity-mismatch"])
+    text: Spoken
+
+
+class TrailEntry(BaseModel):
+    """One line of a request's trail: what happened, where, when."""
+
+    at: datetime
+    node: DivisionCode
+    event: str
+    state: str | None = Field(
+        description="The state of this end's record from here on; null where it did not change."
+    )
+    note: Spoken
+    by: str
+
+
+class ServiceRequestSummary(BaseModel):
+    """One end's record of a request."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [REQUEST_EXAMPLE]})
+
+    id: UUID = Field(description="The same at both ends.")
+    kind: str
+    role: str = Field(description="Which end this record is: `visited` or `home`.")
+    home: DivisionCode
+    visited: DivisionCode
+    state: str
+    awaiting: str | None = Field(
+        description="Whose move it is: `visited`, `home`, or null once it has ended."
+    )
+    subject: str = Field(description="What it is about, masked.")
+    deadline: datetime
+    data: dict[str, Any]
+    refusal: RefusalOut | None
+    unit: str
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    ended_at: datetime | None
+    version: int
+
+
+class ServiceRequestOut(ServiceRequestSummary):
+    """One end's record of a request, with its trail."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**REQUEST_EXAMPLE, "trail": TRAIL_EXAMPLE}]}
+    )
+
+    trail: list[TrailEntry]
+
+
+class ServiceRequestPage(BaseModel):
+    """A page of requests."""
+
+    items: list[ServiceRequestSummary]
+    next: str | None = Field(description="The cursor of the following page; null on the last.")
+    count: int | None = Field(default=None, description="How many there are in all, if asked for.")
+
+
+class HopData(BaseModel):
+    """A node that a message passed, inside another message."""
+
+    node: DivisionCode
+    at: datetime
+
+    def to_hop(self) -> Hop:
+        """Return it as the federation has it."""
+        return Hop(self.node, self.at)
+
+
+class Told(BaseModel):
+    """What every message about a request says: which request."""
+
+    request_id: UUID
+
+
+class Answered(Told):
+    """What every answer says: also which way the question came, so that the asker can show it."""
+
+    hops: list[HopData] = Field(default=[], max_length=MOST_HOPS)
+
+
+class AnsweredNo(Answered):
+    """A refusal: why, in a form for programs and one for people."""
+
+    reason: str = Field(pattern=r"^[a-z][a-z-]{0,60}$")
+    text: Spoken

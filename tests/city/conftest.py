@@ -1,0 +1,22 @@
+"""Shenzhen with two teams and its staff."""
+
+import pytest
+
+from shared.capability import Role
+from tests.city.drafts import Headers, SignIn, make_city
+from tests.conftest import MakeNode, TestNode
+
+
+@pytest.fixture
+async def city(make_node: MakeNode) -> TestNode:
+    return await make_city(make_node)
+
+
+@pytest.fixture
+async def clerk(city: TestNode, sign_in: SignIn) -> Headers:
+    return await sign_in(city, Role.CLERK)
+
+
+@pytest.fixture
+async def supervisor(city: TestNode, sign_in: SignIn) -> Headers:
+    return await sign_in(city, Role.SUPERVISOR)
