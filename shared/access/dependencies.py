@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import structlog
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.openapi.models import OAuth2, OAuthFlowClientCredentials, OAuthFlowPassword, OAuthFlows
 from fastapi.security.base import SecurityBase
 
@@ -73,14 +73,25 @@ CurrentPrincipal = Authenticated
 
 
 async def once(
-    request: Request, principal: Authenticated, transaction: Transaction, now: Now
+    request: Request,
+    principal: Authenticated,
+    transaction: Transaction,
+    now: Now,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="Needed: a text of your choice (a UUID, 1 to 200 characters) that names this request. "
+            "Repeating the request with it is safe.",
+            examples=["0192d5c1-7e1a-7cc3-a5b0-5f3f3a1b9c01"],
+        ),
+    ] = None,
 ) -> Once:
     """Claim the request's ``Idempotency-Key`` for the principal, in the request's transaction.
 
     An endpoint names it after its :func:`require`, so that an answer is not repeated to one who has lost the
     permission.
     """
-    return await Once.begin(request, transaction, str(principal.id), now=now)
+    return await Once.begin(request, transaction, str(principal.id), idempotency_key, now=now)
 
 
 OnceDependency = Annotated[Once, Depends(once)]

@@ -133,15 +133,16 @@ def pack(message: Message, key: NodeKey) -> Packed:
     """
     event = {
         "specversion": "1.0",
-        "id": message.id,
+        # As text: a driver's own kind of UUID is not one that the JSON writer knows.
+        "id": str(message.id),
         "source": _SOURCE_PREFIX + message.source,
         "type": message.type,
         "time": message.time.astimezone(UTC),
         "subject": message.subject,
         "destination": message.destination,
         "partitionkey": message.partitionkey,
-        "correlationid": message.correlationid,
-        "causationid": message.causationid,
+        "correlationid": message.correlationid and str(message.correlationid),
+        "causationid": message.causationid and str(message.causationid),
         "deadline": message.deadline and message.deadline.astimezone(UTC),
         "traceparent": message.traceparent,
         "datacontenttype": "application/json",

@@ -78,7 +78,13 @@ class Once:
 
     @classmethod
     async def begin(
-        cls, request: Request, session: AsyncSession, caller: str, *, now: datetime
+        cls,
+        request: Request,
+        session: AsyncSession,
+        caller: str,
+        given_key: str | None,
+        *,
+        now: datetime,
     ) -> "Once":
         """Claim the request's key in ``session``'s transaction.
 
@@ -87,7 +93,7 @@ class Once:
             IdempotencyKeyMissing: without a usable key (400).
             IdempotencyKeyReused: if the key was used for another request (422).
         """
-        key = request.headers.get("idempotency-key", "").strip()
+        key = (given_key or "").strip()
         if not 0 < len(key) <= LONGEST_KEY:
             raise IdempotencyKeyMissing(
                 faults=[Fault("header:Idempotency-Key", "missing, empty or too long")]

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text, insert, select, text, update
 from starlette.requests import Request
@@ -56,8 +56,13 @@ async def list_notes(page: Page, database: NodeDatabase, topic: str | None = Non
     return Response(content, media_type="application/json")
 
 
-async def claim(request: Request, session: Transaction, now: Now) -> Once:
-    return await Once.begin(request, session, "tester", now=now)
+async def claim(
+    request: Request,
+    session: Transaction,
+    now: Now,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> Once:
+    return await Once.begin(request, session, "tester", idempotency_key, now=now)
 
 
 @router.post("", status_code=201)

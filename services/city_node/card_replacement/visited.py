@@ -313,7 +313,6 @@ async def _tell(
         partition_key=str(request.id),
         now=now,
         subject=f"{KIND.code}/{request.id}",
-        # As read from the database it is the driver's own kind of UUID, which the envelope's JSON does not take.
-        correlation_id=UUID(str(request.id)),
+        correlation_id=request.id,
         deadline=deadline,
     )
