@@ -121,9 +121,12 @@ def _verify(request: Request, body: bytes, key_of: signing.KeyLookup, now: datet
         body,
     )
     try:
-        return Incoming(request, signed, signing.verify_request(key_of, signed, now=now), now)
+        verified = signing.verify_request(key_of, signed, now=now)
     except signing.SignatureRefused as error:
         raise SignatureRefused(reason=error.reason, detail=str(error)) from None
+    if len(verified.nonce) > exchange.LONGEST_NONCE:  # it is kept, so that it is not used again
+        raise ExchangeMalformed(detail=f"A nonce has at most {exchange.LONGEST_NONCE} characters.")
+    return Incoming(request, signed, verified, now)
 
 
 def _require_encoding(request: Request) -> None:

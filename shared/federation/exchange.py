@@ -20,6 +20,7 @@ RECEIVER_HEADER = "guanxi-receiver"
 """Names the node that a request is for; signed like every ``guanxi-`` header."""
 MAX_COMPRESSED = 8 * 1024 * 1024
 MAX_BODY = 32 * 1024 * 1024
+LONGEST_NONCE = 64
 BATCH_MESSAGES = 200
 BATCH_BYTES = 1024 * 1024
 BASE_PATH = "/federation/v1"

@@ -109,13 +109,18 @@ class Background:
             scheduler.add_job(self.run_job, self._trigger(job), args=[job.name], id=job.name)
         scheduler.start()
         dialling = asyncio.create_task(self._dialler.run())
+        losing = asyncio.create_task(lost.wait())
         try:
-            await lost.wait()
-            log.warning("the connection that holds leadership was lost")
+            await asyncio.wait({dialling, losing}, return_when=asyncio.FIRST_COMPLETED)
+            if dialling.done():
+                log.error("dialling ended; it begins again", exc_info=dialling.exception())
+            else:
+                log.warning("the connection that holds leadership was lost")
         finally:
             scheduler.shutdown(wait=False)
-            dialling.cancel()
-            await asyncio.gather(dialling, return_exceptions=True)
+            for task in (dialling, losing):
+                task.cancel()
+            await asyncio.gather(dialling, losing, return_exceptions=True)
 
     def _trigger(self, job: Job) -> CronTrigger | IntervalTrigger:
         if isinstance(job.schedule, Every):

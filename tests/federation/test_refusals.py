@@ -72,7 +72,7 @@ def signed(
         more.pop("sender", node.code),
         request,
         now=node.clock.now() - ago,
-        nonce=uuid4().hex,
+        nonce=more.pop("nonce", uuid4().hex),
     )
 
 
@@ -177,6 +177,12 @@ async def test_replayed_to_another_node(line: Nation) -> None:
     await assert_refused(line["000000"], request, 421, "receiver-wrong", "440000")
     forged = replace(request, headers={**request.headers, exchange.RECEIVER_HEADER: "000000"})
     await assert_refused(line["000000"], forged, 401, "signature-refused")
+
+
+async def test_nonce_too_long_to_keep(line: Nation) -> None:
+    city = line["440300"]
+    request = signed(city, batch(city), nonce="n" * (exchange.LONGEST_NONCE + 1))
+    await assert_refused(line["440000"], request, 400, "exchange-malformed", "nonce")
 
 
 async def test_stranger(line: Nation) -> None:
