@@ -7,13 +7,15 @@ thousand costs what page one does, and rows that come or go in between are neith
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import asyncpg
 import orjson
-from fastapi import Query
+from fastapi import Query, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 
 from shared.kernel.language import Text
 from shared.kernel.problems import Fault, Problem
@@ -62,7 +64,15 @@ class PageRequest:
     count: bool = False
 
 
-async def page_request(
+def _declared(dependant: Dependant) -> Iterator[str]:
+    """Give the query parameters that an endpoint and its dependencies take."""
+    yield from (field.alias for field in dependant.query_params)
+    for dependency in dependant.dependencies:
+        yield from _declared(dependency)
+
+
+async def page_request(  # noqa: PLR0917 - its parameters are a request's; nobody calls it by position
+    request: Request,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most items in the page.")] = 50,
     cursor: Annotated[str | None, Query(description="The `next` of the page before.")] = None,
     sort: Annotated[
@@ -82,7 +92,17 @@ async def page_request(
         bool, Query(description="Whether to count the whole collection too, which costs.")
     ] = False,
 ) -> PageRequest:
-    """Read the paging parameters of a request."""
+    """Read the paging parameters of a request.
+
+    Raises:
+        QueryInvalid: if the request has a parameter that the collection does not know: a misspelt filter would
+            otherwise answer with everything.
+    """
+    route: APIRoute = request.scope["route"]
+    declared = set(_declared(route.dependant))
+    for name in request.query_params:
+        if name not in declared:
+            raise QueryInvalid(name, request.query_params[name], ", ".join(sorted(declared)))
     return PageRequest(limit, cursor, sort, fields, count)
 
 

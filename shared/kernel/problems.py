@@ -205,8 +205,15 @@ def pointer_of(location: Sequence[str | int]) -> str:
 
 def invalid_input(errors: Sequence[Mapping[str, Any]]) -> InputInvalid:
     """Return the problem for pydantic ``errors``, one fault each."""
-    faults = [Fault(pointer_of(error["loc"]), str(error["msg"])) for error in errors]
+    faults = [_fault(error) for error in errors]
     return InputInvalid(faults=faults, count=len(faults))
+
+
+def _fault(error: Mapping[str, Any]) -> Fault:
+    if error["type"] == "json_invalid":
+        position = error["loc"][-1]
+        return Fault("", f"not JSON: {error['ctx']['error']} at character {position}")
+    return Fault(pointer_of(error["loc"]), str(error["msg"]).removeprefix("Value error, "))
 
 
 def install(app: FastAPI) -> None:

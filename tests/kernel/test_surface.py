@@ -187,6 +187,10 @@ async def test_wrong_input_is_named_by_pointer(node: TestNode) -> None:
     )
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == ["/topic"]
+    broken = {"Idempotency-Key": "k", "Content-Type": "application/json"}
+    response = await node.client.post("/notes", content=b'{"topic": ', headers=broken)
+    assert [error["pointer"] for error in response.json()["errors"]] == [""]
+    assert "not JSON" in response.json()["errors"][0]["detail"]
     response = await node.client.get("/notes", params={"limit": 0})
     assert [error["pointer"] for error in response.json()["errors"]] == ["query:limit"]
 
@@ -241,6 +245,7 @@ async def test_fields_filters_and_count(node: TestNode) -> None:
     [
         ({"fields": "id,secret"}, "query-invalid", "query:fields"),
         ({"sort": "words; DROP TABLE test_note"}, "query-invalid", "query:sort"),
+        ({"tpoic": "a"}, "query-invalid", "query:tpoic"),
         ({"cursor": "bm9uc2Vuc2U="}, "cursor-invalid", None),
         ({"cursor": "é"}, "cursor-invalid", None),
         ({"cursor": "WyJpZCIsZmFsc2UsImEiLCJiIl0="}, "cursor-invalid", None),
