@@ -31,6 +31,7 @@ from shared.kernel.tier import Tier
 from shared.node import health, operations
 from shared.node.background import Background
 from shared.node.interactive_docs import add_interactive_docs
+from shared.node.openapi import describe_partial_answers
 from shared.node.shutdown import on_termination
 from shared.startup import open_context
 
@@ -99,6 +100,7 @@ class Node:
         for capability in self.capabilities:
             for router in capability.routers:
                 app.include_router(router, tags=[capability.name])
+        describe_partial_answers(app)
         app.state.settings = self.settings
         app.state.grants = self.grants
         return app

@@ -345,6 +345,16 @@ async def test_the_interface_describes_itself_offline(node: TestNode) -> None:
     assert (await node.client.get("/openapi.json")).json()["openapi"].startswith("3.1")
 
 
+async def test_an_answer_with_fields_is_described_as_partial(make_node: MakeNode) -> None:
+    city = await make_node("440300")
+    schemas = (await city.client.get("/openapi.json")).json()["components"]["schemas"]
+    assert schemas["UnitPage"]["properties"]["items"]["items"] == {
+        "$ref": "#/components/schemas/UnitOutPartial"
+    }
+    assert "required" in schemas["UnitOut"]
+    assert "required" not in schemas["UnitOutPartial"]
+
+
 async def test_health(node: TestNode) -> None:
     assert (await node.client.get("/health/live")).json() == {"status": "alive"}
     ready = await node.client.get("/health/ready")
