@@ -24,7 +24,9 @@ Failure
 A link that is down is tried again after a time that grows (full jitter, 1 s to 5 min) and is kept with the peer; it is
 cleared as soon as the peer is heard from. A message whose handler refuses it is *parked* with its reason, and so are
 later ones of the same origin and partition key, so that order holds; everything else flows. A message from an origin
-whose key is not yet known waits parked until the *registry* brings it.
+whose key is not yet known waits parked until the *registry* brings it. The origin of what is parked gets a *notice*
+(:mod:`~shared.federation.notices`); operators see, retry and discard it (:mod:`~shared.federation.parking`).
 
-Who may write: :mod:`~shared.federation.repository` and :mod:`~shared.federation.mailbox` alone touch these tables.
+Who may write: :mod:`~shared.federation.repository`, :mod:`~shared.federation.mailbox` and, the notices,
+:mod:`~shared.federation.notices` alone touch these tables.
 """

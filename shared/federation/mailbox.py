@@ -21,6 +21,33 @@ from shared.federation.models import (
 from shared.federation.repository import next_hop, route_waiting
 from shared.federation.wakeup import CHANNEL
 from shared.kernel.database import notify
+from shared.kernel.listing import Listing, Sort
+
+PARKED = Listing(
+    source="(SELECT * FROM federation_inbox WHERE state = 'parked') m",
+    key=Sort("m.arrival", "bigint"),
+    columns={
+        name: f"m.{name}"
+        for name in (
+            "arrival",
+            "origin",
+            "message_id",
+            "type",
+            "destination",
+            "partition_key",
+            "peer",
+            "lane",
+            "reason",
+            "received_at",
+            "discard_reason",
+            "discard_proposed_by",
+            "discard_proposed_at",
+        )
+    },
+    sorts={"arrival": Sort("m.arrival", "bigint")},
+    filters={"origin": "m.origin = {}", "type": "m.type = {}", "lane": "m.lane = {}"},
+)
+"""What is parked at this node, for an operator to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,24 +232,45 @@ async def settle(
 
 
 async def is_blocked(session: AsyncSession, origin: str, partition_key: str) -> bool:
-    """Tell whether an earlier message of the same origin and partition key is parked."""
-    parked = select(InboxMessage.arrival).where(
-        InboxMessage.origin == origin,
-        InboxMessage.partition_key == partition_key,
-        InboxMessage.state == InboxState.PARKED,
+    """Tell whether an earlier message of the same origin and partition key is parked.
+
+    Waits for a retry of such a message that is under way: what arrives meanwhile would otherwise be parked behind
+    a message that no longer is.
+    """
+    parked = (
+        select(InboxMessage.arrival)
+        .where(
+            InboxMessage.origin == origin,
+            InboxMessage.partition_key == partition_key,
+            InboxMessage.state == InboxState.PARKED,
+        )
+        .limit(1)
+        .with_for_update(read=True)
     )
-    return bool(await session.scalar(select(parked.exists())))
+    return await session.scalar(parked) is not None
 
 
-async def parked(session: AsyncSession, origin: str) -> Sequence[InboxMessage]:
-    """Return and lock what is parked of an origin, in order of arrival."""
+async def parked(
+    session: AsyncSession, origin: str, partition_key: str | None = None
+) -> Sequence[InboxMessage]:
+    """Return and lock what is parked of an origin, of one partition key or all, in order of arrival."""
     query = (
         select(InboxMessage)
         .where(InboxMessage.origin == origin, InboxMessage.state == InboxState.PARKED)
         .order_by(InboxMessage.arrival)
         .with_for_update()
+        .execution_options(populate_existing=True)
     )
+    if partition_key is not None:
+        query = query.where(InboxMessage.partition_key == partition_key)
+    # Twice: the first may have waited for a batch that parked more behind; nothing can do so after it.
+    await session.scalars(query)
     return (await session.scalars(query)).all()
+
+
+async def arrived(session: AsyncSession, arrival: int) -> InboxMessage | None:
+    """Return a message that arrived as it is now, whatever became of it."""
+    return await session.get(InboxMessage, arrival, populate_existing=True)
 
 
 async def _lock_lane(

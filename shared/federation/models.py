@@ -47,6 +47,15 @@ class InboxState(StrEnum):
     HANDLED = "handled"
     FORWARDED = "forwarded"
     PARKED = "parked"
+    DISCARDED = "discarded"
+    """Given up by two operators; the row stays, with who and why."""
+
+
+class NoticeKind(StrEnum):
+    """What another node tells the origin about one of its messages."""
+
+    PARKED = "parked"
+    DISCARDED = "discarded"
 
 
 class Peer(Base):
@@ -170,6 +179,28 @@ class InboxMessage(Base):
     hops: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
     received_at: Mapped[datetime] = mapped_column(index=True)
     settled_at: Mapped[datetime | None]
+    discard_reason: Mapped[str | None] = mapped_column(Text)
+    discard_proposed_by: Mapped[str | None]
+    discard_proposed_at: Mapped[datetime | None]
+    discarded_by: Mapped[str | None]
+    """The second person; ``settled_at`` is when."""
+
+
+class Notice(Base):
+    """What another node told this one about a message that this one had posted."""
+
+    __tablename__ = "federation_notice"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    """The id of the message that brought the notice."""
+    message_id: Mapped[UUID] = mapped_column(index=True)
+    """The id of this node's own message."""
+    type: Mapped[str]
+    """The type of this node's own message."""
+    kind: Mapped[str]
+    node: Mapped[str]
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Nonce(Base):

@@ -56,7 +56,7 @@ class PostOffice:
             destination: division code of the node that shall handle it.
             data: the payload, JSON.
             lane: how urgent it is.
-            partition_key: messages of one origin with the same key are handled in the order they were posted.
+            partition_key: messages of one origin and lane with the same key are handled in the order they were posted.
             now: the present moment.
             subject: what it is about (CloudEvents ``subject``).
             message_id: its id, for a message that must come out the same when posted again; new without it.

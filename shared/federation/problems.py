@@ -106,6 +106,50 @@ class ExchangeMalformed(Problem):
     sentence = Text("{detail}", "{detail}")
 
 
+class MessageNotArrived(Problem):
+    """No message has arrived under that number."""
+
+    status = 404
+    title = Text("Message not arrived", "无此到达消息")
+    sentence = Text(
+        "No message has arrived here under number {arrival}; GET /operations/parked lists what is parked.",
+        "本节点没有编号为 {arrival} 的到达消息；停放的消息见 GET /operations/parked。",
+    )
+
+
+class MessageNotParked(Problem):
+    """A message that is to be discarded is not, or no longer, parked."""
+
+    status = 409
+    title = Text("Message not parked", "消息未停放")
+    sentence = Text(
+        "Message {arrival} is {state}, not parked, so it cannot be discarded.",
+        "消息 {arrival} 的状态为 {state}，并未停放，不能丢弃。",
+    )
+
+
+class DiscardNotProposed(Problem):
+    """A discard is approved that nobody has proposed."""
+
+    status = 409
+    title = Text("Discard not proposed", "尚未提出丢弃")
+    sentence = Text(
+        "Nobody has proposed to discard message {arrival}: propose it with a reason, and let a second person approve.",
+        "尚无人提出丢弃消息 {arrival}：请先说明理由提出，再由第二人批准。",
+    )
+
+
+class SecondPersonNeeded(Problem):
+    """Who proposed to discard a message approves it, too."""
+
+    status = 403
+    title = Text("Second person needed", "需要第二人")
+    sentence = Text(
+        "{by} proposed to discard message {arrival}; somebody else has to approve it.",
+        "丢弃消息 {arrival} 由 {by} 提出，须由另一人批准。",
+    )
+
+
 class EnrolmentRefused(Problem):
     """A node may not join with this code."""
 

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import mailbox, repository
+from shared.federation import mailbox, notices, repository
 from shared.federation.delivery import Delivery, Hop, MessageRefused
 from shared.federation.envelope import (
     EnvelopeForged,
@@ -25,7 +25,15 @@ from shared.federation.envelope import (
 )
 from shared.federation.exchange import Batch, WireMessage
 from shared.federation.keys import PublicKey
-from shared.federation.models import InboxMessage, InboxState, Lane, Peer, RegistryEntry, Relation
+from shared.federation.models import (
+    InboxMessage,
+    InboxState,
+    Lane,
+    NoticeKind,
+    Peer,
+    RegistryEntry,
+    Relation,
+)
 from shared.federation.post import PostOffice
 from shared.federation.problems import OriginForeign, SequenceGap
 from shared.kernel.database import is_away
@@ -102,11 +110,22 @@ class Receiver:
         await session.flush()  # the caller answers with the cursor, so it must hold
         return cursor.numbered
 
-    async def retry_parked(self, session: AsyncSession, origin: str, *, now: datetime) -> int:
-        """Handle again what is parked of an origin, in order; returns how many messages no longer are."""
+    async def retry_parked(
+        self,
+        session: AsyncSession,
+        origin: str,
+        partition_key: str | None = None,
+        *,
+        now: datetime,
+    ) -> int:
+        """Handle again what is parked of an origin, of one partition key or all, in order of arrival.
+
+        Returns:
+            How many messages are no longer parked.
+        """
         settled = 0
         stuck: set[str] = set()
-        for row in await mailbox.parked(session, origin):
+        for row in await mailbox.parked(session, origin, partition_key):
             if row.partition_key in stuck:
                 continue
             known = await repository.registry_entries(session, [origin])
@@ -163,22 +182,32 @@ class Receiver:
         *,
         now: datetime,
     ) -> tuple[InboxState, str | None]:
-        """Handle or forward one kept message in a savepoint of its own; a lasting failure parks it."""
+        """Handle or forward one kept message in a savepoint of its own.
+
+        A lasting failure parks it and tells its origin, after the savepoint has been rolled back.
+        """
         if origin is None:
             return InboxState.PARKED, ORIGIN_UNKNOWN
         try:
             async with session.begin_nested():
                 return await self._act(session, row, origin, now=now), None
-        except (EnvelopeForged, EnvelopeMalformed, MessageRefused, Problem) as error:
-            reason = f"{type(error).__name__}: {error}"
+        except (EnvelopeForged, EnvelopeMalformed, MessageRefused) as error:
+            reason = told = notices.speakable(f"{type(error).__name__}: {error}")
         except Exception as error:
             if is_away(error) or (
                 isinstance(error, DBAPIError)
                 and getattr(error.orig, "sqlstate", "") in _PASSING_DATABASE_ERRORS
             ):
                 raise
-            log.exception("message handler failed", message_id=str(row.message_id), type=row.type)
-            reason = f"{type(error).__name__}: {error}"
+            if not isinstance(error, Problem):
+                log.exception(
+                    "message handler failed", message_id=str(row.message_id), type=row.type
+                )
+            reason = notices.speakable(f"{type(error).__name__}: {error}")
+            # Such an error may quote a customer's data, and the nodes on the way back can read a notice.
+            told = (
+                f"{type(error).__name__}: an error of node {self._here}, whose operators see more."
+            )
         log.warning(
             "message parked",
             message_id=str(row.message_id),
@@ -186,6 +215,10 @@ class Receiver:
             origin=row.origin,
             reason=reason,
         )
+        if (
+            row.type != UNREADABLE
+        ):  # what nobody can read has no id that its origin would know it by
+            await notices.tell_origin(session, self._post, row, NoticeKind.PARKED, told, now=now)
         return InboxState.PARKED, reason
 
     async def _act(

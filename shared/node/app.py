@@ -8,7 +8,6 @@ by :mod:`shared.node.background`, in one worker of the node at a time.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from functools import partial
 
 import httpx
 import structlog
@@ -17,9 +16,7 @@ from fastapi import FastAPI
 from shared.access import REVOKED_CHANNEL, Grants, TokenKeeper
 from shared.capability import Capability, NodeContext
 from shared.federation import endpoints as federation_endpoints
-from shared.federation import registry
 from shared.federation.dialler import Dialler
-from shared.federation.receiver import Receiver, Route
 from shared.federation.wakeup import CHANNEL as OUTBOX_CHANNEL
 from shared.federation.wakeup import Wakeup
 from shared.kernel import idempotency, problems
@@ -32,6 +29,7 @@ from shared.node import health, operations
 from shared.node.background import Background
 from shared.node.interactive_docs import add_interactive_docs
 from shared.node.openapi import describe_partial_answers
+from shared.node.receiving import make_receiver
 from shared.node.shutdown import on_termination
 from shared.startup import open_context
 
@@ -71,7 +69,7 @@ class Node:
         self.settings = settings
         self.capabilities = (*capabilities, operations.capability)
         self.grants = Grants.of(
-            permission for capability in capabilities for permission in capability.permissions
+            permission for capability in self.capabilities for permission in capability.permissions
         )
         self._clock = clock
         self._transport = transport
@@ -131,7 +129,7 @@ class Node:
             for prepare in capability.on_start:
                 await prepare(self.context)
         await state.tokens.reload_revoked(self.context.database, now=self.context.clock.now())
-        state.receiver = self._receiver()
+        state.receiver = make_receiver(self.context, self.capabilities)
         self.dialler = Dialler(
             settings=self.settings,
             post=self.context.post,
@@ -173,19 +171,6 @@ class Node:
                     self.context.database, now=self.context.clock.now()
                 )
             )
-
-    def _receiver(self) -> Receiver:
-        post = self.context.post
-        handlers: dict[str, Route] = {
-            message.type: Route(partial(message.handle, self.context), transit=message.transit)
-            for capability in self.capabilities
-            for message in capability.messages
-        }
-        receiver = Receiver(self.context.settings, post, handlers)
-        # The registry's own news, which a node understands whatever it can do besides.
-        handlers[registry.ENROLLED] = Route(partial(registry.handle_enrolled, post))
-        handlers[registry.PUBLISHED] = Route(partial(registry.handle_published, post, receiver))
-        return receiver
 
     async def stop(self) -> None:
         """Finish what was begun, close everything."""

@@ -21,6 +21,7 @@ OWN = {
     "node": "shared.node.command_node",
     "up": "shared.node.command_up",
     "status": "shared.node.command_status",
+    "federation": "shared.node.command_federation",
     "db": "shared.node.command_database",
 }
 """The program's own commands, and the modules whose ``app`` has them."""
@@ -67,10 +68,10 @@ def _of_capabilities() -> dict[str, Any]:
 
 def _declared() -> Iterator[tuple[str, typer.Typer]]:
     from shared.kernel.tier import Tier  # noqa: PLC0415 - only now: see the module's docstring
-    from shared.node.tiers import composition  # noqa: PLC0415
+    from shared.node.tiers import capabilities  # noqa: PLC0415
 
     for tier in Tier:
-        for capability in import_module(composition(tier).__module__).CAPABILITIES:
+        for capability in capabilities(tier):
             yield from capability.commands
 
 

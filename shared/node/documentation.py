@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from shared.capability import Capability, Daily, Every, Job
-from shared.federation import registry
+from shared.federation import notices, registry
+from shared.federation.models import NoticeKind
 from shared.glossary import terms as glossary
 from shared.kernel.language import Language
 from shared.kernel.problems import Problem
@@ -109,6 +110,15 @@ def messages() -> str:
             "province, city",
             "",
             "HQ publishes a registry entry (from parent to child).",
+        ),
+        *(
+            (
+                f"`{notices.TYPES[kind]}`",
+                "hq, province, city",
+                "",
+                f"A node tells the origin of a message that it has {kind} it, and why.",
+            )
+            for kind in NoticeKind
         ),
     ]
     for capability, tiers in capabilities().values():

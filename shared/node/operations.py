@@ -1,4 +1,4 @@
-"""What a node's operator sees and does over HTTP: its links, and inviting a child."""
+"""What a node's operator sees and does over HTTP: its links, inviting a child, and mending what is parked."""
 
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from shared.federation import repository as federation
 from shared.federation.enrolment import CODE_LIFE, invite
 from shared.kernel.edge import Now, Transaction
 from shared.kernel.language import Text
+from shared.node import parking_endpoints
 
 router = APIRouter(prefix="/operations")
 
@@ -98,16 +99,23 @@ async def invitations(
 
 capability = Capability(
     name="operations",
-    summary=Text("Links of the node, and who may join it", "节点链路与加入管理"),
-    routers=(router,),
+    summary=Text(
+        "Links of the node, who may join it, and what is parked", "节点链路、加入管理与停放消息"
+    ),
+    routers=(router, parking_endpoints.router),
     permissions=(
         Permission(
             "operations:read",
-            Text("See the node's links and lanes", "查看节点链路"),
+            Text("See the node's links, lanes and parked messages", "查看节点链路与停放消息"),
             frozenset({Role.OPERATOR, Role.PROVINCE_COORDINATOR}),
         ),
         Permission(
             "operations:invite", Text("Let a node join", "邀请节点加入"), frozenset({Role.OPERATOR})
+        ),
+        Permission(
+            "operations:mend",
+            Text("Retry and discard parked messages", "重试或丢弃停放消息"),
+            frozenset({Role.OPERATOR}),
         ),
     ),
 )

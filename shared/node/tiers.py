@@ -5,9 +5,11 @@ The node package knows no city, province or HQ code: it asks the installed distr
 
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
+from shared.capability import Capability
 from shared.kernel.tier import Tier
 
 GROUP = "guanxi.tier"
@@ -27,6 +29,12 @@ def composition(tier: Tier) -> Callable[..., Any]:
         )
     compose: Callable[..., Any] = next(iter(found)).load()
     return compose
+
+
+def capabilities(tier: Tier) -> tuple[Capability, ...]:
+    """Return what the composition of ``tier`` puts together."""
+    declared: tuple[Capability, ...] = import_module(composition(tier).__module__).CAPABILITIES
+    return declared
 
 
 def load_tables() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, MetaData, Table, Text, Uuid, insert, 
 from shared.capability import Capability, MessageHandler, NodeContext
 from shared.federation.delivery import Delivery, MessageRefused
 from shared.federation.enrolment import invite
-from shared.federation.models import Lane
+from shared.federation.models import InboxMessage, InboxState, Lane
 from shared.kernel.language import Text as Words
 from tests.conftest import MakeNode, Nation, TestNode
 
@@ -94,6 +94,18 @@ async def numbers_at(node: TestNode, kind: str = COUNTED) -> list[int]:
         return list(
             await session.scalars(
                 select(effects.c.number).where(effects.c.kind == kind).order_by(effects.c.position)
+            )
+        )
+
+
+async def parked_at(node: TestNode) -> list[InboxMessage]:
+    """What is parked at a node, in order of arrival."""
+    async with node.database.transaction() as session:
+        return list(
+            await session.scalars(
+                select(InboxMessage)
+                .where(InboxMessage.state == InboxState.PARKED)
+                .order_by(InboxMessage.arrival)
             )
         )
 

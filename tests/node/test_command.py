@@ -25,6 +25,7 @@ GROUPS = {
     "customer",
     "db",
     "demo",
+    "federation",
     "node",
     "request",
     "rollup",

@@ -1,0 +1,108 @@
+"""``guanxi federation``: messages that are parked, and what to do with them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from shared.capability import NodeContext
+from shared.commandline import JsonOption, NodeOption, operator_name, run, show
+from shared.federation import mailbox
+from shared.federation.models import Lane
+from shared.federation.notices import speakable
+from shared.federation.parking import Parking
+from shared.kernel.listing import MAX_PAGE, PageRequest
+from shared.node.receiving import make_receiver
+from shared.node.tiers import capabilities
+
+app = typer.Typer(
+    name="federation", help="See and mend messages that are parked.", no_args_is_help=True
+)
+
+Arrival = Annotated[
+    int, typer.Argument(min=1, help="Number of the message, as `guanxi federation parked` shows.")
+]
+TABLE = "arrival,origin,type,lane,partition_key,received_at,reason,discard_proposed_by"
+
+
+@app.command("parked")
+def parked(
+    node: NodeOption,
+    origin: Annotated[str | None, typer.Option(help="Only those that this node posted.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Only those of this type.")] = None,
+    lane: Annotated[Lane | None, typer.Option(help="Only those that came on this lane.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the messages that are parked at the node, as they arrived, and why."""
+
+    async def read(context: NodeContext) -> list[dict[str, Any]]:
+        pool = await context.database.pool()
+        filters = {"origin": origin, "type": type_, "lane": lane}
+        items: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            request = PageRequest(limit=MAX_PAGE, cursor=cursor, fields=None if json else TABLE)
+            page = orjson.loads(await mailbox.PARKED.page(pool, request, filters))
+            items += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return items
+
+    show(run(node, read), json=json, title=f"Parked at node {node}")
+
+
+@app.command("retry")
+def retry(arrival: Arrival, node: NodeOption, json: JsonOption = False) -> None:
+    """Handle a parked message again, with those of its origin and partition key, in order."""
+
+    async def act(parking: Parking) -> dict[str, Any]:
+        return asdict(await parking.retry(arrival))
+
+    show(_mend(node, act), json=json, title=f"Retried at node {node}")
+
+
+@app.command("discard")
+def discard(
+    arrival: Arrival,
+    node: NodeOption,
+    reason: Annotated[str, typer.Option("--reason", help="Why it is given up.")],
+    json: JsonOption = False,
+) -> None:
+    """Propose to give a parked message up; a second person approves."""
+    by = operator_name()
+    why = speakable(reason.strip())
+    if not why:
+        raise typer.BadParameter("Say why the message is given up.", param_hint="--reason")
+
+    async def act(parking: Parking) -> dict[str, Any]:
+        row = await parking.propose_discard(arrival, why, by=by)
+        return {
+            "arrival": row.arrival,
+            "state": row.state,
+            "discard_reason": row.discard_reason,
+            "discard_proposed_by": row.discard_proposed_by,
+        }
+
+    show(_mend(node, act), json=json, title=f"Proposed at node {node}")
+
+
+@app.command("approve")
+def approve(arrival: Arrival, node: NodeOption, json: JsonOption = False) -> None:
+    """Give a message up as somebody else proposed, and handle again what waited behind it."""
+    by = operator_name()
+
+    async def act(parking: Parking) -> dict[str, Any]:
+        return asdict(await parking.approve_discard(arrival, by=by))
+
+    show(_mend(node, act), json=json, title=f"Discarded at node {node}")
+
+
+def _mend(node: str, act: Callable[[Parking], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    async def work(context: NodeContext) -> dict[str, Any]:
+        receiver = make_receiver(context, capabilities(context.settings.tier))
+        async with context.database.transaction() as session:
+            return await act(Parking(session, receiver, context.post, context.clock.now()))
+
+    return run(node, work)

@@ -1,0 +1,24 @@
+"""What a node understands of what arrives: its capabilities' messages, and the federation's own."""
+
+from collections.abc import Iterable
+from functools import partial
+
+from shared.capability import Capability, NodeContext
+from shared.federation import notices, registry
+from shared.federation.receiver import Receiver, Route
+
+
+def make_receiver(context: NodeContext, capabilities: Iterable[Capability]) -> Receiver:
+    """Put together what receives the messages of a node with these capabilities."""
+    post = context.post
+    handlers: dict[str, Route] = {
+        message.type: Route(partial(message.handle, context), transit=message.transit)
+        for capability in capabilities
+        for message in capability.messages
+    }
+    receiver = Receiver(context.settings, post, handlers)
+    # The federation's own, which a node understands whatever it can do besides.
+    handlers[registry.ENROLLED] = Route(partial(registry.handle_enrolled, post))
+    handlers[registry.PUBLISHED] = Route(partial(registry.handle_published, post, receiver))
+    handlers.update((type_, Route(notices.handle)) for type_ in notices.TYPES.values())
+    return receiver
