@@ -92,11 +92,6 @@ class Database:
             self._pool = None
         await self.engine.dispose()
 
-    async def ping(self) -> None:
-        """Ask the database for one row; raises what the driver raises when it is away."""
-        async with self.engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
-
 
 async def _leave_as_it_is(connection: asyncpg.Connection) -> None:
     """Spare each hot read the round trip of a reset: nobody sets anything on these connections."""

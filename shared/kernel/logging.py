@@ -4,7 +4,6 @@ import logging
 import sys
 import time
 from typing import Any
-from uuid import UUID
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -97,10 +96,3 @@ class RequestLog:
                     status=status,
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                 )
-
-
-def message_context(message_id: UUID, type_: str, source: str) -> None:
-    """Add the ids of the message being handled to every line logged from here on in this task."""
-    structlog.contextvars.bind_contextvars(
-        message_id=str(message_id), message_type=type_, message_source=source
-    )

@@ -1,6 +1,7 @@
 """The database's shape: one linear Alembic history for all tiers."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import asyncpg
@@ -29,6 +30,7 @@ def configuration() -> Config:
     return config
 
 
+@cache
 def newest_revision() -> str | None:
     """Return the revision that the program expects its database to have."""
     return ScriptDirectory.from_config(configuration()).get_current_head()
