@@ -20,8 +20,8 @@ import pytest
 import structlog
 
 from shared.capability import Capability, NodeContext, Role
-from shared.federation.dialler import LinkDown
 from shared.federation.enrolment import invite
+from shared.federation.link import LinkDown
 from shared.federation.models import Lane
 from shared.kernel.clock import HandClock
 from shared.kernel.database import Database

@@ -11,13 +11,15 @@ Life of a message
 -----------------
 1. Business code posts it (:mod:`~shared.federation.post`): a row in the *outbox*, in the transaction of the change
    it announces, for the peer that is its next hop.
-2. The lane numbers it (:mod:`~shared.federation.lane`) after commit, under the lane's row lock: dense, so that a
-   receiver can tell a gap.
+2. The lane numbers it (:mod:`~shared.federation.outbox`) after commit, under the lane's row lock: dense, so that a
+   receiver can tell a gap; and chains it to those before it (:mod:`~shared.federation.lane`), so that two ends can
+   tell whether they have the same history.
 3. The child dials (:mod:`~shared.federation.dialler`): it pushes its batches to the parent and holds a poll open for
    what the parent has for it. Every exchange is signed both ways (:mod:`~shared.federation.signature`).
 4. The receiver (:mod:`~shared.federation.receiver`), in one transaction: locks the lane's cursor, skips what it has
-   seen, refuses a gap, puts each message into the *inbox*, handles or forwards it, moves the cursor; commits; then
-   acknowledges. A batch may come any number of times; its effect happens once.
+   seen, refuses a gap and another history, puts each message into the *inbox*, handles or forwards it, moves the
+   cursor; commits; then acknowledges with a signed *receipt* (:mod:`~shared.federation.receipt`), which both sides
+   keep. A batch may come any number of times; its effect happens once.
 
 Failure
 -------
@@ -27,6 +29,10 @@ later ones of the same origin and partition key, so that order holds; everything
 whose key is not yet known waits parked until the *registry* brings it. The origin of what is parked gets a *notice*
 (:mod:`~shared.federation.notices`); operators see, retry and discard it (:mod:`~shared.federation.parking`).
 
-Who may write: :mod:`~shared.federation.repository`, :mod:`~shared.federation.mailbox` and, the notices,
+A database that was restored from an old backup is found out by its peers, and both reconcile
+(:mod:`~shared.federation.reconciliation`).
+
+Who may write: :mod:`~shared.federation.repository`, :mod:`~shared.federation.outbox`,
+:mod:`~shared.federation.inbox`, :mod:`~shared.federation.reconciliation` and, the notices,
 :mod:`~shared.federation.notices` alone touch these tables.
 """

@@ -1,8 +1,10 @@
 """What a handler is given, and how it refuses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation.envelope import Message
@@ -37,3 +39,13 @@ class Delivery:
 
 class MessageRefused(Exception):
     """The handler refuses the message for good; it is parked with this sentence, for an operator to see."""
+
+
+def hops_to_json(hops: Sequence[Hop]) -> str:
+    """Return hops as they are stored and sent."""
+    return orjson.dumps([{"node": hop.node, "at": hop.at.isoformat()} for hop in hops]).decode()
+
+
+def hops_from_json(hops: Sequence[dict[str, str]]) -> tuple[Hop, ...]:
+    """Return stored or received hops."""
+    return tuple(Hop(hop["node"], datetime.fromisoformat(hop["at"])) for hop in hops)

@@ -11,28 +11,40 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import enrolment, exchange, mailbox, repository
+from shared.federation import enrolment, exchange, outbox, receipt, repository
 from shared.federation import signature as signing
-from shared.federation.exchange import MEDIA_TYPE, Acknowledgement, Batch, BodyMalformed, Poll
+from shared.federation.exchange import (
+    MEDIA_TYPE,
+    Acknowledgement,
+    Batch,
+    BodyMalformed,
+    Content,
+    Meeting,
+    Poll,
+)
 from shared.federation.keys import PublicKey
+from shared.federation.lane import Diverged, Position
 from shared.federation.models import Lane, Peer, PeerStatus, Relation
 from shared.federation.post import PostOffice
 from shared.federation.problems import (
-    AcknowledgementImpossible,
     BodyTooLarge,
     EncodingUnsupported,
     ExchangeMalformed,
+    LaneDiverged,
     NonceReplayed,
     PeerUnknown,
+    ReceiptRefused,
     ReceiverWrong,
     SignatureRefused,
 )
 from shared.federation.receiver import Receiver
+from shared.federation.reconciliation import Reconciler
 from shared.federation.signature import HttpRequest, HttpResponse
 from shared.federation.wakeup import Wakeup
 from shared.kernel.clock import Clock
 from shared.kernel.database import Database
 from shared.kernel.edge import Now
+from shared.kernel.release import VERSION
 
 router = APIRouter(prefix=exchange.BASE_PATH, tags=["federation"], include_in_schema=False)
 
@@ -89,13 +101,18 @@ class Incoming:
 
     def answer(self, content: object) -> Response:
         """Return ``content`` as this node's signed answer: the child's receipt."""
-        body = exchange.body_of(content)
-        clock: Clock = self.request.app.state.clock  # read again: a poll may have waited long
-        unsigned = HttpResponse(self.signed, 200, body.headers, body.content)
-        response = signing.sign_response(
-            self.post.key, self.post.code, unsigned, now=clock.now(), nonce=uuid4().hex
-        )
-        return Response(response.body, response.status_code, dict(response.headers))
+        return _signed_answer(self.request, self.signed, content)
+
+
+def _signed_answer(request: Request, signed: HttpRequest, content: object) -> Response:
+    post: PostOffice = request.app.state.context.post
+    clock: Clock = request.app.state.clock  # read again: a poll may have waited long
+    body = exchange.body_of(content)
+    unsigned = HttpResponse(signed, 200, body.headers, body.content)
+    response = signing.sign_response(
+        post.key, post.code, unsigned, now=clock.now(), nonce=uuid4().hex
+    )
+    return Response(response.body, response.status_code, dict(response.headers))
 
 
 async def body_within_limit(request: Request) -> bytes:
@@ -112,14 +129,18 @@ async def body_within_limit(request: Request) -> bytes:
     return bytes(chunks)
 
 
-def _verify(request: Request, body: bytes, key_of: signing.KeyLookup, now: datetime) -> Incoming:
-    signed = HttpRequest(
+def _as_signed(request: Request, body: bytes) -> HttpRequest:
+    return HttpRequest(
         request.method,
         request.scope["raw_path"].decode("ascii"),
         request.url.query,
         dict(request.headers),
         body,
     )
+
+
+def _verify(request: Request, body: bytes, key_of: signing.KeyLookup, now: datetime) -> Incoming:
+    signed = _as_signed(request, body)
     try:
         verified = signing.verify_request(key_of, signed, now=now)
     except signing.SignatureRefused as error:
@@ -160,52 +181,123 @@ async def incoming(request: Request, now: Now) -> Incoming:
 FromChild = Annotated[Incoming, Depends(incoming)]
 
 
+def _read(kind: type[Content], call: Incoming) -> Content:
+    try:
+        return exchange.read(kind, call.body)
+    except BodyMalformed as error:
+        raise ExchangeMalformed(detail=str(error)) from None
+
+
 @router.post("/lanes/{lane}/batches")
 async def receive_batch(lane: Lane, call: FromChild) -> Response:
     """Take in a batch of a child, commit it, and acknowledge it."""
-    try:
-        batch = exchange.read(Batch, call.body)
-    except BodyMalformed as error:
-        raise ExchangeMalformed(detail=str(error)) from None
+    batch = _read(Batch, call)
     if batch.lane is not lane:
         raise ExchangeMalformed(detail=f"The batch is of lane {batch.lane}, the path says {lane}.")
     receiver: Receiver = call.request.app.state.receiver
     async with call.transaction() as (session, peer):
         received = await receiver.receive(session, peer, batch, now=call.now)
-    return call.answer(Acknowledgement(lane=lane, received=received).model_dump())
+    answer = Acknowledgement(
+        lane=lane, received=received.position.number, receipt=received.statement
+    )
+    return call.answer(answer.model_dump(mode="json"))
 
 
 @router.post("/poll")
 async def poll(call: FromChild) -> Response:
     """Note what the child has received, and answer with what there is for it, waiting for something to come."""
-    try:
-        asked = exchange.read(Poll, call.body)
-    except BodyMalformed as error:
-        raise ExchangeMalformed(detail=str(error)) from None
+    asked = _read(Poll, call)
     wakeup: Wakeup = call.request.app.state.wakeup
-    try:
-        async with call.transaction() as (session, peer):
-            for lane, received in asked.received.items():
-                await mailbox.acknowledge(session, peer.code, lane, received, now=call.now)
-    except mailbox.AcknowledgedBeyond as error:
-        raise AcknowledgementImpossible(detail=str(error)) from None
-    with wakeup.watch(f"{call.sender}/") as watch:
-        batches = await _next_batches(call.database, call.sender)
+    async with call.transaction() as (session, peer):
+        for lane, number in asked.received.items():
+            statement = asked.receipts.get(lane)
+            position = _received(call, peer, lane, number, statement)
+            try:
+                await outbox.acknowledge(
+                    session, peer.code, lane, position, statement=statement, now=call.now
+                )
+            except Diverged as error:
+                raise LaneDiverged(lane=lane.value, peer=peer.code, detail=str(error)) from None
+    with wakeup.watch(peer=call.sender) as watch:
+        batches = await _next_batches(call, asked)
         if not batches and asked.wait and not wakeup.stopping and await watch.wait(asked.wait):
-            batches = await _next_batches(call.database, call.sender)
+            batches = await _next_batches(call, asked)
     return call.answer({"batches": batches})
 
 
-async def _next_batches(database: Database, child: str) -> list[dict[str, object]]:
+def _received(
+    call: Incoming, peer: Peer, lane: Lane, number: int, statement: str | None
+) -> Position:
+    """Return how far the child has received a lane, as its receipt proves if it sends one."""
+    if statement is None:
+        return Position(number, None)
+    try:
+        proven = receipt.check(
+            statement,
+            [PublicKey.from_text(peer.public_key)],
+            sender=call.post.code,
+            receiver=peer.code,
+        )
+    except receipt.ReceiptInvalid as error:
+        raise ReceiptRefused(lane=lane.value, peer=peer.code, why=str(error)) from None
+    if (proven.lane, proven.position.number) != (lane.value, number):
+        raise ReceiptRefused(
+            lane=lane.value,
+            peer=peer.code,
+            why=f"It is for message {proven.position.number} of {proven.lane}, not {number} of {lane}.",
+        )
+    return proven.position
+
+
+async def _next_batches(call: Incoming, asked: Poll) -> list[dict[str, object]]:
+    """Return a batch of each lane, after what the child says that it has: also one that went back is served."""
     batches = []
-    async with database.transaction() as session:
+    async with call.database.transaction() as session:
         for lane in Lane:
-            numbered = await mailbox.number_next(
-                session, child, lane, most=exchange.BATCH_MESSAGES, most_bytes=exchange.BATCH_BYTES
-            )
+            try:
+                numbered = await outbox.number_next(
+                    session,
+                    call.sender,
+                    lane,
+                    most=exchange.BATCH_MESSAGES,
+                    most_bytes=exchange.BATCH_BYTES,
+                    after=asked.received.get(lane),
+                )
+            except Diverged as error:
+                raise LaneDiverged(lane=lane.value, peer=call.sender, detail=str(error)) from None
             if numbered is not None:
                 batches.append(exchange.batch_content(numbered))
     return batches
+
+
+@router.post("/reconciliations")
+async def reconcile(call: FromChild) -> Response:
+    """Agree with a child on where each lane is, mending what a restored backup has broken."""
+    theirs = _read(Meeting, call)
+    receiver: Receiver = call.request.app.state.receiver
+    async with call.transaction() as (session, peer):
+        reconciler = Reconciler(
+            session=session,
+            here=call.post.code,
+            version=VERSION,
+            peer=peer,
+            handlers=receiver.handlers,
+            now=call.now,
+        )
+        ours = await reconciler.meet(theirs, begins_epoch=not theirs.continues)
+    return call.answer(ours.model_dump(mode="json"))
+
+
+@router.post("/clock")
+async def tell_time(request: Request, now: Now) -> Response:
+    """Tell a child what time it is here, whatever it thinks that it is.
+
+    Its signature is not checked, for the time in it is what may be wrong; the answer is bound to it all the same.
+    """
+    _require_encoding(request)
+    _require_receiver(request)
+    body = await body_within_limit(request)
+    return _signed_answer(request, _as_signed(request, body), {"now": now.isoformat()})
 
 
 @router.post("/enrolments")

@@ -5,14 +5,15 @@ arrives byte for byte; the hops stand outside it, vouched for by each neighbour'
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.federation.compression import CompressionRefused, compress, decompress
-from shared.federation.mailbox import Numbered
 from shared.federation.models import Lane
+from shared.federation.outbox import Numbered, Outgoing
 
 MEDIA_TYPE = "application/vnd.guanxi.exchange+json"
 ENCODING = "zstd"
@@ -26,6 +27,7 @@ BATCH_BYTES = 1024 * 1024
 BASE_PATH = "/federation/v1"
 
 Content = TypeVar("Content", bound=BaseModel)
+Link = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class BodyMalformed(Exception):
@@ -49,7 +51,19 @@ class Batch(_Wire):
 
     lane: Lane
     first: int = Field(ge=1)
+    previous: Link | None = None
+    """The chain's link before the first message; releases before 0.2 do not send it."""
     messages: list[WireMessage] = Field(min_length=1, max_length=10 * BATCH_MESSAGES)
+
+    def previous_link(self) -> bytes | None:
+        """Return the link that the batch goes on from."""
+        return bytes.fromhex(self.previous) if self.previous else None
+
+    def outgoing(self) -> list[Outgoing]:
+        """Return the messages as they were sent."""
+        return [
+            Outgoing(item.envelope.encode(), item.signature, item.hops) for item in self.messages
+        ]
 
 
 class Acknowledgement(_Wire):
@@ -57,12 +71,16 @@ class Acknowledgement(_Wire):
 
     lane: Lane
     received: int = Field(ge=0)
+    receipt: str | None = None
+    """The receiver's receipt for it (:mod:`shared.federation.receipt`)."""
 
 
 class Poll(_Wire):
     """What the child has received, and how long the parent may wait for more."""
 
     received: dict[Lane, int]
+    receipts: dict[Lane, str] = Field(default_factory=dict)
+    """The child's receipts for what it has received since it last said so."""
     wait: float = Field(ge=0, le=120)
 
 
@@ -70,6 +88,43 @@ class PollAnswer(_Wire):
     """What the parent has for the child: at most one batch a lane, the most urgent lane first."""
 
     batches: list[Batch]
+
+
+class LaneReport(_Wire):
+    """Where a lane is in both directions, as one end of it sees it."""
+
+    numbered: int = Field(ge=0)
+    """The last message that this end has numbered to be sent."""
+    acknowledged: int = Field(ge=0)
+    """The last of them that the other end has acknowledged, as far as this end remembers."""
+    received: int = Field(ge=0)
+    """The last message that this end has received."""
+    received_link: Link | None = None
+    """The chain's link there."""
+    stopped: str | None = None
+    """Why this end has stopped the lane, if it has."""
+
+
+class Meeting(_Wire):
+    """What two neighbours tell each other to find out whether one of them has gone back, and to make up for it."""
+
+    version: str = Field(max_length=100)
+    """The release that this end runs."""
+    epoch: int = Field(ge=1)
+    """Grows by one with each reconciliation that has mended something; the higher of the two counts."""
+    continues: bool = False
+    """Whether this goes on with a reconciliation that has begun."""
+    lanes: dict[Lane, LaneReport]
+    wanted: dict[Lane, int] = Field(default_factory=dict)
+    """After which of its own messages this end has to be given back what it had sent."""
+    returned: list[Batch] = Field(default_factory=list, max_length=len(Lane))
+    """What the other end had sent, given back as it wanted."""
+
+
+class ClockAnswer(_Wire):
+    """What time it is at the parent."""
+
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +149,7 @@ def batch_content(numbered: Numbered) -> dict[str, Any]:
     return {
         "lane": numbered.lane.value,
         "first": numbered.first,
+        "previous": numbered.previous.hex() if numbered.previous else None,
         "messages": [
             {
                 "envelope": message.envelope.decode(),

@@ -49,6 +49,23 @@ class InboxState(StrEnum):
     PARKED = "parked"
     DISCARDED = "discarded"
     """Given up by two operators; the row stays, with who and why."""
+    DUPLICATE = "duplicate"
+    """Came before, by another lane or under another number: kept, since the lane's chain runs over it, and ignored."""
+
+
+class Mended(StrEnum):
+    """What two ends of a lane did to agree again after a restore."""
+
+    SENT_AGAIN = "sent-again"
+    """The peer had gone back: it is sent again what it had acknowledged before."""
+    RECEIVED_AGAIN = "received-again"
+    """This node had gone back: the peer sends again what it had acknowledged before."""
+    RECOVERED = "recovered"
+    """This node had gone back: the peer gave back what this node had sent."""
+    RENUMBERED = "renumbered"
+    """This node had gone back: what it has numbered since, the peer will receive under new numbers."""
+    GIVEN_BACK = "given-back"
+    """The peer had gone back: it was given what it had sent."""
 
 
 class NoticeKind(StrEnum):
@@ -76,6 +93,12 @@ class Peer(Base):
     """Exchanges that failed in a row."""
     retry_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
+    epoch: Mapped[int] = mapped_column(server_default=text("1"))
+    """Grows by one whenever the two had to reconcile because one of them was restored from a backup."""
+    version: Mapped[str | None]
+    """The release that it runs, as it said when the two last met."""
+    clock_offset_seconds: Mapped[float] = mapped_column(server_default=text("0"))
+    """How far its clock is ahead of this node's, as long as they differ by more than signatures allow."""
 
 
 class EnrolmentCode(Base):
@@ -115,7 +138,13 @@ class LaneState(Base):
     numbered: Mapped[int] = mapped_column(server_default=text("0"))
     """Out: the last sequence number given. In: the last one received and committed."""
     acknowledged: Mapped[int] = mapped_column(server_default=text("0"))
-    """Out: the last one that the peer has acknowledged."""
+    """Out: the last one that the peer has acknowledged. In: the last one whose receipt the peer has."""
+    link: Mapped[bytes | None]
+    """The chain's link at ``numbered``; empty where the lane was begun by a release that kept no chain."""
+    acknowledged_link: Mapped[bytes | None]
+    """The chain's link at ``acknowledged``."""
+    stopped_because: Mapped[str | None] = mapped_column(Text)
+    """Why the two ends cannot agree on this lane by themselves; nothing moves on it until an operator acts."""
 
 
 class OutboxMessage(Base):
@@ -145,8 +174,9 @@ class OutboxMessage(Base):
     envelope: Mapped[bytes]
     signature: Mapped[str]
     hops: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
-    posted_at: Mapped[datetime]
-    acknowledged_at: Mapped[datetime | None] = mapped_column(index=True)
+    posted_at: Mapped[datetime] = mapped_column(index=True)
+    link: Mapped[bytes | None]
+    """The chain's link at this message."""
 
 
 class InboxMessage(Base):
@@ -161,7 +191,14 @@ class InboxMessage(Base):
             "arrival",
             postgresql_where=text("state = 'parked'"),
         ),
-        UniqueConstraint("origin", "message_id"),
+        Index(
+            "federation_inbox_once",
+            "origin",
+            "message_id",
+            unique=True,
+            postgresql_where=text("state <> 'duplicate'"),
+        ),
+        Index("federation_inbox_chain", "peer", "lane", "sequence"),
     )
 
     arrival: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -184,6 +221,43 @@ class InboxMessage(Base):
     discard_proposed_at: Mapped[datetime | None]
     discarded_by: Mapped[str | None]
     """The second person; ``settled_at`` is when."""
+    sequence: Mapped[int | None]
+    link: Mapped[bytes | None]
+    """The chain's link at this message."""
+
+
+class Receipt(Base):
+    """A signed acknowledgement: one that a peer gave for what it was sent, or one that this node gave."""
+
+    __tablename__ = "federation_receipt"
+
+    peer: Mapped[str] = mapped_column(primary_key=True)
+    lane: Mapped[str] = mapped_column(primary_key=True)
+    direction: Mapped[str] = mapped_column(primary_key=True)
+    """Out: for what this node sent, signed by the peer. In: for what it received, signed by this node."""
+    number: Mapped[int] = mapped_column(primary_key=True)
+    """Everything up to this message is received and committed."""
+    link: Mapped[bytes]
+    statement: Mapped[str] = mapped_column(Text)
+    """The receiver's JWS over all of this (:mod:`shared.federation.receipt`)."""
+    at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Reconciliation(Base):
+    """What had to be mended on a lane because one of its ends was restored from a backup."""
+
+    __tablename__ = "federation_reconciliation"
+
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    peer: Mapped[str]
+    epoch: Mapped[int]
+    """Of the link with the peer, from this event on."""
+    lane: Mapped[str]
+    direction: Mapped[str]
+    event: Mapped[str]
+    from_number: Mapped[int]
+    to_number: Mapped[int]
 
 
 class Notice(Base):

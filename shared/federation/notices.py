@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation.delivery import Delivery
-from shared.federation.models import InboxMessage, Lane, Notice, NoticeKind
+from shared.federation.models import Lane, Notice, NoticeKind
 from shared.federation.post import PostOffice
 from shared.kernel.ids import derived_id
 from shared.kernel.listing import Listing, Sort
@@ -54,26 +54,28 @@ def speakable(reason: str) -> str:
 async def tell_origin(
     session: AsyncSession,
     post: PostOffice,
-    row: InboxMessage,
+    *,
+    origin: str,
+    message_id: UUID,
+    type_: str,
     kind: NoticeKind,
     reason: str,
-    *,
     now: datetime,
 ) -> None:
     """Tell the origin of a message that arrived what became of it, unless the message is a notice itself."""
-    if row.type in KINDS:
+    if type_ in KINDS:
         return
-    type_ = TYPES[kind]
+    notice = TYPES[kind]
     await post.post(
         session,
-        type_,
-        row.origin,
-        {"message_id": str(row.message_id), "type": row.type, "reason": reason},
+        notice,
+        origin,
+        {"message_id": str(message_id), "type": type_, "reason": reason},
         lane=Lane.CONTROL,
-        partition_key=f"notice/{row.message_id}",
+        partition_key=f"notice/{message_id}",
         now=now,
-        message_id=derived_id(row.message_id, type_, post.code, row.origin),
-        causation_id=row.message_id,
+        message_id=derived_id(message_id, notice, post.code, origin),
+        causation_id=message_id,
     )
 
 

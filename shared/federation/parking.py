@@ -14,7 +14,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import mailbox, notices
+from shared.federation import inbox, notices
 from shared.federation.models import InboxMessage, InboxState, NoticeKind
 from shared.federation.post import PostOffice
 from shared.federation.problems import (
@@ -101,7 +101,14 @@ class Parking:
         row.state, row.discarded_by, row.settled_at = InboxState.DISCARDED, by, self.now
         await self.session.flush()  # those behind it look whether it is parked
         await notices.tell_origin(
-            self.session, self.post, row, NoticeKind.DISCARDED, row.discard_reason, now=self.now
+            self.session,
+            self.post,
+            origin=row.origin,
+            message_id=row.message_id,
+            type_=row.type,
+            kind=NoticeKind.DISCARDED,
+            reason=row.discard_reason,
+            now=self.now,
         )
         log.warning(
             "message discarded",
@@ -118,7 +125,7 @@ class Parking:
         settled = await self.receiver.retry_parked(
             self.session, row.origin, row.partition_key, now=self.now
         )
-        left = await mailbox.parked(self.session, row.origin, row.partition_key)
+        left = await inbox.parked(self.session, row.origin, row.partition_key)
         after = await self._found(row.arrival)
         return Mended(
             arrival=after.arrival,
@@ -129,7 +136,7 @@ class Parking:
         )
 
     async def _found(self, arrival: int) -> InboxMessage:
-        row = await mailbox.arrived(self.session, arrival)
+        row = await inbox.arrived(self.session, arrival)
         if row is None:
             raise MessageNotArrived(arrival=arrival)
         return row
@@ -137,7 +144,7 @@ class Parking:
     async def _parked(self, arrival: int) -> InboxMessage:
         row = await self._found(arrival)
         # All of its row are locked, the first one first, as everybody does: two operators never lock each other out.
-        await mailbox.parked(self.session, row.origin, row.partition_key)
+        await inbox.parked(self.session, row.origin, row.partition_key)
         row = await self._found(arrival)
         if row.state != InboxState.PARKED:
             raise MessageNotParked(arrival=arrival, state=row.state)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import mailbox, repository
+from shared.federation import outbox, repository
 from shared.federation.delivery import Delivery, Hop
 from shared.federation.envelope import Message, answer_id, pack
 from shared.federation.keys import NodeKey, PublicKey, seal, unseal
@@ -83,9 +83,8 @@ class PostOffice:
             data=dict(data),
         )
         packed = pack(message, self.key)
-        await mailbox.add_to_outbox(
-            session, message, packed, lane, (Hop(self.code, now),), here=self.code
-        )
+        posted = outbox.Posted(message, packed, lane, (Hop(self.code, now),))
+        await outbox.add(session, [posted], here=self.code)
         return message.id
 
     async def answer(

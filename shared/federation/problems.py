@@ -68,12 +68,37 @@ class SequenceGap(Problem):
     )
 
 
-class AcknowledgementImpossible(Problem):
-    """A peer acknowledges messages that this node has never sent."""
+class LaneDiverged(Problem):
+    """The two ends of a lane have different histories: one of them was restored from a backup."""
 
     status = 409
-    title = Text("Acknowledgement impossible", "确认序号不可能")
-    sentence = Text("{detail}", "{detail}")
+    title = Text("Lane diverged", "通道历史不一致")
+    sentence = Text(
+        "Lane {lane} with {peer}: {detail} The child reconciles with its parent: POST /federation/v1/reconciliations.",
+        "与 {peer} 的 {lane} 通道：{detail} 须由下级节点与上级核对：POST /federation/v1/reconciliations。",
+    )
+
+
+class ReceiptRefused(Problem):
+    """A receipt does not prove what it should."""
+
+    status = 400
+    title = Text("Receipt refused", "回执被拒绝")
+    sentence = Text(
+        "The receipt of {peer} for lane {lane} is refused: {why}",
+        "{peer} 关于 {lane} 通道的回执被拒绝：{why}",
+    )
+
+
+class LaneStopped(Problem):
+    """A lane waits for an operator, because its two ends cannot agree by themselves."""
+
+    status = 409
+    title = Text("Lane stopped", "通道已停止")
+    sentence = Text(
+        "Lane {lane} with {peer} is stopped: {why}",
+        "与 {peer} 的 {lane} 通道已停止：{why}",
+    )
 
 
 class BodyTooLarge(Problem):

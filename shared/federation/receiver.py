@@ -1,11 +1,15 @@
 """The receiving side of a lane: one transaction for each batch.
 
-Lock the cursor; skip what was seen; refuse a gap; keep, then handle or forward each message; move the cursor. The
-caller commits and only then acknowledges, so a batch whose acknowledgement is lost comes again and is skipped.
+Lock the cursor; skip what was seen; refuse a gap and a history that is not this one; keep, then handle or forward each
+message; move the cursor; sign the receipt. The caller commits and only then acknowledges, so a batch whose
+acknowledgement is lost comes again and is skipped.
+
+A batch is taken in *together*: kept by one statement, and handled in one savepoint. Only if something in it fails is
+that undone and each message taken in alone, so that the failing one can be parked and the rest goes on. Handlers
+therefore may run twice for one message; their first effects are then rolled back.
 """
 
-import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,19 +18,19 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import mailbox, notices, repository
-from shared.federation.delivery import Delivery, Hop, MessageRefused
+from shared.federation import inbox, notices, outbox, receipt, repository
+from shared.federation.arrival import Arrival, Key, arrival, arrived_again, verify_all
+from shared.federation.delivery import Delivery, Hop, MessageRefused, hops_from_json
 from shared.federation.envelope import (
     EnvelopeForged,
     EnvelopeMalformed,
     Packed,
     unpack,
-    verify,
 )
-from shared.federation.exchange import Batch, WireMessage
-from shared.federation.keys import PublicKey
+from shared.federation.exchange import Batch
+from shared.federation.lane import Diverged, Gap, Position, take_in
 from shared.federation.models import (
-    InboxMessage,
+    Direction,
     InboxState,
     Lane,
     NoticeKind,
@@ -34,17 +38,15 @@ from shared.federation.models import (
     RegistryEntry,
     Relation,
 )
+from shared.federation.outbox import Posted
 from shared.federation.post import PostOffice
-from shared.federation.problems import OriginForeign, SequenceGap
+from shared.federation.problems import LaneDiverged, LaneStopped, OriginForeign, SequenceGap
 from shared.kernel.database import is_away
-from shared.kernel.ids import derived_id
 from shared.kernel.problems import Problem
 from shared.kernel.settings import Settings
 
 log = structlog.get_logger("federation.receiver")
 
-UNREADABLE = "unreadable"
-UNREADABLE_NAMESPACE = UUID("7c9a4f57-8f0e-5d6e-9a53-3f1d7f2b6a11")
 ORIGIN_UNKNOWN = "The origin is not in this node's registry yet; the message waits for its entry."
 BEHIND = (
     "An earlier message of the same origin and partition key is parked; this one waits behind it."
@@ -56,13 +58,30 @@ _PASSING_DATABASE_ERRORS = frozenset({"40001", "40P01", "55P03", "57014"})
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Who handles a type of message, and whether also when it only passes through."""
+    """Who handles a type of message, and whether also when it only passes through.
+
+    ``recovered`` is told of this node's own messages of the type that a peer gave back after a restore.
+    """
 
     handle: Callable[[Delivery], Awaitable[None]]
     transit: bool = False
+    recovered: Callable[[Delivery], Awaitable[None]] | None = None
 
 
 Handlers = Mapping[str, Route]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """How far a lane is received now: the acknowledgement, once that is committed.
+
+    Attributes:
+        position: up to where.
+        statement: the receipt for it; nothing where the lane has no chain yet.
+    """
+
+    position: Position
+    statement: str | None
 
 
 class Receiver:
@@ -70,45 +89,69 @@ class Receiver:
 
     Args:
         settings: the node's settings.
-        post: its post office, which forwards.
+        post: its post office, which forwards and signs receipts.
         handlers: what it understands, by message type.
     """
 
     def __init__(self, settings: Settings, post: PostOffice, handlers: Handlers) -> None:
         self._here = settings.code
         self._post = post
-        self._handlers = handlers
+        self.handlers = handlers
 
     async def receive(
         self, session: AsyncSession, peer: Peer, batch: Batch, *, now: datetime
-    ) -> int:
+    ) -> Received:
         """Take in a batch from ``peer`` in ``session``'s transaction.
-
-        Returns:
-            The sequence number up to which the lane is now received: the acknowledgement, once committed.
 
         Raises:
             SequenceGap: if the batch begins after the awaited message (409).
+            LaneDiverged: if it does not go on from what was received (409).
+            LaneStopped: if the lane waits for an operator (409).
             OriginForeign: if a message's origin is not the peer's to speak for (403).
         """
-        cursor = await mailbox.lock_cursor(session, peer.code, batch.lane)
-        if batch.first > cursor.numbered + 1:
+        state = await outbox.lock_lane(session, peer.code, batch.lane, Direction.IN)
+        if state.stopped_because is not None:
+            raise LaneStopped(lane=batch.lane.value, peer=peer.code, why=state.stopped_because)
+        messages = batch.outgoing()
+        try:
+            taken = take_in(inbox.position_of(state), batch.first, batch.previous_link(), messages)
+        except Gap:
             raise SequenceGap(
                 lane=batch.lane.value,
                 peer=peer.code,
-                expected=cursor.numbered + 1,
+                expected=state.numbered + 1,
                 first=batch.first,
-            )
-        fresh = batch.messages[cursor.numbered + 1 - batch.first :]
-        arrivals = [_arrival(item, peer, batch.lane, here=self._here, now=now) for item in fresh]
-        known = await self._known(
-            session, peer, {row.origin for row in arrivals if row.type != UNREADABLE}
+            ) from None
+        except Diverged as error:
+            raise LaneDiverged(lane=batch.lane.value, peer=peer.code, detail=str(error)) from None
+        fresh = messages[taken.skipped :]
+        if fresh:
+            first = batch.first + taken.skipped
+            arrivals = [
+                arrival(message, peer, batch.lane, nth, link, here=self._here, now=now)
+                for nth, (message, link) in enumerate(zip(fresh, taken.links, strict=True), first)
+            ]
+            await self._take(session, peer, arrivals, now=now)
+            state.numbered, state.link = taken.position.number, taken.position.link
+            await session.flush()  # the caller answers with the cursor, so it must hold
+        return Received(
+            taken.position, await self._receipt(session, peer, batch.lane, taken.position, now=now)
         )
-        for row in arrivals:
-            await self._take(session, row, known.get(row.origin), now=now)
-            cursor.numbered += 1
-        await session.flush()  # the caller answers with the cursor, so it must hold
-        return cursor.numbered
+
+    async def _receipt(
+        self, session: AsyncSession, peer: Peer, lane: Lane, position: Position, *, now: datetime
+    ) -> str | None:
+        """Sign and keep the receipt for what is received so far."""
+        if position.link is None or position.number == 0:
+            return None
+        statement = receipt.issue(
+            self._post.key,
+            receipt.Receipt(peer.code, self._here, lane.value, position, now),
+        )
+        await outbox.keep_receipt(
+            session, peer.code, lane, Direction.IN, position, statement=statement, now=now
+        )
+        return statement
 
     async def retry_parked(
         self,
@@ -125,13 +168,12 @@ class Receiver:
         """
         settled = 0
         stuck: set[str] = set()
-        for row in await mailbox.parked(session, origin, partition_key):
+        for row in await inbox.parked(session, origin, partition_key):
             if row.partition_key in stuck:
                 continue
-            known = await repository.registry_entries(session, [origin])
-            await mailbox.settle(session, row.arrival, InboxState.HANDLED, None, now=now)
-            state, reason = await self._settle(session, row, known.get(origin), now=now)
-            await mailbox.settle(session, row.arrival, state, reason, now=now)
+            await inbox.settle(session, row.arrival, InboxState.HANDLED, None, now=now)
+            state, reason = await self._settle(session, arrived_again(row), now=now)
+            await inbox.settle(session, row.arrival, state, reason, now=now)
             if state is InboxState.PARKED:
                 stuck.add(row.partition_key)
             else:
@@ -154,50 +196,93 @@ class Receiver:
         return known
 
     async def _take(
+        self, session: AsyncSession, peer: Peer, rows: Sequence[Arrival], *, now: datetime
+    ) -> None:
+        """Keep messages and settle them: together, or one by one if that fails."""
+        known = await self._known(
+            session, peer, {row.origin for row in rows if row.message is not None}
+        )
+        seen = await inbox.seen(session, rows)
+        blocked = await inbox.blocked(session, {row.key for row in rows})
+        try:
+            async with session.begin_nested():
+                await self._take_together(session, rows, known, seen, blocked, now=now)
+        except Exception as error:
+            if is_passing(error):
+                raise
+            log.info("a batch is taken in message by message", peer=peer.code, because=str(error))
+            for row in rows:
+                await self._take_alone(session, row, now=now)
+
+    async def _take_together(
         self,
         session: AsyncSession,
-        row: InboxMessage,
-        origin: RegistryEntry | None,
+        rows: Sequence[Arrival],
+        known: Mapping[str, RegistryEntry],
+        seen: set[tuple[str, UUID]],
+        blocked: set[Key],
         *,
         now: datetime,
     ) -> None:
-        """Keep one message, unless it was seen before, and settle it."""
-        blocked = await mailbox.is_blocked(session, row.origin, row.partition_key)
-        arrival = await mailbox.add_to_inbox(session, row)
-        if arrival is None:
-            log.info("message seen before", message_id=str(row.message_id), origin=row.origin)
-            return
-        state, reason = (
-            (InboxState.PARKED, BEHIND)
-            if blocked
-            else await self._settle(session, row, origin, now=now)
-        )
-        await mailbox.settle(session, arrival, state, reason, now=now)
+        acting: list[Arrival] = []
+        for row in rows:
+            if row.identity in seen:
+                row.state = InboxState.DUPLICATE
+                log.info("message seen before", message_id=str(row.message_id), origin=row.origin)
+                continue
+            seen.add(row.identity)
+            if row.key in blocked:
+                row.state, row.reason = InboxState.PARKED, BEHIND
+            elif row.origin not in known and row.message is not None:
+                row.state, row.reason = InboxState.PARKED, ORIGIN_UNKNOWN
+                blocked.add(row.key)
+            else:
+                if row.destination != self._here:
+                    row.state = InboxState.FORWARDED
+                acting.append(row)
+        await verify_all(acting, known)
+        await inbox.keep(session, rows, now=now)
+        forwarded = [
+            posted
+            for row in acting
+            if (posted := await self._act(session, row, now=now)) is not None
+        ]
+        if forwarded:
+            await outbox.add(session, forwarded, here=self._here)
+
+    async def _take_alone(self, session: AsyncSession, row: Arrival, *, now: datetime) -> None:
+        row.state, row.reason = InboxState.HANDLED, None  # nothing below meets it as a parked one
+        if await inbox.seen(session, [row]):
+            row.state = InboxState.DUPLICATE
+        elif await inbox.blocked(session, {row.key}):
+            row.state, row.reason = InboxState.PARKED, BEHIND
+        await inbox.keep(session, [row], now=now)
+        if row.state is InboxState.HANDLED:
+            row.state, row.reason = await self._settle(session, row, now=now)
+            await inbox.settle(session, row.number, row.state, row.reason, now=now)
 
     async def _settle(
-        self,
-        session: AsyncSession,
-        row: InboxMessage,
-        origin: RegistryEntry | None,
-        *,
-        now: datetime,
+        self, session: AsyncSession, row: Arrival, *, now: datetime
     ) -> tuple[InboxState, str | None]:
         """Handle or forward one kept message in a savepoint of its own.
 
         A lasting failure parks it and tells its origin, after the savepoint has been rolled back.
         """
-        if origin is None:
+        known = await repository.registry_entries(session, [row.origin])
+        if row.origin not in known and row.message is not None:
             return InboxState.PARKED, ORIGIN_UNKNOWN
         try:
             async with session.begin_nested():
-                return await self._act(session, row, origin, now=now), None
+                await verify_all([row], known)
+                posted = await self._act(session, row, now=now)
+                if posted is None:
+                    return InboxState.HANDLED, None
+                await outbox.add(session, [posted], here=self._here)
+                return InboxState.FORWARDED, None
         except (EnvelopeForged, EnvelopeMalformed, MessageRefused) as error:
             reason = told = notices.speakable(f"{type(error).__name__}: {error}")
         except Exception as error:
-            if is_away(error) or (
-                isinstance(error, DBAPIError)
-                and getattr(error.orig, "sqlstate", "") in _PASSING_DATABASE_ERRORS
-            ):
+            if is_passing(error):
                 raise
             if not isinstance(error, Problem):
                 log.exception(
@@ -215,19 +300,24 @@ class Receiver:
             origin=row.origin,
             reason=reason,
         )
-        if (
-            row.type != UNREADABLE
-        ):  # what nobody can read has no id that its origin would know it by
-            await notices.tell_origin(session, self._post, row, NoticeKind.PARKED, told, now=now)
+        if row.message is not None:  # what nobody can read has no id that its origin knows it by
+            await notices.tell_origin(
+                session,
+                self._post,
+                origin=row.origin,
+                message_id=row.message_id,
+                type_=row.type,
+                kind=NoticeKind.PARKED,
+                reason=told,
+                now=now,
+            )
         return InboxState.PARKED, reason
 
-    async def _act(
-        self, session: AsyncSession, row: InboxMessage, origin: RegistryEntry, *, now: datetime
-    ) -> InboxState:
-        verify(row.envelope, row.signature, PublicKey.from_text(origin.public_key), origin.code)
-        message = unpack(row.envelope)
-        hops = (*mailbox.hops_from_json(row.hops), Hop(self._here, now))
-        route = self._handlers.get(message.type)
+    async def _act(self, session: AsyncSession, row: Arrival, *, now: datetime) -> Posted | None:
+        """Handle a verified message, or return it to be forwarded."""
+        message = row.message or unpack(row.envelope)
+        hops = (*hops_from_json(row.hops), Hop(self._here, now))
+        route = self.handlers.get(message.type)
         passing = message.destination != self._here
         if route is None and not passing:
             raise MessageRefused(
@@ -239,46 +329,16 @@ class Receiver:
             ):
                 await route.handle(Delivery(message, hops, session, now, transit=passing))
         if not passing:
-            return InboxState.HANDLED
-        await mailbox.add_to_outbox(
-            session,
-            message,
-            Packed(row.envelope, row.signature),
-            Lane(row.lane),
-            hops,
-            here=self._here,
-        )
-        return InboxState.FORWARDED
+            return None
+        return Posted(message, Packed(row.envelope, row.signature), Lane(row.lane), hops)
 
 
-def _arrival(
-    item: WireMessage, peer: Peer, lane: Lane, *, here: str, now: datetime
-) -> InboxMessage:
-    """Return a message as the inbox keeps it; what cannot be read is kept under its peer and its hash."""
-    envelope = item.envelope.encode()
-    row = InboxMessage(
-        peer=peer.code,
-        lane=lane,
-        state=InboxState.HANDLED,  # so that nothing below meets the message it is about as a parked one
-        envelope=envelope,
-        signature=item.signature,
-        hops=item.hops,
-        received_at=now,
+def is_passing(error: Exception) -> bool:
+    """Tell whether an error says nothing of the message at hand: the database is away, or two transactions met."""
+    return is_away(error) or (
+        isinstance(error, DBAPIError)
+        and getattr(error.orig, "sqlstate", "") in _PASSING_DATABASE_ERRORS
     )
-    try:
-        message = unpack(envelope)
-    except EnvelopeMalformed:
-        row.origin, row.type, row.destination, row.partition_key = (
-            peer.code,
-            UNREADABLE,
-            here,
-            UNREADABLE,
-        )
-        row.message_id = derived_id(UNREADABLE_NAMESPACE, hashlib.sha256(envelope).hexdigest())
-    else:
-        row.origin, row.type, row.destination = message.source, message.type, message.destination
-        row.partition_key, row.message_id = message.partitionkey, message.id
-    return row
 
 
 def is_division_below(code: str, above: str) -> bool:

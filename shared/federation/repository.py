@@ -49,12 +49,27 @@ async def parent(session: AsyncSession) -> Peer | None:
     return found[0] if found else None
 
 
-async def note_contact(session: AsyncSession, code: str, *, now: datetime) -> None:
-    """Note that the peer was heard from: whatever kept us from calling it is over."""
+async def note_contact(
+    session: AsyncSession, code: str, *, now: datetime, offset: float = 0.0
+) -> None:
+    """Note that the peer was heard from: whatever kept us from calling it is over.
+
+    Args:
+        session: the transaction.
+        code: the peer.
+        now: the present moment.
+        offset: how many seconds its clock is ahead, if that is more than signatures allow.
+    """
     await session.execute(
         update(Peer)
         .where(Peer.code == code)
-        .values(last_contact_at=now, failures=0, retry_at=None, last_error=None)
+        .values(
+            last_contact_at=now,
+            failures=0,
+            retry_at=None,
+            last_error=None,
+            clock_offset_seconds=offset,
+        )
     )
 
 
@@ -199,14 +214,17 @@ async def status(session: AsyncSession, *, now: datetime) -> list[dict[str, Any]
         text(
             """
             SELECT p.code AS peer, p.relation, p.status, p.last_contact_at, p.failures, p.retry_at, p.last_error,
+                   p.epoch, p.version, p.clock_offset_seconds,
                    l.lane, o.numbered AS sent, o.acknowledged, l.numbered AS received,
+                   coalesce(o.stopped_because, l.stopped_because) AS stopped_because,
                    w.waiting, w.oldest_seconds, k.parked
             FROM federation_peer p
             JOIN federation_lane l ON l.peer = p.code AND l.direction = 'in'
             JOIN federation_lane o ON o.peer = p.code AND o.lane = l.lane AND o.direction = 'out'
             CROSS JOIN LATERAL (
                 SELECT count(*) AS waiting, extract(epoch FROM cast(:now AS timestamptz) - min(posted_at))::float8 AS oldest_seconds
-                FROM federation_outbox b WHERE b.peer = p.code AND b.lane = l.lane AND b.acknowledged_at IS NULL
+                FROM federation_outbox b
+                WHERE b.peer = p.code AND b.lane = l.lane AND (b.sequence IS NULL OR b.sequence > o.acknowledged)
             ) w
             CROSS JOIN LATERAL (
                 SELECT count(*) AS parked FROM federation_inbox i

@@ -204,6 +204,21 @@ def claimed_sender(headers: Mapping[str, str]) -> str:
         SignatureMissing: if it carries no signature of this federation.
         SignatureMalformed: if that cannot be read.
     """
+    sender = _claimed(headers).get("keyid")
+    if not isinstance(sender, str):
+        raise SignatureMalformed("The signature does not name its sender in 'keyid'.")
+    return sender
+
+
+def claimed_time(headers: Mapping[str, str]) -> datetime:
+    """Return when a message says that it was signed; see :func:`claimed_sender`."""
+    created = _claimed(headers).get("created")
+    if not isinstance(created, int):
+        raise SignatureMalformed("The signature does not say when it was 'created'.")
+    return _moment(created)
+
+
+def _claimed(headers: Mapping[str, str]) -> Mapping[str, Any]:
     written = _fields(headers).get("signature-input", "")
     try:
         members: Any = http_sf.parse(written.encode("ascii"), tltype="dictionary")
@@ -211,10 +226,8 @@ def claimed_sender(headers: Mapping[str, str]) -> str:
         raise SignatureMalformed(f"The header Signature-Input cannot be read: {error}.") from error
     for _, parameters in members.values():
         if parameters.get("tag") == TAG:
-            sender = parameters.get("keyid")
-            if isinstance(sender, str):
-                return sender
-            raise SignatureMalformed("The signature does not name its sender in 'keyid'.")
+            said: Mapping[str, Any] = parameters
+            return said
     raise SignatureMissing(f"The message carries no signature tagged {TAG!r}: sign it (RFC 9421).")
 
 

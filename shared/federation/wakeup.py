@@ -36,23 +36,24 @@ class Wakeup:
     """The waiters of one worker."""
 
     def __init__(self) -> None:
-        self._watches: dict[Watch, str] = {}
+        self._watches: dict[Watch, tuple[str, str]] = {}
         self.stopping = False
 
     @contextlib.contextmanager
-    def watch(self, prefix: str) -> Iterator[Watch]:
-        """Watch every key that begins with ``prefix``: ``"440300/"`` is all lanes of a peer, ``""`` everything."""
+    def watch(self, *, peer: str = "", lane: str = "") -> Iterator[Watch]:
+        """Watch what is posted to one peer, on one lane, or everything."""
         watch = Watch()
-        self._watches[watch] = prefix
+        self._watches[watch] = peer, lane
         try:
             yield watch
         finally:
             del self._watches[watch]
 
     def wake(self, key: str) -> None:
-        """Wake those who watch ``key``; with an empty key, which says that notifications may be lost, everybody."""
-        for watch, prefix in self._watches.items():
-            if not key or key.startswith(prefix):
+        """Wake those who watch ``<peer>/<lane>``; an empty key says that some may be lost, and wakes everybody."""
+        posted_to, _, posted_on = key.partition("/")
+        for watch, (peer, lane) in self._watches.items():
+            if not key or (peer in {"", posted_to} and lane in {"", posted_on}):
                 watch.set()
 
     def stop(self) -> None:

@@ -23,6 +23,7 @@ from shared.kernel import idempotency, problems
 from shared.kernel.clock import Clock
 from shared.kernel.database import Listener
 from shared.kernel.logging import RequestLog
+from shared.kernel.release import VERSION
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node import health, operations
@@ -81,7 +82,7 @@ class Node:
         app = FastAPI(
             title=f"Guanxi {tier.value} node {self.settings.code}",
             summary="Customer relations for a telecom operator's key customers, in a federation of cities, provinces and HQ.",
-            version="0.1.0",
+            version=VERSION,
             license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
             lifespan=self._lifespan,
             responses=problems.DOCUMENTED,

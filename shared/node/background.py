@@ -17,7 +17,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from shared.capability import Capability, Daily, Every, Job, NodeContext
-from shared.federation import mailbox
+from shared.federation import outbox
 from shared.federation import repository as federation
 from shared.federation.dialler import Dialler
 from shared.kernel.clock import BUSINESS_ZONE
@@ -36,7 +36,7 @@ async def _tidy(context: NodeContext, now: datetime) -> None:
     async with context.database.transaction() as session:
         await forget_old_keys(session, now=now)
         await federation.forget_nonces(session, now=now)
-        await mailbox.forget_acknowledged(session, before=now - OUTBOX_RETENTION)
+        await outbox.forget_acknowledged(session, before=now - OUTBOX_RETENTION)
 
 
 TIDY = Job(

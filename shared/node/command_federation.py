@@ -9,7 +9,7 @@ import typer
 
 from shared.capability import NodeContext
 from shared.commandline import JsonOption, NodeOption, operator_name, run, show
-from shared.federation import mailbox
+from shared.federation import inbox
 from shared.federation.models import Lane
 from shared.federation.notices import speakable
 from shared.federation.parking import Parking
@@ -44,7 +44,7 @@ def parked(
         cursor: str | None = None
         while True:
             request = PageRequest(limit=MAX_PAGE, cursor=cursor, fields=None if json else TABLE)
-            page = orjson.loads(await mailbox.PARKED.page(pool, request, filters))
+            page = orjson.loads(await inbox.PARKED.page(pool, request, filters))
             items += page["items"]
             cursor = page["next"]
             if cursor is None:

@@ -18,8 +18,8 @@ from shared.commandline import (
     sentences,
     show,
 )
-from shared.federation.dialler import LinkDown
 from shared.federation.enrolment import Invitation, InvitationInvalid
+from shared.federation.link import LinkDown
 from shared.node import joining
 from shared.node.pidfile import NAME as PID_FILE
 from shared.node.pidfile import holder

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.access import Principal, require
 from shared.capability import Context
-from shared.federation import mailbox
+from shared.federation import inbox
 from shared.federation.models import InboxState, Lane, NoticeKind
 from shared.federation.notices import NOTICES
 from shared.federation.parking import Mended, Parking
@@ -152,7 +152,7 @@ async def list_parked(
 ) -> Response:
     """List what was set aside because its handling failed for good, or that waits behind such, as it arrived."""
     filters = {"origin": origin, "type": type, "lane": lane}
-    body = await mailbox.PARKED.page(await database.pool(), page, filters)
+    body = await inbox.PARKED.page(await database.pool(), page, filters)
     return Response(body, media_type="application/json")
 
 

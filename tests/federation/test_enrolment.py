@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared.federation.dialler import LinkDown
 from shared.federation.enrolment import Invitation, InvitationInvalid, invite
 from shared.federation.keys import NodeKey
+from shared.federation.link import LinkDown
 from shared.federation.problems import EnrolmentRefused
 from shared.federation.repository import parent, peers, registry
 from tests.conftest import MakeNode, TestNode

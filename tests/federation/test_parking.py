@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from shared.federation import mailbox
+from shared.federation import inbox
 from shared.federation.models import InboxMessage, InboxState, Lane, Notice, NoticeKind
 from shared.federation.notices import TYPES
 from shared.federation.parking import Mended, Parking
@@ -214,7 +214,7 @@ async def test_two_people_discard_a_message_and_those_behind_it_flow(line: Natio
     assert (mended.state, mended.settled, mended.parked) == (InboxState.DISCARDED, 2, 0)
     assert await numbers_at(hq) == [1, 3, 4]
     async with hq.database.transaction() as session:
-        row = await mailbox.arrived(session, poison.arrival)
+        row = await inbox.arrived(session, poison.arrival)
         assert row is not None
         assert (row.state, row.discard_reason, row.discard_proposed_by, row.discarded_by) == (
             InboxState.DISCARDED,

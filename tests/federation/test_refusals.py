@@ -301,4 +301,4 @@ async def test_small_body_that_unpacks_to_too_much(line: Nation) -> None:
 async def test_acknowledging_what_was_never_sent(line: Nation) -> None:
     body = zstandard.compress(orjson.dumps({"received": {"request": 99}, "wait": 0}))
     request = signed(line["440300"], body, path="/federation/v1/poll")
-    await assert_refused(line["440000"], request, 409, "acknowledgement-impossible", "99")
+    await assert_refused(line["440000"], request, 409, "lane-diverged", "99")

@@ -1,0 +1,252 @@
+"""Every query of the inbox and of the lanes that lead into it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+from sqlalchemy import and_, select, text, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.federation.arrival import Arrival, Key
+from shared.federation.lane import Position, beginning
+from shared.federation.models import (
+    Direction,
+    InboxMessage,
+    InboxState,
+    Lane,
+    LaneState,
+    Receipt,
+)
+from shared.federation.outbox import Outgoing
+from shared.kernel.listing import Listing, Sort
+
+PARKED = Listing(
+    source="(SELECT * FROM federation_inbox WHERE state = 'parked') m",
+    key=Sort("m.arrival", "bigint"),
+    columns={
+        name: f"m.{name}"
+        for name in (
+            "arrival",
+            "origin",
+            "message_id",
+            "type",
+            "destination",
+            "partition_key",
+            "peer",
+            "lane",
+            "reason",
+            "received_at",
+            "discard_reason",
+            "discard_proposed_by",
+            "discard_proposed_at",
+        )
+    },
+    sorts={"arrival": Sort("m.arrival", "bigint")},
+    filters={"origin": "m.origin = {}", "type": "m.type = {}", "lane": "m.lane = {}"},
+)
+"""What is parked at this node, for an operator to see."""
+
+
+def position_of(state: LaneState) -> Position:
+    """Return how far an incoming lane has been received."""
+    if state.numbered == 0:
+        return beginning(state.lane)
+    return Position(state.numbered, state.link)
+
+
+async def lanes_from(session: AsyncSession, code: str) -> dict[Lane, LaneState]:
+    """Return how far each lane from a peer has been received."""
+    found = await session.scalars(
+        select(LaneState)
+        .where(LaneState.peer == code, LaneState.direction == Direction.IN)
+        .execution_options(populate_existing=True)
+    )
+    return {Lane(state.lane): state for state in found}
+
+
+async def receipts_to_send(
+    session: AsyncSession, lanes: Mapping[Lane, LaneState]
+) -> dict[Lane, str]:
+    """Return this node's newest receipts for those lanes of which the peer does not have them yet."""
+    behind = [state for state in lanes.values() if state.numbered > state.acknowledged]
+    if not behind:
+        return {}
+    found = await session.execute(
+        select(Receipt.lane, Receipt.statement).where(
+            tuple_(Receipt.peer, Receipt.lane, Receipt.direction, Receipt.number).in_(
+                [(state.peer, state.lane, Direction.IN, state.numbered) for state in behind]
+            )
+        )
+    )
+    return {Lane(row.lane): row.statement for row in found}
+
+
+async def note_receipts_sent(session: AsyncSession, code: str, sent: dict[Lane, int]) -> None:
+    """Note that the peer has the receipts for these lanes, up to these numbers."""
+    for lane, number in sent.items():
+        await session.execute(
+            update(LaneState)
+            .where(
+                LaneState.peer == code,
+                LaneState.lane == lane,
+                LaneState.direction == Direction.IN,
+            )
+            .values(acknowledged=number)
+        )
+
+
+async def seen(session: AsyncSession, rows: Sequence[Arrival]) -> set[tuple[str, UUID]]:
+    """Return those origins and ids that arrived before."""
+    found = await session.execute(
+        text(
+            """
+            SELECT i.origin, i.message_id
+            FROM unnest(CAST(:origins AS text[]), CAST(:ids AS uuid[])) AS new (origin, message_id)
+            JOIN federation_inbox i ON i.origin = new.origin AND i.message_id = new.message_id
+                AND i.state <> 'duplicate'
+            """
+        ),
+        {"origins": [row.origin for row in rows], "ids": [row.message_id for row in rows]},
+    )
+    return {(row.origin, row.message_id) for row in found}
+
+
+async def blocked(session: AsyncSession, keys: Collection[Key]) -> set[Key]:
+    """Return those keys of which an earlier message is parked.
+
+    Waits for a retry of such messages that is under way: what arrives meanwhile would otherwise be parked behind
+    a message that no longer is.
+    """
+    found = await session.execute(
+        select(InboxMessage.origin, InboxMessage.partition_key)
+        .where(
+            and_(
+                InboxMessage.state == InboxState.PARKED,
+                tuple_(InboxMessage.origin, InboxMessage.partition_key).in_(sorted(keys)),
+            )
+        )
+        .with_for_update(read=True)
+    )
+    return {(row.origin, row.partition_key) for row in found}
+
+
+async def keep(session: AsyncSession, rows: Sequence[Arrival], *, now: datetime) -> None:
+    """Keep messages that arrived, in order and as their states say, and give each its number of arrival."""
+    if not rows:
+        return
+    found = await session.execute(
+        _KEEP,
+        {
+            "now": now,
+            "origins": [row.origin for row in rows],
+            "ids": [row.message_id for row in rows],
+            "peers": [row.peer for row in rows],
+            "lanes": [row.lane.value for row in rows],
+            "sequences": [row.sequence for row in rows],
+            "links": [row.link for row in rows],
+            "types": [row.type for row in rows],
+            "destinations": [row.destination for row in rows],
+            "keys": [row.partition_key for row in rows],
+            "states": [row.state.value for row in rows],
+            "reasons": [row.reason for row in rows],
+            "envelopes": [row.envelope for row in rows],
+            "signatures": [row.signature for row in rows],
+            "hops": [orjson.dumps(row.hops).decode() for row in rows],
+            "moments": [row.received_at for row in rows],
+        },
+    )
+    # Identity values are given in the order of insertion, which is that of the statement's ORDER BY.
+    for row, number in zip(rows, sorted(found.scalars()), strict=True):
+        row.number = number
+
+
+_KEEP = text(
+    """
+    INSERT INTO federation_inbox
+        (origin, message_id, peer, lane, sequence, link, type, destination, partition_key, state, reason,
+         envelope, signature, hops, received_at, settled_at)
+    SELECT m.origin, m.message_id, m.peer, m.lane, m.sequence, m.link, m.type, m.destination, m.partition_key,
+           m.state, m.reason, m.envelope, m.signature, m.hops::jsonb, m.received_at,
+           CASE WHEN m.state <> 'parked' THEN CAST(:now AS timestamptz) END
+    FROM unnest(
+        CAST(:origins AS text[]), CAST(:ids AS uuid[]), CAST(:peers AS text[]), CAST(:lanes AS text[]),
+        CAST(:sequences AS bigint[]), CAST(:links AS bytea[]), CAST(:types AS text[]),
+        CAST(:destinations AS text[]), CAST(:keys AS text[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
+        CAST(:envelopes AS bytea[]), CAST(:signatures AS text[]), CAST(:hops AS text[]),
+        CAST(:moments AS timestamptz[])
+    ) WITH ORDINALITY
+        AS m (origin, message_id, peer, lane, sequence, link, type, destination, partition_key, state, reason,
+              envelope, signature, hops, received_at, nth)
+    ORDER BY m.nth
+    RETURNING arrival
+    """
+)
+
+
+async def settle(
+    session: AsyncSession, number: int, state: InboxState, reason: str | None, *, now: datetime
+) -> None:
+    """Note what became of a message that arrived."""
+    await session.execute(
+        update(InboxMessage)
+        .where(InboxMessage.arrival == number)
+        .values(state=state, reason=reason, settled_at=None if state is InboxState.PARKED else now)
+    )
+
+
+async def parked(
+    session: AsyncSession, origin: str, partition_key: str | None = None
+) -> Sequence[InboxMessage]:
+    """Return and lock what is parked of an origin, of one partition key or all, in order of arrival."""
+    query = (
+        select(InboxMessage)
+        .where(InboxMessage.origin == origin, InboxMessage.state == InboxState.PARKED)
+        .order_by(InboxMessage.arrival)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if partition_key is not None:
+        query = query.where(InboxMessage.partition_key == partition_key)
+    # Twice: the first may have waited for a batch that parked more behind; nothing can do so after it.
+    await session.scalars(query)
+    return (await session.scalars(query)).all()
+
+
+async def arrived(session: AsyncSession, arrival: int) -> InboxMessage | None:
+    """Return a message that arrived as it is now, whatever became of it."""
+    return await session.get(InboxMessage, arrival, populate_existing=True)
+
+
+async def received_after(
+    session: AsyncSession, code: str, lane: Lane, number: int, *, most: int
+) -> list[Outgoing]:
+    """Return what a peer sent on a lane after message ``number``, as far as it is here without a gap."""
+    found = await session.execute(
+        select(
+            InboxMessage.sequence, InboxMessage.envelope, InboxMessage.signature, InboxMessage.hops
+        )
+        .where(InboxMessage.peer == code, InboxMessage.lane == lane, InboxMessage.sequence > number)
+        .order_by(InboxMessage.sequence)
+        .limit(most)
+    )
+    return [
+        Outgoing(row.envelope, row.signature, row.hops)
+        for nth, row in enumerate(found, number + 1)
+        if row.sequence == nth
+    ]
+
+
+async def link_at(session: AsyncSession, state: LaneState, number: int) -> bytes | None:
+    """Return the link of an incoming lane at ``number``, as far as this node still knows it."""
+    if number == 0:
+        return beginning(state.lane).link
+    if number == state.numbered:
+        return state.link
+    return await session.scalar(
+        select(InboxMessage.link).where(
+            InboxMessage.peer == state.peer,
+            InboxMessage.lane == state.lane,
+            InboxMessage.sequence == number,
+        )
+    )

@@ -1,0 +1,366 @@
+"""Every query of the outbox and of the lanes that lead out of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.federation.delivery import Hop, hops_to_json
+from shared.federation.envelope import Message, Packed
+from shared.federation.lane import Diverged, Position, beginning, links_after
+from shared.federation.models import Direction, Lane, LaneState, OutboxMessage, Receipt
+from shared.federation.repository import next_hop, route_waiting
+from shared.federation.wakeup import CHANNEL
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message on its way, as a batch carries it."""
+
+    envelope: bytes
+    signature: str
+    hops: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A stretch of a lane, ready to send.
+
+    Attributes:
+        lane: which lane.
+        first: number of its first message.
+        previous: the link that it goes on from, if the chain is known there.
+        messages: what to send.
+        more: whether more may be waiting behind it.
+    """
+
+    lane: Lane
+    first: int
+    previous: bytes | None
+    messages: Sequence[Outgoing]
+    more: bool
+
+    @property
+    def last(self) -> int:
+        """Number of its last message."""
+        return self.first + len(self.messages) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message to be put on its way."""
+
+    message: Message
+    packed: Packed
+    lane: Lane
+    hops: Sequence[Hop]
+
+
+async def add(session: AsyncSession, posted: Iterable[Posted], *, here: str) -> None:
+    """Put messages on their way to their next hops, once: posting the same id again changes nothing.
+
+    Raises:
+        ValueError: if one is for this node itself.
+    """
+    rows = list(posted)
+    hops: dict[str, str | None] = {}
+    for row in rows:
+        destination = row.message.destination
+        if destination == here:
+            raise ValueError(
+                f"A message to {here} itself cannot be posted: handle it where it arises."
+            )
+        if destination not in hops:
+            hops[destination] = await next_hop(session, here, destination)
+    await session.execute(
+        _ADD,
+        {
+            "channel": CHANNEL,
+            "ids": [row.message.id for row in rows],
+            "peers": [hops[row.message.destination] for row in rows],
+            "lanes": [row.lane.value for row in rows],
+            "types": [row.message.type for row in rows],
+            "destinations": [row.message.destination for row in rows],
+            "envelopes": [row.packed.envelope for row in rows],
+            "signatures": [row.packed.signature for row in rows],
+            "hops": [hops_to_json(row.hops) for row in rows],
+            "moments": [row.hops[-1].at for row in rows],
+        },
+    )
+
+
+_ADD = text(
+    """
+    WITH posted AS (
+        INSERT INTO federation_outbox
+            (message_id, peer, lane, type, destination, envelope, signature, hops, posted_at)
+        SELECT m.message_id, m.peer, m.lane, m.type, m.destination, m.envelope, m.signature, m.hops::jsonb, m.posted_at
+        FROM unnest(
+            CAST(:ids AS uuid[]), CAST(:peers AS text[]), CAST(:lanes AS text[]), CAST(:types AS text[]),
+            CAST(:destinations AS text[]), CAST(:envelopes AS bytea[]), CAST(:signatures AS text[]),
+            CAST(:hops AS text[]), CAST(:moments AS timestamptz[])
+        ) WITH ORDINALITY
+            AS m (message_id, peer, lane, type, destination, envelope, signature, hops, posted_at, nth)
+        WHERE NOT EXISTS (SELECT FROM federation_outbox known WHERE known.message_id = m.message_id)
+        ORDER BY m.nth
+        RETURNING peer, lane
+    )
+    SELECT pg_notify(:channel, woken.key)
+    FROM (SELECT DISTINCT peer || '/' || lane AS key FROM posted WHERE peer IS NOT NULL) woken
+    """
+)
+
+
+async def lock_lane(
+    session: AsyncSession, code: str, lane: Lane, direction: Direction
+) -> LaneState:
+    """Return and lock how far a lane has got in one direction."""
+    query = select(LaneState).where(
+        LaneState.peer == code, LaneState.lane == lane, LaneState.direction == direction
+    )
+    return (
+        await session.scalars(query.with_for_update().execution_options(populate_existing=True))
+    ).one()
+
+
+async def number_next(
+    session: AsyncSession,
+    code: str,
+    lane: Lane,
+    *,
+    most: int,
+    most_bytes: int,
+    after: int | None = None,
+) -> Numbered | None:
+    """Return what is to be sent next on a lane, numbered: first what was numbered before, then what is new.
+
+    Numbers are given here, after the commit of what they number and under the lane's lock, so that they are dense
+    and in one order for ever: a batch that is sent again is the same batch.
+
+    Args:
+        session: a transaction of its own.
+        code: the peer.
+        lane: which lane to it.
+        most: how many messages at most.
+        most_bytes: how many bytes of envelopes at most; one message is sent however large it is.
+        after: number of the message to go on after; that of the last acknowledged one without it.
+
+    Raises:
+        Diverged: if what follows ``after`` is no longer kept, because it was acknowledged long ago.
+    """
+    state = await lock_lane(session, code, lane, Direction.OUT)
+    if state.stopped_because is not None:
+        return None
+    start = state.acknowledged if after is None else after
+    if start > state.numbered:
+        return None
+    rows = await _numbered_after(session, code, lane, start, most) if start < state.numbered else []
+    if start < state.numbered and (not rows or rows[0].sequence != start + 1):
+        raise Diverged(f"What follows message {start} of lane {lane} to {code} is no longer kept.")
+    fresh: list[Any] = []
+    kept = _within(rows, most_bytes)
+    if len(kept) == len(rows) < most:
+        fresh = await _unnumbered(session, code, lane, most - len(rows))
+        if not fresh and not rows:
+            # A message may have been posted just before the peer joined, and committed just after.
+            await route_waiting(session, code)
+            fresh = await _unnumbered(session, code, lane, most)
+        kept = _within([*rows, *fresh], most_bytes)
+        await _give_numbers(session, state, kept[len(rows) :])
+    if not kept:
+        return None
+    previous = await position_at(session, state, start)
+    return Numbered(
+        lane,
+        start + 1,
+        previous.link if previous else None,
+        [Outgoing(row.envelope, row.signature, row.hops) for row in kept],
+        more=len(kept) == most or len(kept) < len(rows) + len(fresh),
+    )
+
+
+_COLUMNS = (
+    OutboxMessage.position,
+    OutboxMessage.sequence,
+    OutboxMessage.envelope,
+    OutboxMessage.signature,
+    OutboxMessage.hops,
+)
+
+
+async def _numbered_after(
+    session: AsyncSession, code: str, lane: Lane, start: int, most: int
+) -> list[Any]:
+    found = await session.execute(
+        select(*_COLUMNS)
+        .where(
+            OutboxMessage.peer == code, OutboxMessage.lane == lane, OutboxMessage.sequence > start
+        )
+        .order_by(OutboxMessage.sequence)
+        .limit(most)
+    )
+    return list(found.all())
+
+
+async def _unnumbered(session: AsyncSession, code: str, lane: Lane, most: int) -> list[Any]:
+    found = await session.execute(
+        select(*_COLUMNS)
+        .where(
+            OutboxMessage.peer == code,
+            OutboxMessage.lane == lane,
+            OutboxMessage.sequence.is_(None),
+        )
+        .order_by(OutboxMessage.position)
+        .limit(most)
+    )
+    return list(found.all())
+
+
+def _within(rows: Sequence[Any], most_bytes: int) -> list[Any]:
+    kept: list[Any] = []
+    size = 0
+    for row in rows:
+        size += len(row.envelope)
+        if kept and size > most_bytes:
+            break
+        kept.append(row)
+    return kept
+
+
+async def _give_numbers(session: AsyncSession, state: LaneState, rows: Sequence[Any]) -> None:
+    if not rows:
+        return
+    # A lane that was begun by a release without chains begins its chain here.
+    previous = state.link or beginning(state.lane).link or b""
+    links = links_after(previous, rows)
+    await session.execute(
+        text(
+            """
+            UPDATE federation_outbox SET sequence = given.sequence, link = given.link
+            FROM unnest(CAST(:positions AS bigint[]), CAST(:sequences AS bigint[]), CAST(:links AS bytea[]))
+                AS given (position, sequence, link)
+            WHERE federation_outbox.position = given.position
+            """
+        ),
+        {
+            "positions": [row.position for row in rows],
+            "sequences": list(range(state.numbered + 1, state.numbered + len(rows) + 1)),
+            "links": links,
+        },
+    )
+    if state.numbered and state.link is None:
+        state.acknowledged_link = None
+    state.numbered += len(rows)
+    state.link = links[-1]
+
+
+async def position_at(session: AsyncSession, state: LaneState, number: int) -> Position | None:
+    """Return the position of an outgoing lane at ``number``, as far as this node still knows it."""
+    if number == state.numbered:
+        return Position(number, state.link or (beginning(state.lane).link if number == 0 else None))
+    if number > state.numbered:
+        return None
+    if number == 0:
+        return beginning(state.lane)
+    if number == state.acknowledged:
+        return Position(number, state.acknowledged_link)
+    found = await session.execute(
+        select(OutboxMessage.link).where(
+            OutboxMessage.peer == state.peer,
+            OutboxMessage.lane == state.lane,
+            OutboxMessage.sequence == number,
+        )
+    )
+    row = found.first()
+    return Position(number, row.link) if row else None
+
+
+async def acknowledge(
+    session: AsyncSession,
+    code: str,
+    lane: Lane,
+    received: Position,
+    *,
+    statement: str | None,
+    now: datetime,
+) -> int:
+    """Note that the peer has everything up to ``received``; returns how many messages that newly covers.
+
+    Args:
+        session: the transaction.
+        code: the peer.
+        lane: which lane to it.
+        received: what it acknowledges.
+        statement: its receipt, already checked; kept.
+        now: the present moment.
+
+    Raises:
+        Diverged: if this node has never sent that.
+    """
+    state = await lock_lane(session, code, lane, Direction.OUT)
+    if received.number <= state.acknowledged:
+        return 0
+    own = await position_at(session, state, received.number)
+    if own is None or (received.link and own.link and own.link != received.link):
+        raise Diverged(
+            f"Peer {code} acknowledges lane {lane} up to {received}, and this node has sent it up to "
+            f"{Position(state.numbered, state.link)}: one of the two databases was restored from a backup."
+        )
+    newly = received.number - state.acknowledged
+    state.acknowledged, state.acknowledged_link = received.number, own.link
+    if statement is not None and received.link is not None:
+        await keep_receipt(
+            session, code, lane, Direction.OUT, received, statement=statement, now=now
+        )
+    return newly
+
+
+async def keep_receipt(
+    session: AsyncSession,
+    code: str,
+    lane: Lane,
+    direction: Direction,
+    position: Position,
+    *,
+    statement: str,
+    now: datetime,
+) -> None:
+    """Keep a receipt, given or got; one for the same position again adds nothing."""
+    await session.execute(
+        insert(Receipt)
+        .values(
+            peer=code,
+            lane=lane,
+            direction=direction,
+            number=position.number,
+            link=position.link,
+            statement=statement,
+            at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+async def forget_acknowledged(session: AsyncSession, *, before: datetime) -> None:
+    """Delete messages whose receipt was given before that moment, and those of a release that kept no receipts."""
+    await session.execute(
+        text(
+            """
+            DELETE FROM federation_outbox o USING (
+                SELECT l.peer, l.lane, l.acknowledged, coalesce(max(r.number), 0) AS receipted
+                FROM federation_lane l
+                LEFT JOIN federation_receipt r
+                    ON r.peer = l.peer AND r.lane = l.lane AND r.direction = 'out' AND r.at < :before
+                WHERE l.direction = 'out' GROUP BY l.peer, l.lane, l.acknowledged
+            ) done
+            WHERE o.peer = done.peer AND o.lane = done.lane
+                AND (o.sequence <= done.receipted
+                     OR (o.sequence <= done.acknowledged AND o.link IS NULL AND o.posted_at < :before))
+            """
+        ),
+        {"before": before},
+    )
