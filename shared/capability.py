@@ -62,13 +62,16 @@ class MessageHandler:
 
     The handler runs in the transaction that received the message and may run twice. It refuses a message for good
     by raising :class:`~shared.federation.delivery.MessageRefused`. With ``transit`` it also sees messages that only
-    pass through this node on their way.
+    pass through this node on their way. ``recovered`` is for a node whose database was restored from a backup: it is
+    called with each of the node's *own* messages of this type that the backup did not hold and a peer gave back, so
+    that the business remembers what it had asked or told. It may run twice.
     """
 
     type: str
     summary: Text
     handle: Callable[[NodeContext, Delivery], Awaitable[None]]
     transit: bool = False
+    recovered: Callable[[NodeContext, Delivery], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

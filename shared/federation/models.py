@@ -243,6 +243,22 @@ class Receipt(Base):
     at: Mapped[datetime] = mapped_column(index=True)
 
 
+class Head(Base):
+    """Where a lane stood by a peer's own word, which it sends once a day."""
+
+    __tablename__ = "federation_head"
+
+    peer: Mapped[str] = mapped_column(primary_key=True)
+    lane: Mapped[str] = mapped_column(primary_key=True)
+    direction: Mapped[str] = mapped_column(primary_key=True)
+    """Seen from this node."""
+    number: Mapped[int] = mapped_column(primary_key=True)
+    link: Mapped[bytes]
+    at: Mapped[datetime] = mapped_column(index=True)
+    message_id: Mapped[UUID]
+    """The peer's signed message that said so."""
+
+
 class Reconciliation(Base):
     """What had to be mended on a lane because one of its ends was restored from a backup."""
 

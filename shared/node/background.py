@@ -17,7 +17,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from shared.capability import Capability, Daily, Every, Job, NodeContext
-from shared.federation import outbox
+from shared.federation import evidence, outbox
 from shared.federation import repository as federation
 from shared.federation.dialler import Dialler
 from shared.kernel.clock import BUSINESS_ZONE
@@ -50,6 +50,22 @@ TIDY = Job(
 )
 
 
+async def _tell_heads(context: NodeContext, now: datetime) -> None:
+    async with context.database.transaction() as session:
+        await evidence.tell_parent(session, context.post, now=now)
+
+
+HEADS = Job(
+    "exchange-heads",
+    Text(
+        "Tell the parent where each lane stands, and keep its word for it",
+        "与上级互换各通道的链头，留作证据",
+    ),
+    Daily("00:20"),
+    _tell_heads,
+)
+
+
 class Background:
     """The scheduled work and the dialling of one process.
 
@@ -65,7 +81,7 @@ class Background:
         self._context = context
         self._dialler = dialler
         self.jobs = {job.name: job for capability in capabilities for job in capability.jobs} | {
-            TIDY.name: TIDY
+            job.name: job for job in (TIDY, HEADS)
         }
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""``guanxi federation``: messages that are parked, and what to do with them."""
+"""``guanxi federation``: what is parked and what to do with it, what was mended, and whether the evidence holds."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -6,25 +6,50 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from sqlalchemy import text
 
 from shared.capability import NodeContext
-from shared.commandline import JsonOption, NodeOption, operator_name, run, show
+from shared.commandline import CommandFailed, JsonOption, NodeOption, operator_name, run, show
 from shared.federation import inbox
 from shared.federation.models import Lane
 from shared.federation.notices import speakable
 from shared.federation.parking import Parking
-from shared.kernel.listing import MAX_PAGE, PageRequest
+from shared.federation.reconciliation import RECONCILIATIONS
+from shared.federation.verification import Evidence, Verifier
+from shared.kernel.listing import MAX_PAGE, Listing, PageRequest
 from shared.node.receiving import make_receiver
 from shared.node.tiers import capabilities
 
 app = typer.Typer(
-    name="federation", help="See and mend messages that are parked.", no_args_is_help=True
+    name="federation",
+    help="See and mend what is parked, what was restored, and check the evidence.",
+    no_args_is_help=True,
 )
 
 Arrival = Annotated[
     int, typer.Argument(min=1, help="Number of the message, as `guanxi federation parked` shows.")
 ]
 TABLE = "arrival,origin,type,lane,partition_key,received_at,reason,discard_proposed_by"
+
+
+def _all_of(
+    listing: Listing, filters: dict[str, object], *, fields: str | None = None
+) -> Callable[[NodeContext], Awaitable[list[dict[str, Any]]]]:
+    """Return what reads a whole list, page by page."""
+
+    async def read(context: NodeContext) -> list[dict[str, Any]]:
+        pool = await context.database.pool()
+        items: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            request = PageRequest(limit=MAX_PAGE, cursor=cursor, fields=fields)
+            page = orjson.loads(await listing.page(pool, request, filters))
+            items += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return items
+
+    return read
 
 
 @app.command("parked")
@@ -36,20 +61,11 @@ def parked(
     json: JsonOption = False,
 ) -> None:
     """List the messages that are parked at the node, as they arrived, and why."""
-
-    async def read(context: NodeContext) -> list[dict[str, Any]]:
-        pool = await context.database.pool()
-        filters = {"origin": origin, "type": type_, "lane": lane}
-        items: list[dict[str, Any]] = []
-        cursor: str | None = None
-        while True:
-            request = PageRequest(limit=MAX_PAGE, cursor=cursor, fields=None if json else TABLE)
-            page = orjson.loads(await inbox.PARKED.page(pool, request, filters))
-            items += page["items"]
-            cursor = page["next"]
-            if cursor is None:
-                return items
-
+    read = _all_of(
+        inbox.PARKED,
+        {"origin": origin, "type": type_, "lane": lane},
+        fields=None if json else TABLE,
+    )
     show(run(node, read), json=json, title=f"Parked at node {node}")
 
 
@@ -97,6 +113,40 @@ def approve(arrival: Arrival, node: NodeOption, json: JsonOption = False) -> Non
         return asdict(await parking.approve_discard(arrival, by=by))
 
     show(_mend(node, act), json=json, title=f"Discarded at node {node}")
+
+
+@app.command("reconciliations")
+def reconciliations(node: NodeOption, json: JsonOption = False) -> None:
+    """List what had to be mended on the node's lanes because a database was restored from a backup."""
+    show(run(node, _all_of(RECONCILIATIONS, {})), json=json, title=f"Reconciled at node {node}")
+
+
+@app.command("verify")
+def verify(node: NodeOption, json: JsonOption = False) -> None:
+    """Check every chain, signature and receipt that the node keeps; name the first break of each lane."""
+
+    async def check(context: NodeContext) -> Evidence:
+        async with context.database.transaction() as session:
+            await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+            return await Verifier(session, context.post.code, context.post.key.public).verify()
+
+    found = run(node, check)
+    counts = {
+        "node": node,
+        "messages": found.messages,
+        "receipts": found.receipts,
+        "heads": found.heads,
+        "unverifiable_receipts": found.unverifiable_receipts,
+    }
+    breaks = [asdict(each) for each in found.breaks]
+    if json:
+        show({**counts, "breaks": breaks}, json=True)
+    else:
+        show(counts, json=False, title=f"Evidence of node {node}")
+        if breaks:
+            show(breaks, json=False, title="What does not hold")
+    if breaks:
+        raise CommandFailed(f"{len(breaks)} places of node {node}'s evidence do not hold.")
 
 
 def _mend(node: str, act: Callable[[Parking], Awaitable[dict[str, Any]]]) -> dict[str, Any]:

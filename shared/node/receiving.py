@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from shared.capability import Capability, NodeContext
-from shared.federation import notices, registry
+from shared.federation import evidence, notices, registry
 from shared.federation.receiver import Receiver, Route
 
 
@@ -12,7 +12,11 @@ def make_receiver(context: NodeContext, capabilities: Iterable[Capability]) -> R
     """Put together what receives the messages of a node with these capabilities."""
     post = context.post
     handlers: dict[str, Route] = {
-        message.type: Route(partial(message.handle, context), transit=message.transit)
+        message.type: Route(
+            partial(message.handle, context),
+            transit=message.transit,
+            recovered=message.recovered and partial(message.recovered, context),
+        )
         for capability in capabilities
         for message in capability.messages
     }
@@ -20,5 +24,6 @@ def make_receiver(context: NodeContext, capabilities: Iterable[Capability]) -> R
     # The federation's own, which a node understands whatever it can do besides.
     handlers[registry.ENROLLED] = Route(partial(registry.handle_enrolled, post))
     handlers[registry.PUBLISHED] = Route(partial(registry.handle_published, post, receiver))
+    handlers[evidence.HEADS] = Route(partial(evidence.handle, post))
     handlers.update((type_, Route(notices.handle)) for type_ in notices.TYPES.values())
     return receiver
