@@ -53,6 +53,11 @@ class Arrival:
         return self.origin, self.partition_key
 
     @property
+    def traceparent(self) -> str | None:
+        """The trace that it belongs to."""
+        return self.message.traceparent if self.message else None
+
+    @property
     def identity(self) -> tuple[str, UUID]:
         """What names it."""
         return self.origin, self.message_id

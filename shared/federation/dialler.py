@@ -30,6 +30,7 @@ from shared.federation.post import PostOffice
 from shared.federation.problems import LaneDiverged, LaneStopped, SequenceGap
 from shared.federation.receiver import Receiver
 from shared.federation.reconciliation import Reconciler
+from shared.federation.telemetry import Telemetry
 from shared.federation.wakeup import Wakeup
 from shared.kernel.clock import Clock
 from shared.kernel.database import Database
@@ -83,6 +84,7 @@ class Dialler:
         settings, post, database, clock: the node's.
         receiver: takes in what the parent sends.
         wakeup: tells when there is something to push.
+        telemetry: what it is observed by.
         transport: how HTTP is carried; the network without it.
     """
 
@@ -95,6 +97,7 @@ class Dialler:
         clock: Clock,
         receiver: Receiver,
         wakeup: Wakeup,
+        telemetry: Telemetry | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._settings = settings
@@ -107,6 +110,7 @@ class Dialler:
             post=post,
             clock=clock,
             timeout=settings.exchange_timeout_seconds,
+            telemetry=telemetry,
             transport=transport,
         )
         self._agreed = False

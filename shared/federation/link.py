@@ -24,6 +24,7 @@ from shared.federation.keys import PublicKey
 from shared.federation.post import PostOffice
 from shared.federation.problems import LaneDiverged, LaneStopped, SequenceGap
 from shared.federation.signature import HttpRequest, HttpResponse
+from shared.federation.telemetry import Telemetry, carry_trace
 from shared.kernel.clock import Clock
 
 log = structlog.get_logger("federation.link")
@@ -79,6 +80,7 @@ class Link:
     Args:
         post, clock: the node's.
         timeout: seconds that an exchange may take.
+        telemetry: what it is observed by.
         transport: how HTTP is carried; the network without it.
     """
 
@@ -88,12 +90,19 @@ class Link:
         post: PostOffice,
         clock: Clock,
         timeout: float,
+        telemetry: Telemetry | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        self._telemetry = telemetry or Telemetry()
         self._post = post
         self._clock = clock
         self._timeout = timeout
-        self._client = httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False)
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            timeout=timeout,
+            trust_env=False,
+            event_hooks={"request": [carry_trace]},
+        )
         self.offset = timedelta()
         """How far the parent's clock is ahead of this node's, where that matters."""
 
@@ -109,11 +118,12 @@ class Link:
         Raises:
             LinkDown: in one of its kinds.
         """
-        try:
-            return await self._call(callee, path, body, kind, wait=wait)
-        except ClockRefused:
-            await self._compare_clocks(callee)
-            return await self._call(callee, path, body, kind, wait=wait)
+        with self._telemetry.exchange(path):
+            try:
+                return await self._call(callee, path, body, kind, wait=wait)
+            except ClockRefused:
+                await self._compare_clocks(callee)
+                return await self._call(callee, path, body, kind, wait=wait)
 
     async def _call(
         self, callee: Callee, path: str, body: Body, kind: type[Answer], *, wait: float

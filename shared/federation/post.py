@@ -12,6 +12,7 @@ from shared.federation.delivery import Delivery, Hop
 from shared.federation.envelope import Message, answer_id, pack
 from shared.federation.keys import NodeKey, PublicKey, seal, unseal
 from shared.federation.models import Lane
+from shared.kernel import tracing
 from shared.kernel.ids import new_id
 
 
@@ -63,7 +64,7 @@ class PostOffice:
             correlation_id: the request or process it belongs to.
             causation_id: the message that led to it.
             deadline: when it has lost its use.
-            traceparent: W3C trace context to go on under.
+            traceparent: W3C trace context to go on under; without it that of the span under way.
 
         Returns:
             The message's id.
@@ -79,7 +80,7 @@ class PostOffice:
             correlationid=correlation_id,
             causationid=causation_id,
             deadline=deadline,
-            traceparent=traceparent,
+            traceparent=traceparent or tracing.current_traceparent(),
             data=dict(data),
         )
         packed = pack(message, self.key)
@@ -112,7 +113,7 @@ class PostOffice:
             correlation_id=cause.correlationid or cause.id,
             causation_id=cause.id,
             deadline=deadline,
-            traceparent=cause.traceparent,
+            traceparent=tracing.traceparent_within(cause.traceparent),
         )
 
     async def seal_for(

@@ -41,6 +41,7 @@ from shared.federation.models import (
 from shared.federation.outbox import Posted
 from shared.federation.post import PostOffice
 from shared.federation.problems import LaneDiverged, LaneStopped, OriginForeign, SequenceGap
+from shared.federation.telemetry import Telemetry
 from shared.kernel.database import is_away
 from shared.kernel.problems import Problem
 from shared.kernel.settings import Settings
@@ -91,12 +92,20 @@ class Receiver:
         settings: the node's settings.
         post: its post office, which forwards and signs receipts.
         handlers: what it understands, by message type.
+        telemetry: what it is observed by.
     """
 
-    def __init__(self, settings: Settings, post: PostOffice, handlers: Handlers) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        post: PostOffice,
+        handlers: Handlers,
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self._here = settings.code
         self._post = post
         self.handlers = handlers
+        self._telemetry = telemetry or Telemetry()
 
     async def receive(
         self, session: AsyncSession, peer: Peer, batch: Batch, *, now: datetime
@@ -132,6 +141,7 @@ class Receiver:
                 for nth, (message, link) in enumerate(zip(fresh, taken.links, strict=True), first)
             ]
             await self._take(session, peer, arrivals, now=now)
+            self._telemetry.received(session, arrivals)
             state.numbered, state.link = taken.position.number, taken.position.link
             await session.flush()  # the caller answers with the cursor, so it must hold
         return Received(
@@ -172,7 +182,10 @@ class Receiver:
             if row.partition_key in stuck:
                 continue
             await inbox.settle(session, row.arrival, InboxState.HANDLED, None, now=now)
-            state, reason = await self._settle(session, arrived_again(row), now=now)
+            again = arrived_again(row)
+            state, reason = await self._telemetry.settling(
+                again, self._settle(session, again, now=now)
+            )
             await inbox.settle(session, row.arrival, state, reason, now=now)
             if state is InboxState.PARKED:
                 stuck.add(row.partition_key)
@@ -242,11 +255,12 @@ class Receiver:
                 acting.append(row)
         await verify_all(acting, known)
         await inbox.keep(session, rows, now=now)
-        forwarded = [
-            posted
-            for row in acting
-            if (posted := await self._act(session, row, now=now)) is not None
-        ]
+        forwarded = []
+        for row in acting:
+            with self._telemetry.handling(row):
+                posted = await self._act(session, row, now=now)
+            if posted is not None:
+                forwarded.append(posted)
         if forwarded:
             await outbox.add(session, forwarded, here=self._here)
 
@@ -258,7 +272,9 @@ class Receiver:
             row.state, row.reason = InboxState.PARKED, BEHIND
         await inbox.keep(session, [row], now=now)
         if row.state is InboxState.HANDLED:
-            row.state, row.reason = await self._settle(session, row, now=now)
+            row.state, row.reason = await self._telemetry.settling(
+                row, self._settle(session, row, now=now)
+            )
             await inbox.settle(session, row.number, row.state, row.reason, now=now)
 
     async def _settle(

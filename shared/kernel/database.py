@@ -9,11 +9,12 @@ so that a bulk load is part of the transaction around it.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import asyncpg
-from sqlalchemy import BigInteger, DateTime, MetaData, text
+from sqlalchemy import BigInteger, DateTime, MetaData, QueuePool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -40,6 +41,15 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {datetime: DateTime(timezone=True), int: BigInteger()}  # noqa: RUF012 - SQLAlchemy's own name
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUsage:
+    """How many connections of a pool are in use, how many are idle, and how many there may be."""
+
+    in_use: int
+    idle: int
+    most: int
 
 
 class Database:
@@ -84,6 +94,20 @@ class Database:
                         reset=_leave_as_it_is,
                     )
         return self._pool
+
+    def usage(self) -> dict[str, PoolUsage]:
+        """Return how much of each pool is in use: ``sessions`` for ordinary work, ``reads`` for hot reads."""
+        sessions, reads = self.engine.pool, self._pool
+        most = 2 * self._pool_size
+        assert isinstance(sessions, QueuePool)  # noqa: S101 - the engine of asyncpg has no other
+        return {
+            "sessions": PoolUsage(sessions.checkedout(), sessions.checkedin(), most),
+            "reads": PoolUsage(
+                reads.get_size() - reads.get_idle_size() if reads else 0,
+                reads.get_idle_size() if reads else 0,
+                self._pool_size,
+            ),
+        }
 
     async def close(self) -> None:
         """Close every connection."""

@@ -3,19 +3,28 @@
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import Processor
 
+from shared.kernel import tracing
 from shared.kernel.database import is_away
 from shared.kernel.ids import new_id
 from shared.kernel.language import preferred_language
 from shared.kernel.problems import DatabaseUnavailable, InternalError, Problem, problem_response
 from shared.kernel.settings import Settings
+from shared.kernel.tracing import Span, SpanKind, TraceContext, Tracer
 
 LONGEST_REQUEST_ID = 64
+TRACEPARENT = tracing.HEADER.encode()
+UNLOGGED = ("/health/", "/metrics")
+"""What is asked every few seconds and says nothing new: it gets no log line, and no span is exported."""
+UNTRACED = Tracer()
+UNMATCHED = "unmatched"
+SERVER_ERROR = 500
 
 
 def configure(settings: Settings) -> None:
@@ -45,11 +54,29 @@ def configure(settings: Settings) -> None:
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
 
 
-class RequestLog:
-    """ASGI middleware: gives each request an id, logs its end, and turns what escapes into problem details."""
+Observe = Callable[[Scope, int, float], None]
+"""Is told of each request that ended: its scope, the status of its answer and the seconds it took."""
 
-    def __init__(self, app: ASGIApp) -> None:
+
+def _see_nothing(_scope: Scope, _status: int, _seconds: float) -> None:
+    """Observe nothing."""
+
+
+class RequestLog:
+    """ASGI middleware: each request gets an id and a span, its end is logged, and what escapes becomes problem details.
+
+    Args:
+        app: what serves the requests.
+        tracer: opens the requests' spans, within the trace that the header ``traceparent`` names.
+        observe: is told of each request.
+    """
+
+    def __init__(
+        self, app: ASGIApp, tracer: Tracer | None = None, observe: Observe = _see_nothing
+    ) -> None:
         self._app = app
+        self._tracer = tracer or Tracer()
+        self._observe = observe
         self._log = structlog.get_logger("http")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +84,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
+        headers: dict[bytes, bytes] = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = (
             given
@@ -66,7 +93,26 @@ class RequestLog:
         )
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        tracer = UNTRACED if scope["path"].startswith(UNLOGGED) else self._tracer
+        with tracer.span(
+            scope["method"],
+            kind=SpanKind.SERVER,
+            parent=TraceContext.parse(headers.get(TRACEPARENT, b"").decode("latin-1")),
+            attributes={"http.request.method": scope["method"], "guanxi.request_id": request_id},
+        ) as span:
+            await self._serve(scope, receive, send, request_id=request_id, span=span)
+
+    async def _serve(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        request_id: str,
+        span: Span,
+    ) -> None:
         status = 0
+        failure: str | None = None
         started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
@@ -80,19 +126,38 @@ class RequestLog:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
             self._log.exception("request failed", method=scope["method"], path=scope["path"])
+            failure = type(error).__name__
             if status:
                 raise
             problem: Problem = (
                 DatabaseUnavailable() if is_away(error) else InternalError(request_id=request_id)
             )
-            language = preferred_language(headers.get(b"accept-language", b"").decode("latin-1"))
+            spoken = dict(scope["headers"]).get(b"accept-language", b"")
+            language = preferred_language(spoken.decode("latin-1"))
             await problem_response(problem, language)(scope, receive, send_with_id)
         finally:
-            if not scope["path"].startswith("/health/"):
+            seconds = time.perf_counter() - started
+            route = route_of(scope)
+            span.describe(
+                {"http.route": route, "http.response.status_code": status},
+                name=f"{scope['method']} {route}",
+            )
+            if status >= SERVER_ERROR:
+                span.fail(failure or str(status))
+            self._observe(scope, status, seconds)
+            if not scope["path"].startswith(UNLOGGED):
                 self._log.info(
                     "request",
                     method=scope["method"],
                     path=scope["path"],
                     status=status,
-                    milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                    milliseconds=round(seconds * 1000, 1),
                 )
+
+
+def route_of(scope: Scope) -> str:
+    """Return the template of the route that a request took, such as ``/customers/{customer_id}``.
+
+    What matched no route is one word, so that nobody can make names without end.
+    """
+    return getattr(scope.get("route"), "path", UNMATCHED)

@@ -107,6 +107,20 @@ class Settings(BaseSettings):
         default=True,
         description="Whether this process may run scheduled work and lanes; off for a process that only serves HTTP.",
     )
+    metrics_public: bool = Field(
+        default=False,
+        description="Whether `GET /metrics` answers without a token: for a scraper on loopback or on a network of operators alone.",
+    )
+    trace_export_url: str | None = Field(
+        default=None,
+        description="Where spans are sent by OTLP/HTTP, such as `http://127.0.0.1:4318/v1/traces`. Without it none are made.",
+    )
+    trace_ratio: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Which part of the traces to export, chosen by trace id: nodes with the same ratio keep the same traces.",
+    )
     log_format: Literal["json", "console"] = Field(
         default="json", description="Form of the log lines on standard output."
     )
@@ -121,7 +135,7 @@ class Settings(BaseSettings):
             raise ValueError("must begin with postgresql://; no other database is supported")
         return value
 
-    @field_validator("parent_url")
+    @field_validator("parent_url", "trace_export_url")
     @classmethod
     def _http_only(cls, value: str | None) -> str | None:
         if value is not None and not re.match(r"^https?://[^/\s]+", value):

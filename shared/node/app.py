@@ -17,6 +17,7 @@ from shared.access import REVOKED_CHANNEL, Grants, TokenKeeper
 from shared.capability import Capability, NodeContext
 from shared.federation import endpoints as federation_endpoints
 from shared.federation.dialler import Dialler
+from shared.federation.telemetry import Telemetry
 from shared.federation.wakeup import CHANNEL as OUTBOX_CHANNEL
 from shared.federation.wakeup import Wakeup
 from shared.kernel import idempotency, problems
@@ -26,9 +27,11 @@ from shared.kernel.logging import RequestLog
 from shared.kernel.release import VERSION
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
-from shared.node import health, operations
+from shared.kernel.tracing import Tracer
+from shared.node import health, metrics_endpoints, operations
 from shared.node.background import Background
 from shared.node.interactive_docs import add_interactive_docs
+from shared.node.metrics import NodeMetrics
 from shared.node.openapi import describe_partial_answers
 from shared.node.receiving import make_receiver
 from shared.node.shutdown import on_termination
@@ -41,6 +44,16 @@ class TierMismatch(Exception):
     """The settings' code belongs to another tier than the composition."""
 
 
+def make_tracer(settings: Settings) -> Tracer:
+    """Return what opens a node's spans: exported if the settings say where to, and otherwise at no cost."""
+    if settings.trace_export_url is None:
+        return Tracer()
+    # Large libraries, needed here alone.
+    from shared.kernel.span_export import ExportingTracer  # noqa: PLC0415
+
+    return ExportingTracer(settings)
+
+
 class Node:
     """One running node.
 
@@ -49,6 +62,8 @@ class Node:
         context: what its capabilities work with; there once it is started.
         dialler: its way to the parent, which tests step by hand.
         background: its scheduled work.
+        metrics: what this process of it counts.
+        tracer: what opens its spans.
     """
 
     context: NodeContext
@@ -68,7 +83,11 @@ class Node:
                 f"Code {settings.code} is that of a {settings.tier.value} node, not of a {tier.value} node: start it as `guanxi node run --node {settings.code}`."
             )
         self.settings = settings
-        self.capabilities = (*capabilities, operations.capability)
+        self.capabilities = (
+            *capabilities,
+            operations.capability,
+            metrics_endpoints.capability,
+        )
         self.grants = Grants.of(
             permission for capability in self.capabilities for permission in capability.permissions
         )
@@ -76,6 +95,9 @@ class Node:
         self._transport = transport
         self._stack = contextlib.AsyncExitStack()
         self.wakeup = Wakeup()
+        self.metrics = NodeMetrics(settings)
+        self.tracer = make_tracer(settings)
+        self._telemetry = Telemetry(self.tracer, self.metrics.registry)
         self.app = self._application(tier)
 
     def _application(self, tier: Tier) -> FastAPI:
@@ -89,8 +111,10 @@ class Node:
             docs_url=None,
             redoc_url=None,
             openapi_tags=[{"name": c.name, "description": c.summary.en} for c in self.capabilities],
+            # The framework's own puts paths and queries, which may name a customer, into its spans.
+            telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         )
-        app.add_middleware(RequestLog)
+        app.add_middleware(RequestLog, tracer=self.tracer, observe=self.metrics.observe_request)
         problems.install(app)
         idempotency.install(app)
         add_interactive_docs(app)
@@ -102,6 +126,7 @@ class Node:
         describe_partial_answers(app)
         app.state.settings = self.settings
         app.state.grants = self.grants
+        app.state.metrics = self.metrics
         return app
 
     @contextlib.asynccontextmanager
@@ -117,6 +142,8 @@ class Node:
     async def start(self) -> None:
         """Open the database and keys, make true what the capabilities need, and begin to listen."""
         enter = self._stack.enter_async_context
+        self.tracer.start()
+        self._stack.push_async_callback(asyncio.to_thread, self.tracer.close)
         self.context = await enter(open_context(self.settings, self._clock))
         state = self.app.state
         state.context, state.database, state.clock = (
@@ -124,13 +151,14 @@ class Node:
             self.context.database,
             self.context.clock,
         )
+        self.metrics.watch_connections(self.context.database)
         state.tokens = TokenKeeper.load(self.settings, self.grants)
         state.wakeup = self.wakeup
         for capability in self.capabilities:
             for prepare in capability.on_start:
                 await prepare(self.context)
         await state.tokens.reload_revoked(self.context.database, now=self.context.clock.now())
-        state.receiver = make_receiver(self.context, self.capabilities)
+        state.receiver = make_receiver(self.context, self.capabilities, self._telemetry)
         self.dialler = Dialler(
             settings=self.settings,
             post=self.context.post,
@@ -139,9 +167,10 @@ class Node:
             receiver=state.receiver,
             wakeup=self.wakeup,
             transport=self._transport,
+            telemetry=self._telemetry,
         )
         self._stack.push_async_callback(self.dialler.close)
-        self.background = Background(self.context, self.capabilities, self.dialler)
+        self.background = Background(self.context, self.capabilities, self.dialler, self.tracer)
 
     async def serve_background(self) -> None:
         """Begin what runs beside requests: listening for notifications, scheduled work, the link to the parent."""

@@ -7,6 +7,7 @@ alone: what is due is decided by the tables, so a job that was interrupted is si
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
@@ -23,6 +24,8 @@ from shared.federation.dialler import Dialler
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.idempotency import forget_old_keys
 from shared.kernel.language import Text
+from shared.kernel.tracing import Tracer
+from shared.node.job_record import note_run
 
 log = structlog.get_logger("background")
 
@@ -73,13 +76,19 @@ class Background:
         context: the node's.
         capabilities: whose jobs are to be done.
         dialler: the way to the parent.
+        tracer: opens a span for each run of a job, so that what a job posts can be followed.
     """
 
     def __init__(
-        self, context: NodeContext, capabilities: Sequence[Capability], dialler: Dialler
+        self,
+        context: NodeContext,
+        capabilities: Sequence[Capability],
+        dialler: Dialler,
+        tracer: Tracer | None = None,
     ) -> None:
         self._context = context
         self._dialler = dialler
+        self._tracer = tracer or Tracer()
         self.jobs = {job.name: job for capability in capabilities for job in capability.jobs} | {
             job.name: job for job in (TIDY, HEADS)
         }
@@ -95,13 +104,27 @@ class Background:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def run_job(self, name: str) -> None:
-        """Do one job now. What goes wrong is logged; the job comes again at its time."""
+        """Do one job now, and note how it went. What goes wrong is logged; the job comes again at its time."""
         job = self.jobs[name]
-        with structlog.contextvars.bound_contextvars(job=name):
+        now = self._context.clock.now()
+        began = time.perf_counter()
+        succeeded = False
+        with (
+            self._tracer.span(f"job {name}") as span,
+            structlog.contextvars.bound_contextvars(job=name),
+        ):
             try:
-                await job.run(self._context, self._context.clock.now())
-            except Exception:
+                await job.run(self._context, now)
+                succeeded = True
+            except Exception as error:
                 log.exception("job failed; it will be run again at its next time")
+                span.fail(type(error).__name__)
+            seconds = time.perf_counter() - began
+            try:
+                async with self._context.database.transaction() as session:
+                    await note_run(session, name, began=now, seconds=seconds, succeeded=succeeded)
+            except Exception:
+                log.exception("how the job went could not be noted")
 
     @contextlib.asynccontextmanager
     async def _leadership(self) -> AsyncIterator[asyncio.Event]:

@@ -1,4 +1,4 @@
-"""Chains and receipts."""
+"""Chains, receipts and job records."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -56,6 +56,15 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("federation_reconciliation_at_idx"), "federation_reconciliation", ["at"], unique=False
+    )
+    op.create_table(
+        "node_job",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("last_succeeded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_seconds", sa.Double(), nullable=False),
+        sa.Column("runs", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failures", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("node_job_pkey")),
     )
     op.add_column("federation_inbox", sa.Column("sequence", sa.BigInteger(), nullable=True))
     op.add_column("federation_inbox", sa.Column("link", sa.LargeBinary(), nullable=True))
@@ -135,6 +144,7 @@ def downgrade() -> None:
     )
     op.drop_column("federation_inbox", "link")
     op.drop_column("federation_inbox", "sequence")
+    op.drop_table("node_job")
     op.drop_index(op.f("federation_reconciliation_at_idx"), table_name="federation_reconciliation")
     op.drop_table("federation_reconciliation")
     op.drop_index(op.f("federation_receipt_at_idx"), table_name="federation_receipt")
