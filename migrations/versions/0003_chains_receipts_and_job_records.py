@@ -28,6 +28,28 @@ def upgrade() -> None:
     )
     op.create_index(op.f("federation_head_at_idx"), "federation_head", ["at"], unique=False)
     op.create_table(
+        "federation_node_report",
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("parent", sa.String(), nullable=True),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("waiting", sa.BigInteger(), nullable=False),
+        sa.Column("oldest_seconds", sa.Double(), nullable=False),
+        sa.Column("parked", sa.BigInteger(), nullable=False),
+        sa.Column("stopped", sa.BigInteger(), nullable=False),
+        sa.Column("failures", sa.BigInteger(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("links", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("code", name=op.f("federation_node_report_pkey")),
+    )
+    op.create_index(
+        op.f("federation_node_report_received_at_idx"),
+        "federation_node_report",
+        ["received_at"],
+        unique=False,
+    )
+    op.create_table(
         "federation_receipt",
         sa.Column("peer", sa.String(), nullable=False),
         sa.Column("lane", sa.String(), nullable=False),
@@ -86,6 +108,10 @@ def upgrade() -> None:
         "federation_lane", sa.Column("acknowledged_link", sa.LargeBinary(), nullable=True)
     )
     op.add_column("federation_lane", sa.Column("stopped_because", sa.Text(), nullable=True))
+    op.add_column(
+        "federation_lane",
+        sa.Column("adopts", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+    )
     op.add_column("federation_outbox", sa.Column("link", sa.LargeBinary(), nullable=True))
     op.drop_index(op.f("federation_outbox_acknowledged_at_idx"), table_name="federation_outbox")
     op.create_index(
@@ -127,6 +153,7 @@ def downgrade() -> None:
         unique=False,
     )
     op.drop_column("federation_outbox", "link")
+    op.drop_column("federation_lane", "adopts")
     op.drop_column("federation_lane", "stopped_because")
     op.drop_column("federation_lane", "acknowledged_link")
     op.drop_column("federation_lane", "link")
@@ -149,6 +176,10 @@ def downgrade() -> None:
     op.drop_table("federation_reconciliation")
     op.drop_index(op.f("federation_receipt_at_idx"), table_name="federation_receipt")
     op.drop_table("federation_receipt")
+    op.drop_index(
+        op.f("federation_node_report_received_at_idx"), table_name="federation_node_report"
+    )
+    op.drop_table("federation_node_report")
     op.drop_index(op.f("federation_head_at_idx"), table_name="federation_head")
     op.drop_table("federation_head")
     # ### end Alembic commands ###

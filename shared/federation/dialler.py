@@ -1,37 +1,32 @@
-"""The child's side of a link: it dials its parent, pushes what it has and polls for what the parent has for it.
+"""The child's side of a link, step by step: it pushes what it has, polls for what its parent has, and reconciles.
 
-One batch is in flight per lane; while it is, the next is made ready. What fails is tried again after a time that is
-kept with the peer: full jitter, from a second doubling to five minutes, and cleared by the first answer. A parent that
-is busy says when to come again, which is no failure. Before anything else, and again whenever the two disagree about a
-lane, the child reconciles with its parent (:mod:`shared.federation.reconciliation`). Exactly one process of a node
-dials at a time (:mod:`shared.node.background` sees to that); were there two, the lanes' row locks and sequence numbers
-would still keep every message single and in order.
+One batch is in flight per lane; while it is, the next is made ready. When these steps are taken, and what follows when
+one fails, is :mod:`shared.federation.dialling`'s.
 """
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 
 import httpx
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import enrolment, exchange, inbox, outbox, receipt, repository
+from shared.federation import enrolment, exchange, inbox, outbox, receipt, report, repository
 from shared.federation.enrolment import EnrolmentAnswer, Invitation
 from shared.federation.exchange import Acknowledgement, Body, Meeting, PollAnswer
 from shared.federation.keys import PublicKey
 from shared.federation.lane import Diverged, Position
-from shared.federation.link import Callee, LanesDisagree, LaneStands, Link, LinkDown, ParentBusy
+from shared.federation.link import Callee, LanesDisagree, LaneStands, Link, LinkDown
 from shared.federation.models import Lane, Peer
 from shared.federation.outbox import Numbered
+from shared.federation.pace import Pace
 from shared.federation.post import PostOffice
 from shared.federation.problems import LaneDiverged, LaneStopped, SequenceGap
 from shared.federation.receiver import Receiver
 from shared.federation.reconciliation import Reconciler
+from shared.federation.report import Report
 from shared.federation.telemetry import Telemetry
-from shared.federation.wakeup import Wakeup
 from shared.kernel.clock import Clock
 from shared.kernel.database import Database
 from shared.kernel.release import VERSION
@@ -39,24 +34,8 @@ from shared.kernel.settings import Settings
 
 log = structlog.get_logger("federation.dialler")
 
-SHORTEST_BACKOFF = 1.0
-LONGEST_BACKOFF = 300.0
-IDLE_SECONDS = 60.0
-"""How often a lane looks without being woken, should a notification ever be lost."""
-
 MOST_ROUNDS = 10_000
 """A meeting gives back a batch a lane in each round; this many is far more than a node ever keeps."""
-
-
-def backoff(failures: int, chance: float) -> float:
-    """Return how many seconds to wait after so many failures in a row: full jitter over a doubling range.
-
-    Args:
-        failures: how many exchanges failed before this one.
-        chance: a number from 0 to 1, drawn anew each time, so that those who failed together do not return together.
-    """
-    longest = min(LONGEST_BACKOFF, SHORTEST_BACKOFF * 2.0 ** min(failures, 30))
-    return max(longest * chance, SHORTEST_BACKOFF / 4)
 
 
 class NotEnrolled(Exception):
@@ -83,7 +62,6 @@ class Dialler:
     Args:
         settings, post, database, clock: the node's.
         receiver: takes in what the parent sends.
-        wakeup: tells when there is something to push.
         telemetry: what it is observed by.
         transport: how HTTP is carried; the network without it.
     """
@@ -96,7 +74,6 @@ class Dialler:
         database: Database,
         clock: Clock,
         receiver: Receiver,
-        wakeup: Wakeup,
         telemetry: Telemetry | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -105,7 +82,6 @@ class Dialler:
         self._database = database
         self._clock = clock
         self._receiver = receiver
-        self._wakeup = wakeup
         self._link = Link(
             post=post,
             clock=clock,
@@ -113,8 +89,8 @@ class Dialler:
             telemetry=telemetry,
             transport=transport,
         )
-        self._agreed = False
-        self._agreeing = asyncio.Lock()
+        self._pace = Pace.of(settings.bulk_window, settings.bulk_bytes_per_second)
+        self._told_at: datetime | None = None
 
     async def close(self) -> None:
         """Hang up."""
@@ -157,16 +133,14 @@ class Dialler:
             LinkDown: if the parent cannot be reached or refuses.
             NotEnrolled: if there is no parent yet.
         """
-        async with self._database.transaction() as session:
-            parent = await self._parent(session)
         newly = 0
-        ready = await self._make_ready(parent, lane, after=None)
+        parent, ready = await self._make_ready(lane, after=None)
         while ready is not None:
             sending = asyncio.ensure_future(self._send(parent, ready))
             following = None
             try:
                 if ready.batch.more:  # made ready while the parent works on the one before
-                    following = await self._make_ready(parent, lane, after=ready.batch.last)
+                    parent, following = await self._make_ready(lane, after=ready.batch.last)
                 answer = await sending
             except BaseException:
                 sending.cancel()
@@ -177,10 +151,13 @@ class Dialler:
             ready = following
         return newly
 
-    async def _make_ready(self, parent: Peer, lane: Lane, *, after: int | None) -> _Ready | None:
+    async def _make_ready(self, lane: Lane, *, after: int | None) -> tuple[Peer, _Ready | None]:
+        """Return the parent and the next batch for it, if there is one that may go now."""
+        may_go = lane is not Lane.BULK or self.seconds_until_bulk() == 0
         try:
             async with self._database.transaction() as session:
-                batch = await outbox.number_next(
+                parent = await self._parent(session)
+                batch = may_go and await outbox.number_next(
                     session,
                     parent.code,
                     lane,
@@ -190,7 +167,15 @@ class Dialler:
                 )
         except Diverged as error:
             raise LanesDisagree(str(error)) from None
-        return _Ready(batch, exchange.body_of(exchange.batch_content(batch))) if batch else None
+        if not batch:
+            return parent, None
+        if lane is Lane.BULK:
+            self._pace.spend(batch.size, self._clock.now())
+        return parent, _Ready(batch, exchange.body_of(exchange.batch_content(batch)))
+
+    def seconds_until_bulk(self) -> float:
+        """Return after how many seconds the lane ``bulk`` may go on, by its window and rate; 0 for at once."""
+        return self._pace.seconds_to_wait(self._clock.now())
 
     async def _send(self, parent: Peer, ready: _Ready) -> Acknowledgement:
         path = f"/lanes/{ready.batch.lane.value}/batches"
@@ -239,14 +224,17 @@ class Dialler:
             parent = await self._parent(session)
             lanes = await inbox.lanes_from(session, parent.code)
             receipts = await inbox.receipts_to_send(session, lanes)
+            telling_at, reports = await self._reports(session)
         request = {
             "received": {lane.value: state.numbered for lane, state in lanes.items()},
             "receipts": {lane.value: statement for lane, statement in receipts.items()},
+            "reports": [each.model_dump(mode="json") for each in reports],
             "wait": wait,
         }
         answer = await self._link.call(
             self._callee(parent), "/poll", exchange.body_of(request), PollAnswer, wait=wait
         )
+        self._told_at = telling_at
         now = self._clock.now()
         try:
             for batch in answer.batches:
@@ -263,6 +251,14 @@ class Dialler:
                 session, parent.code, now=now, offset=self._link.offset.total_seconds()
             )
         return sum(len(batch.messages) for batch in answer.batches)
+
+    async def _reports(self, session: AsyncSession) -> tuple[datetime | None, list[Report]]:
+        """Return what there is to tell of this node and those below it, if it is time to, and as of when."""
+        now = self._clock.now()
+        if self._told_at is not None and now < self._told_at + report.INTERVAL:
+            return self._told_at, []
+        await report.write(session, self._post.code, VERSION, now=now)
+        return now, await report.to_tell(session, self._told_at)
 
     async def reconcile(self) -> int:
         """Agree with the parent on where each lane is, mending what a restored backup has broken.
@@ -298,90 +294,6 @@ class Dialler:
             peer=parent,
             handlers=self._receiver.handlers,
             now=self._clock.now(),
-        )
-
-    async def run(self) -> None:
-        """Dial until cancelled: every lane and the poll each on its own, so that none waits for another."""
-        async with asyncio.TaskGroup() as tasks:
-            for lane in Lane:
-                tasks.create_task(self._keep_pushing(lane))
-            tasks.create_task(self._keep_polling())
-
-    async def _keep_pushing(self, lane: Lane) -> None:
-        with self._wakeup.watch(lane=lane.value) as watch:
-            while True:
-                pause = await self._attempt(lambda: self.push(lane))
-                await watch.wait(IDLE_SECONDS if pause is None else pause)
-
-    async def _keep_polling(self) -> None:
-        with self._wakeup.watch() as watch:
-            while True:
-                pause = await self._attempt(lambda: self.poll(self._settings.poll_seconds))
-                if pause is not None:
-                    await watch.wait(pause)
-
-    async def _attempt(self, act: Callable[[], Awaitable[int]]) -> float | None:
-        """Try once; returns after how many seconds to try again if it failed."""
-        try:
-            if (seconds := await self._seconds_to_retry()) > 0:
-                return seconds
-            await self._agree()
-            await act()
-        except NotEnrolled:
-            return IDLE_SECONDS
-        except LinkDown as error:
-            return await self._pause_after(error)
-        except Exception:
-            log.exception("the link to the parent failed for an unexpected reason")
-            return SHORTEST_BACKOFF
-        return None
-
-    async def _pause_after(self, error: LinkDown) -> float:
-        """Return how many seconds to wait after a failure, by its kind."""
-        match error:
-            case ParentBusy():
-                log.info("the parent is busy", seconds=error.seconds)
-                return error.seconds * random.uniform(1, 2)  # noqa: S311 - jitter is no secret
-            case LaneStands():
-                log.warning("a lane is stopped", error=str(error))
-                return IDLE_SECONDS
-            case LanesDisagree():
-                log.warning("this node and its parent disagree; they reconcile", error=str(error))
-                async with self._agreeing:
-                    was_agreed, self._agreed = self._agreed, False
-                if was_agreed:
-                    return 0.0
-        # Also where reconciling did not help: the two must not spin.
-        await self._note_failure(str(error))
-        return max(await self._seconds_to_retry(), 0.05)
-
-    async def _agree(self) -> None:
-        """Reconcile unless that has been done; the lanes wait for one another here."""
-        async with self._agreeing:
-            if not self._agreed:
-                await self.reconcile()
-                self._agreed = True
-
-    async def _seconds_to_retry(self) -> float:
-        async with self._database.transaction() as session:
-            parent = await repository.parent(session)
-        if parent is None or parent.retry_at is None:
-            return 0.0
-        return (parent.retry_at - self._clock.now()).total_seconds()
-
-    async def _note_failure(self, error: str) -> None:
-        """Keep the failure with the peer, once for all tasks that meet it at the same time."""
-        now = self._clock.now()
-        async with self._database.transaction() as session:
-            parent = await repository.parent(session)
-            if parent is None or (parent.retry_at is not None and parent.retry_at > now):
-                return
-            retry_at = now + timedelta(seconds=backoff(parent.failures, random.random()))  # noqa: S311 - jitter is no secret
-            await repository.note_failure(session, parent.code, error=error, retry_at=retry_at)
-        log.warning(
-            "the parent cannot be reached",
-            error=error,
-            retry_at=retry_at.isoformat(timespec="seconds"),
         )
 
     async def _parent(self, session: AsyncSession) -> Peer:

@@ -11,8 +11,9 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import enrolment, exchange, outbox, receipt, repository
+from shared.federation import enrolment, exchange, outbox, receipt, report, repository
 from shared.federation import signature as signing
+from shared.federation.admission import Admission
 from shared.federation.exchange import (
     MEDIA_TYPE,
     Acknowledgement,
@@ -25,6 +26,7 @@ from shared.federation.exchange import (
 from shared.federation.keys import PublicKey
 from shared.federation.lane import Diverged, Position
 from shared.federation.models import Lane, Peer, PeerStatus, Relation
+from shared.federation.pace import Pace
 from shared.federation.post import PostOffice
 from shared.federation.problems import (
     BodyTooLarge,
@@ -32,13 +34,15 @@ from shared.federation.problems import (
     ExchangeMalformed,
     LaneDiverged,
     NonceReplayed,
+    OriginForeign,
     PeerUnknown,
     ReceiptRefused,
     ReceiverWrong,
     SignatureRefused,
 )
-from shared.federation.receiver import Receiver
+from shared.federation.receiver import Receiver, is_division_below
 from shared.federation.reconciliation import Reconciler
+from shared.federation.report import Report
 from shared.federation.signature import HttpRequest, HttpResponse
 from shared.federation.wakeup import Wakeup
 from shared.kernel.clock import Clock
@@ -195,12 +199,16 @@ async def receive_batch(lane: Lane, call: FromChild) -> Response:
     if batch.lane is not lane:
         raise ExchangeMalformed(detail=f"The batch is of lane {batch.lane}, the path says {lane}.")
     receiver: Receiver = call.request.app.state.receiver
-    async with call.transaction() as (session, peer):
-        received = await receiver.receive(session, peer, batch, now=call.now)
-    answer = Acknowledgement(
+    admission: Admission = call.request.app.state.admission
+    with admission.admit(lane):
+        async with call.transaction() as (session, peer):
+            received = await receiver.receive(session, peer, batch, now=call.now)
+    acknowledgement = Acknowledgement(
         lane=lane, received=received.position.number, receipt=received.statement
     )
-    return call.answer(answer.model_dump(mode="json"))
+    answer = call.answer(acknowledgement.model_dump(mode="json"))
+    answer.headers.update(admission.headers)
+    return answer
 
 
 @router.post("/poll")
@@ -209,6 +217,7 @@ async def poll(call: FromChild) -> Response:
     asked = _read(Poll, call)
     wakeup: Wakeup = call.request.app.state.wakeup
     async with call.transaction() as (session, peer):
+        await _keep_reports(session, call, asked.reports)
         for lane, number in asked.received.items():
             statement = asked.receipts.get(lane)
             position = _received(call, peer, lane, number, statement)
@@ -223,6 +232,14 @@ async def poll(call: FromChild) -> Response:
         if not batches and asked.wait and not wakeup.stopping and await watch.wait(asked.wait):
             batches = await _next_batches(call, asked)
     return call.answer({"batches": batches})
+
+
+async def _keep_reports(session: AsyncSession, call: Incoming, reports: list[Report]) -> None:
+    """Keep how the nodes below are, of which a child may tell of its own part of the tree only."""
+    for each in reports:
+        if each.code != call.sender and not is_division_below(each.code, call.sender):
+            raise OriginForeign(peer=call.sender, origin=each.code)
+    await report.keep(session, reports, now=call.now)
 
 
 def _received(
@@ -252,8 +269,11 @@ def _received(
 async def _next_batches(call: Incoming, asked: Poll) -> list[dict[str, object]]:
     """Return a batch of each lane, after what the child says that it has: also one that went back is served."""
     batches = []
+    pace: Pace = call.request.app.state.pace
     async with call.database.transaction() as session:
         for lane in Lane:
+            if lane is Lane.BULK and pace.seconds_to_wait(call.now) > 0:
+                continue
             try:
                 numbered = await outbox.number_next(
                     session,
@@ -266,6 +286,8 @@ async def _next_batches(call: Incoming, asked: Poll) -> list[dict[str, object]]:
             except Diverged as error:
                 raise LaneDiverged(lane=lane.value, peer=call.sender, detail=str(error)) from None
             if numbered is not None:
+                if lane is Lane.BULK:
+                    pace.spend(numbered.size, call.now)
                 batches.append(exchange.batch_content(numbered))
     return batches
 

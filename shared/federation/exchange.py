@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from shared.federation.compression import CompressionRefused, compress, decompress
 from shared.federation.models import Lane
 from shared.federation.outbox import Numbered, Outgoing
+from shared.federation.report import Report
 
 MEDIA_TYPE = "application/vnd.guanxi.exchange+json"
 ENCODING = "zstd"
@@ -81,6 +82,8 @@ class Poll(_Wire):
     received: dict[Lane, int]
     receipts: dict[Lane, str] = Field(default_factory=dict)
     """The child's receipts for what it has received since it last said so."""
+    reports: list[Report] = Field(default_factory=list, max_length=1000)
+    """How the child and the nodes below it are, now and then."""
     wait: float = Field(ge=0, le=120)
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
@@ -64,6 +65,8 @@ class Mended(StrEnum):
     """This node had gone back: the peer gave back what this node had sent."""
     RENUMBERED = "renumbered"
     """This node had gone back: what it has numbered since, the peer will receive under new numbers."""
+    ADOPTED = "adopted"
+    """An operator let the lane go on from what the receiver has, whatever that is."""
     GIVEN_BACK = "given-back"
     """The peer had gone back: it was given what it had sent."""
 
@@ -145,6 +148,8 @@ class LaneState(Base):
     """The chain's link at ``acknowledged``."""
     stopped_because: Mapped[str | None] = mapped_column(Text)
     """Why the two ends cannot agree on this lane by themselves; nothing moves on it until an operator acts."""
+    adopts: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Out: an operator has decided to go on from whatever the receiver has."""
 
 
 class OutboxMessage(Base):
@@ -257,6 +262,26 @@ class Head(Base):
     at: Mapped[datetime] = mapped_column(index=True)
     message_id: Mapped[UUID]
     """The peer's signed message that said so."""
+
+
+class NodeReport(Base):
+    """What a node at or below this one last told of itself."""
+
+    __tablename__ = "federation_node_report"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    parent: Mapped[str | None]
+    version: Mapped[str]
+    at: Mapped[datetime]
+    """By the node's own clock."""
+    received_at: Mapped[datetime] = mapped_column(index=True)
+    waiting: Mapped[int]
+    oldest_seconds: Mapped[float]
+    parked: Mapped[int]
+    stopped: Mapped[int]
+    failures: Mapped[int]
+    epoch: Mapped[int]
+    links: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
 
 
 class Reconciliation(Base):

@@ -45,6 +45,11 @@ class Numbered:
     more: bool
 
     @property
+    def size(self) -> int:
+        """Bytes of its envelopes."""
+        return sum(len(message.envelope) for message in self.messages)
+
+    @property
     def last(self) -> int:
         """Number of its last message."""
         return self.first + len(self.messages) - 1

@@ -79,6 +79,28 @@ class LaneDiverged(Problem):
     )
 
 
+class NodeBusy(Problem):
+    """A parent works on enough batches of figures and mass data already."""
+
+    status = 503
+    title = Text("Node busy", "节点繁忙")
+    sentence = Text(
+        "This node works on {at_once} batches of rollup and bulk already; send the one of {lane} after Retry-After seconds.",
+        "本节点已在处理 {at_once} 批 rollup/bulk 数据；请在 Retry-After 秒后重发 {lane} 批次。",
+    )
+
+
+class LaneUnknown(Problem):
+    """There is no such lane with such a peer."""
+
+    status = 404
+    title = Text("Lane unknown", "无此通道")
+    sentence = Text(
+        "This node has no lane {lane} with {peer}; GET /operations/links lists those it has.",
+        "本节点与 {peer} 之间没有 {lane} 通道；现有通道见 GET /operations/links。",
+    )
+
+
 class ReceiptRefused(Problem):
     """A receipt does not prove what it should."""
 

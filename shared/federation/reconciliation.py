@@ -56,6 +56,7 @@ from shared.federation.models import (
     Peer,
     Reconciliation,
 )
+from shared.federation.problems import LaneUnknown
 from shared.federation.receiver import Handlers
 from shared.kernel.listing import Listing, Sort
 
@@ -193,6 +194,9 @@ class Reconciler:
         received = Position(
             report.received, bytes.fromhex(report.received_link) if report.received_link else None
         )
+        if state.adopts:
+            await self._adopt(state, received)
+            return None
         own = await outbox.position_at(self.session, state, received.number)
         if own is None or (own.link and received.link and own.link != received.link):
             if received.number < state.acknowledged:
@@ -206,6 +210,16 @@ class Reconciler:
         elif received.number > state.acknowledged:
             state.acknowledged, state.acknowledged_link = own.number, own.link
         return None
+
+    async def _adopt(self, state: LaneState, received: Position) -> None:
+        """Go on from what the receiver has, as an operator has decided; what it never acknowledged is sent anew."""
+        was = state.numbered
+        common = min(state.acknowledged, received.number)
+        await recovery.go_back(self.session, state, Position(common, None))
+        state.numbered = state.acknowledged = received.number
+        state.link = state.acknowledged_link = received.link
+        state.adopts = False
+        self._note(state, Mended.ADOPTED, was, received.number)
 
     async def _send_again(self, state: LaneState, position: Position) -> None:
         kept = await self.session.scalar(
@@ -325,6 +339,31 @@ class Reconciler:
                 to_number=is_now,
             )
         )
+
+
+async def resume(session: AsyncSession, peer: str, lane: Lane) -> None:
+    """Let a stopped lane go on from what its receiver has, as soon as the two ends meet again.
+
+    Both ends have to do so. What one of them has lost in between stays lost.
+
+    Raises:
+        LaneUnknown: if there is no such lane (404).
+    """
+    if await repository.peer(session, peer) is None:
+        raise LaneUnknown(lane=lane.value, peer=peer)
+    for direction in Direction:
+        state = await outbox.lock_lane(session, peer, lane, direction)
+        if state.stopped_because is not None:
+            log.warning(
+                "lane resumed by an operator",
+                peer=peer,
+                lane=lane.value,
+                direction=direction.value,
+                was=state.stopped_because,
+            )
+            state.stopped_because = None
+            state.adopts = direction is Direction.OUT
+    await session.flush()  # the answer may be read by SQL in this transaction
 
 
 def _unpacked(envelope: bytes) -> Message:

@@ -77,6 +77,22 @@ class Settings(BaseSettings):
         le=120,
         description="How long the parent may hold a poll open when it has nothing for the node.",
     )
+    batches_at_once: int = Field(
+        default=4,
+        ge=1,
+        le=1000,
+        description="How many batches of the lanes `rollup` and `bulk` one worker takes from its children at once; more are told to come again.",
+    )
+    bulk_window: str | None = Field(
+        default=None,
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
+        description="When this node may send on the lane `bulk`, in business time, such as `22:00-06:00`; always without it.",
+    )
+    bulk_bytes_per_second: int | None = Field(
+        default=None,
+        ge=1000,
+        description="How many bytes a second this node sends on the lane `bulk` on average; no limit without it.",
+    )
     exchange_timeout_seconds: float = Field(
         default=15.0,
         gt=0,

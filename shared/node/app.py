@@ -16,7 +16,10 @@ from fastapi import FastAPI
 from shared.access import REVOKED_CHANNEL, Grants, TokenKeeper
 from shared.capability import Capability, NodeContext
 from shared.federation import endpoints as federation_endpoints
+from shared.federation.admission import Admission
 from shared.federation.dialler import Dialler
+from shared.federation.dialling import Dialling
+from shared.federation.pace import Pace
 from shared.federation.telemetry import Telemetry
 from shared.federation.wakeup import CHANNEL as OUTBOX_CHANNEL
 from shared.federation.wakeup import Wakeup
@@ -61,6 +64,7 @@ class Node:
         app: the ASGI application.
         context: what its capabilities work with; there once it is started.
         dialler: its way to the parent, which tests step by hand.
+        dialling: the same, by itself.
         background: its scheduled work.
         metrics: what this process of it counts.
         tracer: what opens its spans.
@@ -68,6 +72,7 @@ class Node:
 
     context: NodeContext
     dialler: Dialler
+    dialling: Dialling
     background: Background
 
     def __init__(
@@ -154,6 +159,8 @@ class Node:
         self.metrics.watch_connections(self.context.database)
         state.tokens = TokenKeeper.load(self.settings, self.grants)
         state.wakeup = self.wakeup
+        state.admission = Admission(self.settings.batches_at_once)
+        state.pace = Pace.of(self.settings.bulk_window, self.settings.bulk_bytes_per_second)
         for capability in self.capabilities:
             for prepare in capability.on_start:
                 await prepare(self.context)
@@ -165,12 +172,18 @@ class Node:
             database=self.context.database,
             clock=self.context.clock,
             receiver=state.receiver,
-            wakeup=self.wakeup,
             transport=self._transport,
             telemetry=self._telemetry,
         )
         self._stack.push_async_callback(self.dialler.close)
-        self.background = Background(self.context, self.capabilities, self.dialler, self.tracer)
+        self.dialling = Dialling(
+            self.dialler,
+            database=self.context.database,
+            clock=self.context.clock,
+            wakeup=self.wakeup,
+            poll_seconds=self.settings.poll_seconds,
+        )
+        self.background = Background(self.context, self.capabilities, self.dialling, self.tracer)
 
     async def serve_background(self) -> None:
         """Begin what runs beside requests: listening for notifications, scheduled work, the link to the parent."""

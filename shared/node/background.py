@@ -20,7 +20,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from shared.capability import Capability, Daily, Every, Job, NodeContext
 from shared.federation import evidence, outbox
 from shared.federation import repository as federation
-from shared.federation.dialler import Dialler
+from shared.federation.dialling import Dialling
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.idempotency import forget_old_keys
 from shared.kernel.language import Text
@@ -75,7 +75,7 @@ class Background:
     Args:
         context: the node's.
         capabilities: whose jobs are to be done.
-        dialler: the way to the parent.
+        dialling: the way to the parent.
         tracer: opens a span for each run of a job, so that what a job posts can be followed.
     """
 
@@ -83,11 +83,11 @@ class Background:
         self,
         context: NodeContext,
         capabilities: Sequence[Capability],
-        dialler: Dialler,
+        dialling: Dialling,
         tracer: Tracer | None = None,
     ) -> None:
         self._context = context
-        self._dialler = dialler
+        self._dialling = dialling
         self._tracer = tracer or Tracer()
         self.jobs = {job.name: job for capability in capabilities for job in capability.jobs} | {
             job.name: job for job in (TIDY, HEADS)
@@ -147,7 +147,7 @@ class Background:
         for job in self.jobs.values():
             scheduler.add_job(self.run_job, self._trigger(job), args=[job.name], id=job.name)
         scheduler.start()
-        dialling = asyncio.create_task(self._dialler.run())
+        dialling = asyncio.create_task(self._dialling.run())
         losing = asyncio.create_task(lost.wait())
         try:
             await asyncio.wait({dialling, losing}, return_when=asyncio.FIRST_COMPLETED)

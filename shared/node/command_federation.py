@@ -14,7 +14,7 @@ from shared.federation import inbox
 from shared.federation.models import Lane
 from shared.federation.notices import speakable
 from shared.federation.parking import Parking
-from shared.federation.reconciliation import RECONCILIATIONS
+from shared.federation.reconciliation import RECONCILIATIONS, resume
 from shared.federation.verification import Evidence, Verifier
 from shared.kernel.listing import MAX_PAGE, Listing, PageRequest
 from shared.node.receiving import make_receiver
@@ -119,6 +119,23 @@ def approve(arrival: Arrival, node: NodeOption, json: JsonOption = False) -> Non
 def reconciliations(node: NodeOption, json: JsonOption = False) -> None:
     """List what had to be mended on the node's lanes because a database was restored from a backup."""
     show(run(node, _all_of(RECONCILIATIONS, {})), json=json, title=f"Reconciled at node {node}")
+
+
+@app.command("resume")
+def resume_lane(
+    peer: Annotated[str, typer.Argument(help="Division code of the peer.")],
+    lane: Annotated[Lane, typer.Argument(help="The lane that is stopped.")],
+    node: NodeOption,
+    json: JsonOption = False,
+) -> None:
+    """Let a stopped lane go on from what its receiver has, once both ends were told so."""
+
+    async def act(context: NodeContext) -> dict[str, Any]:
+        async with context.database.transaction() as session:
+            await resume(session, peer, lane)
+        return {"peer": peer, "lane": lane.value, "resumed": True}
+
+    show(run(node, act), json=json, title=f"Resumed at node {node}")
 
 
 @app.command("verify")

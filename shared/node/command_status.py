@@ -1,19 +1,28 @@
 """``guanxi status``: a node's links, and what waits on each of their lanes."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from shared.capability import NodeContext
 from shared.commandline import JsonOption, NodeOption, console, run, show
-from shared.federation import repository
+from shared.federation import report, repository
 
 app = typer.Typer()
 
 
 @app.command("status")
-def status(node: NodeOption, json: JsonOption = False) -> None:
+def status(
+    node: NodeOption,
+    subtree: Annotated[
+        bool, typer.Option("--subtree", help="Show every node at and below this one instead.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
     """Show the node's links: what waits, for how many seconds, what is parked, and since when a link is down."""
+    if subtree:
+        _show_subtree(node, json=json)
+        return
 
     async def read(context: NodeContext) -> list[dict[str, Any]]:
         async with context.database.transaction() as session:
@@ -32,10 +41,19 @@ def status(node: NodeOption, json: JsonOption = False) -> None:
             "acked": lane["acknowledged"],
             "received": lane["received"],
             "parked": lane["parked"],
+            "epoch": lane["epoch"],
+            "release": lane["version"],
         }
         for lane in lanes
     ]
     show(rows, json=False, title=f"Links of node {node}")
+    for lane in lanes:
+        if lane["stopped_because"]:
+            console.print(
+                f"{lane['peer']} {lane['lane']} is stopped: {lane['stopped_because']}",
+                highlight=False,
+                markup=False,
+            )
     for peer in {lane["peer"]: lane for lane in lanes}.values():
         if peer["failures"]:
             console.print(
@@ -43,3 +61,26 @@ def status(node: NodeOption, json: JsonOption = False) -> None:
                 highlight=False,
                 markup=False,
             )
+        if peer["clock_offset_seconds"]:
+            console.print(
+                f"{peer['peer']}'s clock is {peer['clock_offset_seconds']:.0f} s ahead of this node's: set one of them.",
+                highlight=False,
+                markup=False,
+            )
+
+
+def _show_subtree(node: str, *, json: bool) -> None:
+    async def read(context: NodeContext) -> list[dict[str, Any]]:
+        async with context.database.transaction() as session:
+            return [
+                {
+                    **each.report.model_dump(
+                        mode="json", exclude=None if json else {"links", "at"}
+                    ),
+                    "age_seconds": round(each.age_seconds),
+                    "needs_attention": each.needs_attention,
+                }
+                for each in await report.subtree(session, now=context.clock.now())
+            ]
+
+    show(run(node, read), json=json, title=f"Nodes at and below {node}")

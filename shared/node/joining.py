@@ -8,7 +8,6 @@ from shared.federation import enrolment
 from shared.federation.dialler import Dialler
 from shared.federation.enrolment import Invitation
 from shared.federation.receiver import Receiver
-from shared.federation.wakeup import Wakeup
 
 
 async def invite(context: NodeContext, child: str, *, by: str) -> Invitation:
@@ -39,7 +38,6 @@ async def join(context: NodeContext, url: str, invitation: Invitation) -> str:
         database=context.database,
         clock=context.clock,
         receiver=Receiver(context.settings, context.post, {}),
-        wakeup=Wakeup(),
     )
     try:
         return await dialler.enrol(url.rstrip("/"), invitation)

@@ -1,59 +1,18 @@
 """What a node's operator sees and does over HTTP: its links, inviting a child, and mending what is parked."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.access import Principal, require
 from shared.capability import Capability, Context, Permission, Role
-from shared.federation import repository as federation
 from shared.federation.enrolment import CODE_LIFE, invite
 from shared.kernel.edge import Now, Transaction
 from shared.kernel.language import Text
-from shared.node import parking_endpoints
+from shared.node import lane_endpoints, parking_endpoints
 
 router = APIRouter(prefix="/operations")
-
-
-class LaneStatus(BaseModel):
-    """One lane of one link."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "peer": "440000",
-                "relation": "parent",
-                "status": "active",
-                "last_contact_at": "2026-11-23T04:00:00Z",
-                "failures": 0,
-                "retry_at": None,
-                "last_error": None,
-                "lane": "request",
-                "sent": 12,
-                "acknowledged": 12,
-                "received": 9,
-                "waiting": 0,
-                "oldest_seconds": None,
-                "parked": 0,
-            }
-        }
-    )
-
-    peer: str
-    relation: str
-    status: str
-    last_contact_at: Any
-    failures: int
-    retry_at: Any
-    last_error: str | None
-    lane: str
-    sent: int
-    acknowledged: int
-    received: int
-    waiting: int
-    oldest_seconds: float | None
-    parked: int
 
 
 class InvitationRequest(BaseModel):
@@ -72,14 +31,6 @@ class InvitationAnswer(BaseModel):
     child: str
     code: str
     valid_hours: float
-
-
-@router.get("/links", summary="Links to the parent and the children, lane by lane")
-async def links(
-    session: Transaction, now: Now, _: Annotated[Principal, Depends(require("operations:read"))]
-) -> list[LaneStatus]:
-    """Show how far each lane is, what waits and since when, what is parked, and why a link is down."""
-    return [LaneStatus(**row) for row in await federation.status(session, now=now)]
 
 
 @router.post("/invitations", summary="Let a node join below this one", status_code=201)
@@ -102,7 +53,7 @@ capability = Capability(
     summary=Text(
         "Links of the node, who may join it, and what is parked", "节点链路、加入管理与停放消息"
     ),
-    routers=(router, parking_endpoints.router),
+    routers=(router, lane_endpoints.router, parking_endpoints.router),
     permissions=(
         Permission(
             "operations:read",

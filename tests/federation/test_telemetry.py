@@ -359,7 +359,7 @@ async def test_links_and_exchanges_are_told(make_node: MakeNode, empty: Nation) 
     line.network.cut.add("440000")
     with contextlib.suppress(LinkDown):
         await city.node.dialler.poll(wait=0)
-    await city.node.dialler._attempt(lambda: city.node.dialler.poll(wait=0))
+    await city.node.dialling.attempt(lambda: city.node.dialler.poll(wait=0))
     samples = await scrape(city)
     of = frozenset({"peer": "440000", "relation": "parent"}.items())
     assert samples["guanxi_peer_last_contact_timestamp_seconds", of] == heard

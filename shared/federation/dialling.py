@@ -1,0 +1,163 @@
+"""When a child dials: every lane and the poll on its own, woken by what is posted, and what follows when it fails.
+
+What fails is tried again after a time that is kept with the peer, for operators to see: full jitter, from a second
+doubling to five minutes, and cleared by the first answer; a node that is started tries at once. A parent that is busy
+says when to come again, which is no failure. Before anything else, and again whenever the two disagree about a lane,
+the child reconciles with its parent (:mod:`shared.federation.reconciliation`). Exactly one process of a node dials at a
+time (:mod:`shared.node.background` sees to that); were there two, the lanes' row locks and sequence numbers would still
+keep every message single and in order.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from shared.federation import repository
+from shared.federation.dialler import Dialler, NotEnrolled
+from shared.federation.link import LanesDisagree, LaneStands, LinkDown, ParentBusy
+from shared.federation.models import Lane
+from shared.federation.wakeup import Wakeup
+from shared.kernel.clock import Clock
+from shared.kernel.database import Database
+
+log = structlog.get_logger("federation.dialling")
+
+SHORTEST_BACKOFF = 1.0
+LONGEST_BACKOFF = 300.0
+IDLE_SECONDS = 60.0
+"""How often a lane looks without being woken, should a notification ever be lost."""
+
+
+def backoff(failures: int, chance: float) -> float:
+    """Return how many seconds to wait after so many failures in a row: full jitter over a doubling range.
+
+    Args:
+        failures: how many exchanges failed before this one.
+        chance: a number from 0 to 1, drawn anew each time, so that those who failed together do not return together.
+    """
+    longest = min(LONGEST_BACKOFF, SHORTEST_BACKOFF * 2.0 ** min(failures, 30))
+    return max(longest * chance, SHORTEST_BACKOFF / 4)
+
+
+class Dialling:
+    """The dialling of one process.
+
+    Args:
+        dialler: takes the steps.
+        database, clock: the node's.
+        wakeup: tells when there is something to push.
+        poll_seconds: how long the parent may hold a poll open.
+    """
+
+    def __init__(
+        self,
+        dialler: Dialler,
+        *,
+        database: Database,
+        clock: Clock,
+        wakeup: Wakeup,
+        poll_seconds: float,
+    ) -> None:
+        self._dialler = dialler
+        self._database = database
+        self._clock = clock
+        self._wakeup = wakeup
+        self._poll_seconds = poll_seconds
+        self._retry_at: datetime | None = None
+        self._agreed = False
+        self._agreeing = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Dial until cancelled: every lane and the poll each on its own, so that none waits for another."""
+        async with asyncio.TaskGroup() as tasks:
+            for lane in Lane:
+                tasks.create_task(self._keep_pushing(lane))
+            tasks.create_task(self._keep_polling())
+
+    async def _keep_pushing(self, lane: Lane) -> None:
+        with self._wakeup.watch(lane=lane.value) as watch:
+            while True:
+                pause = await self.attempt(lambda: self._dialler.push(lane))
+                if pause is None and lane is Lane.BULK:
+                    pause = self._dialler.seconds_until_bulk() or None
+                await watch.wait(IDLE_SECONDS if pause is None else min(pause, IDLE_SECONDS))
+
+    async def _keep_polling(self) -> None:
+        with self._wakeup.watch() as watch:
+            while True:
+                pause = await self.attempt(lambda: self._dialler.poll(self._poll_seconds))
+                if pause is not None:
+                    await watch.wait(pause)
+
+    async def attempt(self, act: Callable[[], Awaitable[int]]) -> float | None:
+        """Try once; returns after how many seconds to try again if it failed."""
+        try:
+            if (seconds := self._seconds_to_retry()) > 0:
+                return seconds
+            await self._agree()
+            await act()
+            self._retry_at = None
+        except NotEnrolled:
+            return IDLE_SECONDS
+        except LinkDown as error:
+            return await self._pause_after(error)
+        except Exception:
+            log.exception("the link to the parent failed for an unexpected reason")
+            return SHORTEST_BACKOFF
+        return None
+
+    async def _pause_after(self, error: LinkDown) -> float:
+        """Return how many seconds to wait after a failure, by its kind."""
+        match error:
+            case ParentBusy():
+                log.info("the parent is busy", seconds=error.seconds)
+                return error.seconds * random.uniform(1, 2)  # noqa: S311 - jitter is no secret
+            case LaneStands():
+                log.warning("a lane is stopped", error=str(error))
+                return IDLE_SECONDS
+            case LanesDisagree():
+                log.warning("this node and its parent disagree; they reconcile", error=str(error))
+                async with self._agreeing:
+                    was_agreed, self._agreed = self._agreed, False
+                if was_agreed:
+                    return 0.0
+        # Also where reconciling did not help: the two must not spin.
+        await self._note_failure(str(error))
+        return max(self._seconds_to_retry(), 0.05)
+
+    async def _agree(self) -> None:
+        """Reconcile unless that has been done; the lanes wait for one another here."""
+        async with self._agreeing:
+            if not self._agreed:
+                await self._dialler.reconcile()
+                self._agreed = True
+
+    def _seconds_to_retry(self) -> float:
+        if self._retry_at is None:
+            return 0.0
+        return (self._retry_at - self._clock.now()).total_seconds()
+
+    async def _note_failure(self, error: str) -> None:
+        """Keep the failure with the peer, once for all tasks that meet it at the same time."""
+        now = self._clock.now()
+        if self._retry_at is not None and self._retry_at > now:
+            return
+        # The first of them sets the time before it waits for anything, so that the others see it.
+        self._retry_at = now + timedelta(seconds=SHORTEST_BACKOFF)
+        async with self._database.transaction() as session:
+            parent = await repository.parent(session)
+            if parent is None:
+                return
+            pause = timedelta(seconds=backoff(parent.failures, random.random()))  # noqa: S311 - jitter is no secret
+            self._retry_at = now + pause
+            await repository.note_failure(
+                session, parent.code, error=error, retry_at=self._retry_at
+            )
+        log.warning(
+            "the parent cannot be reached",
+            error=error,
+            retry_at=self._retry_at.isoformat(timespec="seconds"),
+        )
