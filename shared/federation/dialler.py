@@ -223,6 +223,7 @@ class Dialler:
         async with self._database.transaction() as session:
             parent = await self._parent(session)
             lanes = await inbox.lanes_from(session, parent.code)
+            acknowledged = await outbox.acknowledged(session, parent.code)
             receipts = await inbox.receipts_to_send(session, lanes)
             telling_at, reports = await self._reports(session)
         request = {
@@ -234,6 +235,11 @@ class Dialler:
         answer = await self._link.call(
             self._callee(parent), "/poll", exchange.body_of(request), PollAnswer, wait=wait
         )
+        for lane, number in answer.received.items():
+            if number < acknowledged[lane]:
+                raise LanesDisagree(
+                    f"{parent.code} has acknowledged message {acknowledged[lane]} of lane {lane}, and has only {number} now."
+                )
         self._told_at = telling_at
         now = self._clock.now()
         try:

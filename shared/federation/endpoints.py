@@ -11,7 +11,7 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import enrolment, exchange, outbox, receipt, report, repository
+from shared.federation import enrolment, exchange, inbox, outbox, receipt, report, repository
 from shared.federation import signature as signing
 from shared.federation.admission import Admission
 from shared.federation.exchange import (
@@ -231,7 +231,10 @@ async def poll(call: FromChild) -> Response:
         batches = await _next_batches(call, asked)
         if not batches and asked.wait and not wakeup.stopping and await watch.wait(asked.wait):
             batches = await _next_batches(call, asked)
-    return call.answer({"batches": batches})
+    async with call.database.transaction() as session:
+        lanes = await inbox.lanes_from(session, call.sender)
+    received = {lane.value: state.numbered for lane, state in lanes.items()}
+    return call.answer({"batches": batches, "received": received})
 
 
 async def _keep_reports(session: AsyncSession, call: Incoming, reports: list[Report]) -> None:

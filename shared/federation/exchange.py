@@ -91,6 +91,8 @@ class PollAnswer(_Wire):
     """What the parent has for the child: at most one batch a lane, the most urgent lane first."""
 
     batches: list[Batch]
+    received: dict[Lane, int] = Field(default_factory=dict)
+    """What the parent has received of the child's own lanes: less than it acknowledged, if it was restored since."""
 
 
 class LaneReport(_Wire):

@@ -15,7 +15,7 @@ crashes and restored backups against it.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -129,3 +129,64 @@ def take_in(
         met = cursor.link or b""
     links = links_after(met, messages[overlap:])
     return TakenIn(overlap, links, Position(first + len(messages) - 1, links[-1] if links else met))
+
+
+class NoCommonPosition(Exception):
+    """Two ends have no position in common from which one of them could make up for what it lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """The sender's history holds what the receiver has; it goes on after ``position``.
+
+    Attributes:
+        position: where the receiver is.
+        went_back: whether the receiver had acknowledged more than that before.
+    """
+
+    position: Position
+    went_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The sender went back: it needs what the receiver has after this number, and goes on behind that."""
+
+    after: int
+
+
+def compare(
+    received: Position, *, acknowledged: int, own: Callable[[int], Position | None]
+) -> Agreed | Wanted:
+    """Tell what a sender has to do, now that it knows how far the receiver of its lane is.
+
+    What was acknowledged, both ends had committed. So if the receiver has at least that, the last acknowledged message
+    is common to both, whatever either has lost since; and if it has less, its own position is, or there is none.
+
+    Args:
+        received: where the receiver is.
+        acknowledged: number of the last message that it has acknowledged, as far as the sender remembers.
+        own: gives the sender's position at a number, unless it has never sent so far or no longer keeps it.
+
+    Raises:
+        NoCommonPosition: if the receiver has less than it had acknowledged, and something else.
+    """
+    here = own(received.number)
+    if here is not None and not _differ(here, received):
+        return Agreed(here, went_back=received.number < acknowledged)
+    if received.number < acknowledged:
+        raise NoCommonPosition(
+            f"The receiver has gone back to message {received.number}, where the sender's history is another or no "
+            "longer kept."
+        )
+    return Wanted(acknowledged)
+
+
+def goes_on_from(position: Position | None, previous: bytes | None) -> bool:
+    """Tell whether what a receiver gives back goes on from a position that the sender knows as well."""
+    return position is not None and position.link is not None and position.link == previous
+
+
+def _differ(one: Position, other: Position) -> bool:
+    """Positions without a link, of releases that kept no chain, are believed."""
+    return one.link is not None and other.link is not None and one.link != other.link

@@ -324,6 +324,16 @@ async def acknowledge(
     return newly
 
 
+async def acknowledged(session: AsyncSession, code: str) -> dict[Lane, int]:
+    """Return how much of each lane a peer has acknowledged."""
+    found = await session.execute(
+        select(LaneState.lane, LaneState.acknowledged).where(
+            LaneState.peer == code, LaneState.direction == Direction.OUT
+        )
+    )
+    return {Lane(row.lane): row.acknowledged for row in found}
+
+
 async def keep_receipt(
     session: AsyncSession,
     code: str,

@@ -46,7 +46,15 @@ from shared.federation.exchange import (
     WireMessage,
 )
 from shared.federation.keys import PublicKey
-from shared.federation.lane import Position, links_after
+from shared.federation.lane import (
+    Agreed,
+    NoCommonPosition,
+    Position,
+    Wanted,
+    compare,
+    goes_on_from,
+    links_after,
+)
 from shared.federation.models import (
     Direction,
     Lane,
@@ -198,17 +206,17 @@ class Reconciler:
             await self._adopt(state, received)
             return None
         own = await outbox.position_at(self.session, state, received.number)
-        if own is None or (own.link and received.link and own.link != received.link):
-            if received.number < state.acknowledged:
-                raise CannotAgree(
-                    f"{self.peer.code} has gone back to message {received.number} of those that {self.here} sent, "
-                    "where this node's history is another or no longer kept. Restore a newer backup there."
-                )
-            return min(state.acknowledged, received.number)
-        if received.number < state.acknowledged:
-            await self._send_again(state, own)
-        elif received.number > state.acknowledged:
-            state.acknowledged, state.acknowledged_link = own.number, own.link
+        try:
+            verdict = compare(received, acknowledged=state.acknowledged, own=lambda _: own)
+        except NoCommonPosition as error:
+            raise CannotAgree(f"{self.peer.code}: {error} Restore a newer backup there.") from None
+        match verdict:
+            case Wanted(after):
+                return after
+            case Agreed(position, went_back=True):
+                await self._send_again(state, position)
+            case Agreed(position):
+                state.acknowledged, state.acknowledged_link = position.number, position.link
         return None
 
     async def _adopt(self, state: LaneState, received: Position) -> None:
@@ -274,8 +282,11 @@ class Reconciler:
         """Keep again what this end had sent and forgotten."""
         common = batch.first - 1
         own = await outbox.position_at(self.session, state, common)
-        previous = batch.previous_link()
-        if own is None or own.link is None or own.link != previous or common > state.acknowledged:
+        if (
+            own is None
+            or common > state.acknowledged
+            or not goes_on_from(own, batch.previous_link())
+        ):
             raise CannotAgree(
                 f"What {self.peer.code} gives back of lane {state.lane} goes on from message {common}, where this "
                 "node's history is another. Both were restored from backups that do not fit together."
@@ -286,7 +297,7 @@ class Reconciler:
         numbered = state.numbered
         taken = await recovery.go_back(self.session, state, own)
         await recovery.recover(
-            self.session, state, messages, links_after(own.link, items), now=self.now
+            self.session, state, messages, links_after(own.link or b"", items), now=self.now
         )
         self._note(state, Mended.RECOVERED, common, state.numbered)
         if taken:

@@ -134,6 +134,20 @@ async def test_a_restored_node_above_gets_back_what_it_had_from_below_and_had_se
     assert sorted(await numbers_at(hq, ECHOED)) == [11, 12, 13, 14]
 
 
+async def test_a_restored_parent_is_noticed_by_a_child_that_has_nothing_to_send(
+    line: Nation,
+) -> None:
+    city, province = line[CITY], line[PROVINCE]
+    await back_up(province)
+    await post_numbers(city, PROVINCE, 1)
+    await city.node.dialler.push(Lane.REQUEST)
+    await restore(province)
+    with pytest.raises(LanesDisagree, match="has only 0 now"):
+        await city.node.dialler.poll(wait=0)
+    await agree(line)
+    assert await numbers_at(province) == [1]
+
+
 async def test_the_business_is_told_of_its_own_messages_that_came_back(
     line: Nation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
