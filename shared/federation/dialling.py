@@ -17,7 +17,7 @@ import structlog
 
 from shared.federation import repository
 from shared.federation.dialler import Dialler, NotEnrolled
-from shared.federation.link import LanesDisagree, LaneStands, LinkDown, ParentBusy
+from shared.federation.link import LanesDisagree, LaneStands, LinkDown, NotServed, ParentBusy
 from shared.federation.models import Lane
 from shared.federation.wakeup import Wakeup
 from shared.kernel.clock import Clock
@@ -132,7 +132,10 @@ class Dialling:
         """Reconcile unless that has been done; the lanes wait for one another here."""
         async with self._agreeing:
             if not self._agreed:
-                await self._dialler.reconcile()
+                try:
+                    await self._dialler.reconcile()
+                except NotServed:
+                    log.info("the parent runs a release that does not reconcile; upgrade it soon")
                 self._agreed = True
 
     def _seconds_to_retry(self) -> float:

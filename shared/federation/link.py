@@ -56,6 +56,10 @@ class LaneStands(LinkDown):
     """A lane waits for an operator, here or there."""
 
 
+class NotServed(LinkDown):
+    """The parent does not know this exchange: it runs a release that came before it."""
+
+
 class ClockRefused(LinkDown):
     """The parent does not take a signature made at this node's time."""
 
@@ -200,6 +204,8 @@ def _refusal(target: str, response: HttpResponse) -> LinkDown:
     problem = _problem(response.body)
     said = f"{target} answered {response.status_code}: {problem.get('detail') or problem}"
     type_ = problem.get("type")
+    if response.status_code == httpx.codes.NOT_FOUND:
+        return NotServed(said)
     if type_ in {SequenceGap.type_uri(), LaneDiverged.type_uri()}:
         return LanesDisagree(said)
     if type_ == LaneStopped.type_uri():
