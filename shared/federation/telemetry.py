@@ -61,7 +61,7 @@ class Telemetry:
 
         A message without a trace is done in that of the exchange that brought it.
         """
-        attributes = {
+        attributes = self._tracer.exports and {
             "messaging.system": "guanxi",
             "messaging.operation.type": "process",
             "messaging.message.id": str(row.message_id),
@@ -75,7 +75,7 @@ class Telemetry:
             f"process {row.type}",
             kind=SpanKind.CONSUMER,
             parent=_trace_of(row),
-            attributes=attributes,
+            attributes=attributes or {},
         ) as span:
             yield span
 
@@ -108,10 +108,10 @@ class Telemetry:
         for labels, count in Counts((row.peer, row.lane, row.state.value) for row in rows).items():
             self._received.labels(*labels).inc(count)
         for row in rows:
-            # A storm of figures is counted, and not told one by one.
-            say = log.info if row.lane in {Lane.CONTROL, Lane.REQUEST} else log.debug
+            if row.lane not in {Lane.CONTROL, Lane.REQUEST}:
+                continue  # a storm of figures is counted, and not told one by one
             trace = _trace_of(row)
-            say(
+            log.info(
                 "message received",
                 message_id=str(row.message_id),
                 type=row.type,

@@ -77,6 +77,11 @@ class Settings(BaseSettings):
         le=120,
         description="How long the parent may hold a poll open when it has nothing for the node.",
     )
+    inbox_retention_days: int = Field(
+        default=400,
+        ge=31,
+        description="How long messages that arrived and are settled are kept, to recognise one that comes again and to give back what a restored neighbour has lost.",
+    )
     batches_at_once: int = Field(
         default=4,
         ge=1,

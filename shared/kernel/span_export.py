@@ -62,6 +62,8 @@ class ExportingTracer(Tracer):
         settings: the node's, with ``trace_export_url``.
     """
 
+    exports = True
+
     def __init__(self, settings: Settings) -> None:
         self._url = settings.trace_export_url
         by_id = TraceIdRatioBased(settings.trace_ratio)

@@ -18,7 +18,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from shared.capability import Capability, Daily, Every, Job, NodeContext
-from shared.federation import evidence, outbox
+from shared.federation import evidence, inbox, outbox
 from shared.federation import repository as federation
 from shared.federation.dialling import Dialling
 from shared.kernel.clock import BUSINESS_ZONE
@@ -33,6 +33,7 @@ LEADER_LOCK = 0x6C6561646572
 """Key of the advisory lock of the leading process: ``leader`` in ASCII."""
 RETRY_SECONDS = 2.0
 OUTBOX_RETENTION = timedelta(days=30)
+PORTION = 10_000
 
 
 async def _tidy(context: NodeContext, now: datetime) -> None:
@@ -40,6 +41,13 @@ async def _tidy(context: NodeContext, now: datetime) -> None:
         await forget_old_keys(session, now=now)
         await federation.forget_nonces(session, now=now)
         await outbox.forget_acknowledged(session, before=now - OUTBOX_RETENTION)
+    before = now - timedelta(days=context.settings.inbox_retention_days)
+    while True:
+        async with (
+            context.database.transaction() as session
+        ):  # each portion by itself: no long locks
+            if await inbox.forget_settled(session, before=before, most=PORTION) < PORTION:
+                break
 
 
 TIDY = Job(
