@@ -65,7 +65,7 @@ from shared.federation.models import (
     Reconciliation,
 )
 from shared.federation.problems import LaneUnknown
-from shared.federation.receiver import Handlers
+from shared.federation.receiver import Handlers, is_passing
 from shared.kernel.listing import Listing, Sort
 
 log = structlog.get_logger("federation.reconciliation")
@@ -303,10 +303,21 @@ class Reconciler:
         if taken:
             self._note(state, Mended.RENUMBERED, numbered, state.numbered)
         for message, item in messages:
-            route = self.handlers.get(message.type)
-            if message.source == self.here and route is not None and route.recovered is not None:
-                hops = hops_from_json(item.hops)
-                await route.recovered(Delivery(message, hops, self.session, self.now))
+            await self._tell_business(message, item)
+
+    async def _tell_business(self, message: Message, item: outbox.Outgoing) -> None:
+        """Let the business remember what this node had said; should it fail, the lane goes on without."""
+        route = self.handlers.get(message.type)
+        if message.source != self.here or route is None or route.recovered is None:
+            return
+        delivery = Delivery(message, hops_from_json(item.hops), self.session, self.now)
+        try:
+            async with self.session.begin_nested():
+                await route.recovered(delivery)
+        except Exception as error:
+            if is_passing(error):
+                raise
+            log.exception("own message could not be told", message_id=str(message.id))
 
     async def _verify(self, messages: list[tuple[Message, outbox.Outgoing]]) -> None:
         """Make sure that nobody puts words into this node's mouth, nor into those of its part of the tree."""

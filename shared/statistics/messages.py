@@ -69,4 +69,5 @@ slice_handler = MessageHandler(
     ),
     handle_slice,
     transit=True,
+    recovered=handle_slice,  # a city that was restored knows again what it had told, and goes on after that revision
 )

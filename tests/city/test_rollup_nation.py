@@ -189,6 +189,32 @@ async def test_what_a_city_said_otherwise_before_is_parked_at_its_province(natio
     assert all("revision 1 is known with the hash" in reason for reason in reasons)
 
 
+async def test_a_restored_city_goes_on_after_the_revision_it_had_told(nation: Nation) -> None:
+    """Its parent gives back what it had said, so that its next count restates that and contradicts nothing."""
+    city = nation["440300"]
+    lanes = "SELECT * FROM federation_lane WHERE lane = 'rollup'"
+    async with city.database.transaction() as session:
+        await session.execute(text(f"CREATE TABLE lanes_of_the_backup AS {lanes}"))
+    await count(city)
+    await nation.settle()
+    async with city.database.transaction() as session:
+        for statement in (
+            "DELETE FROM statistics_fact",
+            "DELETE FROM statistics_slice",
+            "DELETE FROM federation_outbox WHERE lane = 'rollup'",
+            "DELETE FROM federation_lane WHERE lane = 'rollup'",
+            "INSERT INTO federation_lane SELECT * FROM lanes_of_the_backup",
+        ):
+            await session.execute(text(statement))
+    await city.node.dialler.reconcile()
+    await inhabit(city, 10)
+    await count(city)
+    await nation.settle()
+    async with nation["000000"].database.transaction() as session:
+        revisions = await session.scalars(select(StatisticsSlice.revision))
+        assert sorted(revisions) == [1, 1, 2, 2]
+
+
 @pytest.fixture
 async def commanded(make_node: MakeNode, monkeypatch: pytest.MonkeyPatch) -> TestNode:
     """A city that the command line finds by its settings, as an operator's would."""

@@ -9,7 +9,8 @@ and whenever somebody asks. Counting again what has not changed makes nothing ne
 revision, a *restatement* with a reason.
 
 Failure: an interrupted roll-up leaves nothing behind, and the next one counts everything anew. Two at once take turns.
-A city cut off goes on counting: its slices wait in the outbox.
+A city cut off goes on counting: its slices wait in the outbox. One that was restored from an old backup is given back
+what it had told since, so that its next revision follows upon that and contradicts nothing.
 
 A customer's level, contract and charge are those at the time of counting, also for a month that is past.
 """
