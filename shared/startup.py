@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import structlog
 
 from shared.capability import NodeContext
-from shared.federation.keys import NodeKey
+from shared.federation.keyring import KeyRing
 from shared.federation.post import PostOffice
 from shared.kernel.clock import Clock, SystemClock
 from shared.kernel.database import Database
@@ -69,7 +69,7 @@ async def open_context(
                 clock=clock or SystemClock(),
                 database=database,
                 cipher=Cipher.load_or_create(keys),
-                post=PostOffice(settings.code, NodeKey.load_or_create(keys)),
+                post=PostOffice(settings.code, KeyRing.load_or_create(keys)),
             )
         finally:
             await database.close()

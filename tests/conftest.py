@@ -20,7 +20,7 @@ import pytest
 import structlog
 
 from shared.capability import Capability, NodeContext, Role
-from shared.federation.enrolment import invite
+from shared.federation import enrolment
 from shared.federation.link import LinkDown
 from shared.federation.models import Lane
 from shared.kernel.clock import HandClock
@@ -279,6 +279,22 @@ class Nation:
         raise AssertionError(f"messages still moved after {rounds} rounds")
 
 
+async def enrol(child: TestNode, parent: TestNode, *, moving: bool = False) -> None:
+    """Let a child join its parent: invited by one person, asked, admitted by another, asked again."""
+    post, now = parent.context.post, parent.clock.now()
+    async with parent.database.transaction() as session:
+        invitation = await enrolment.invite(
+            session, post, child.code, by="test", now=now, moving=moving
+        )
+    with pytest.raises(LinkDown) as waiting:
+        await child.node.dialler.enrol(f"http://{parent.code}", invitation, moving=moving)
+    assert waiting.value.problem == "urn:guanxi:problem:enrolment-pending", waiting.value
+    fingerprint = child.context.post.key.public.fingerprint
+    async with parent.database.transaction() as session:
+        await enrolment.admit(session, post, child.code, fingerprint, by="another", now=now)
+    await child.node.dialler.enrol(f"http://{parent.code}", invitation, moving=moving)
+
+
 @pytest.fixture
 async def nation(make_node: MakeNode, network: Reachable, clock: HandClock) -> Nation:
     """HQ; Guangdong with Guangzhou and Shenzhen; Beijing with its one city."""
@@ -290,8 +306,6 @@ async def nation(make_node: MakeNode, network: Reachable, clock: HandClock) -> N
         if node.node.settings.tier is Tier.HQ:
             continue
         above = nodes["000000" if code.endswith("0000") else f"{code[:2]}0000"]
-        async with above.database.transaction() as session:
-            invitation = await invite(session, above.context.post, code, by="test", now=clock.now())
-        await node.node.dialler.enrol(f"http://{above.code}", invitation)
+        await enrol(node, above)
     await made.settle()
     return made

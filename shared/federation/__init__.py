@@ -32,7 +32,14 @@ whose key is not yet known waits parked until the *registry* brings it. The orig
 A database that was restored from an old backup is found out by its peers, and both reconcile
 (:mod:`~shared.federation.reconciliation`).
 
+Identity
+--------
+Whose signature counts is read from the registry alone (:mod:`~shared.federation.registry`). A node joins by
+:mod:`~shared.federation.enrolment`, changes its key by :mod:`~shared.federation.rotation`, and moves, is retired or
+revoked by :mod:`~shared.federation.membership`; :mod:`~shared.federation.tree` finds the way to it, and
+:mod:`~shared.federation.freshness` tells how old the registry is.
+
 Who may write: :mod:`~shared.federation.repository`, :mod:`~shared.federation.outbox`,
-:mod:`~shared.federation.inbox`, :mod:`~shared.federation.reconciliation` and, the notices,
-:mod:`~shared.federation.notices` alone touch these tables.
+:mod:`~shared.federation.inbox`, :mod:`~shared.federation.reconciliation`, :mod:`~shared.federation.tree` (where a
+message goes next) and, the notices, :mod:`~shared.federation.notices` alone touch these tables.
 """

@@ -9,7 +9,6 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.federation.envelope import EnvelopeMalformed, Message, unpack, verify
-from shared.federation.keys import PublicKey
 from shared.federation.models import InboxMessage, InboxState, Lane, Peer, RegistryEntry
 from shared.federation.outbox import Outgoing
 from shared.kernel.ids import derived_id
@@ -70,13 +69,12 @@ async def verify_all(rows: Sequence[Arrival], known: Mapping[str, RegistryEntry]
         EnvelopeForged: if one is not.
         EnvelopeMalformed: if one cannot be read.
     """
-    keys = {code: PublicKey.from_text(entry.public_key) for code, entry in known.items()}
 
     def check(part: Sequence[Arrival]) -> None:
         for row in part:
-            if row.message is None:
-                unpack(row.envelope)  # says what is wrong with it
-            verify(row.envelope, row.signature, keys[row.origin], row.origin)
+            message = row.message or unpack(row.envelope)  # which says what is wrong with it
+            keys = known[row.origin].keys_at(message.time)
+            verify(row.envelope, row.signature, keys, row.origin)
 
     if len(rows) <= _VERIFIED_IN_LINE:
         check(rows)
@@ -89,7 +87,7 @@ def arrival(
     item: Outgoing,
     peer: Peer,
     lane: Lane,
-    sequence: int,
+    sequence: int | None,
     link: bytes | None,
     *,
     here: str,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -124,3 +125,33 @@ async def parked(session: AsyncSession) -> Sequence[Pile]:
         .group_by(InboxMessage.peer, InboxMessage.lane)
     )
     return [Pile(*row) for row in rows]
+
+
+async def status(session: AsyncSession, *, now: datetime) -> list[dict[str, Any]]:
+    """Return each link's lanes: what waits to be sent and for how long, how far each side is, what is parked."""
+    rows = await session.execute(
+        text(
+            """
+            SELECT p.code AS peer, p.relation, p.status, p.last_contact_at, p.failures, p.retry_at, p.last_error,
+                   p.epoch, p.version, p.clock_offset_seconds,
+                   l.lane, o.numbered AS sent, o.acknowledged, l.numbered AS received,
+                   coalesce(o.stopped_because, l.stopped_because) AS stopped_because,
+                   w.waiting, w.oldest_seconds, k.parked
+            FROM federation_peer p
+            JOIN federation_lane l ON l.peer = p.code AND l.direction = 'in'
+            JOIN federation_lane o ON o.peer = p.code AND o.lane = l.lane AND o.direction = 'out'
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS waiting, extract(epoch FROM cast(:now AS timestamptz) - min(posted_at))::float8 AS oldest_seconds
+                FROM federation_outbox b
+                WHERE b.peer = p.code AND b.lane = l.lane AND (b.sequence IS NULL OR b.sequence > o.acknowledged)
+            ) w
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS parked FROM federation_inbox i
+                WHERE i.peer = p.code AND i.lane = l.lane AND i.state = 'parked'
+            ) k
+            ORDER BY p.relation DESC, p.code, array_position(ARRAY['control', 'request', 'rollup', 'bulk'], l.lane)
+            """
+        ),
+        {"now": now},
+    )
+    return [dict(row) for row in rows.mappings()]

@@ -5,6 +5,7 @@ one fails, is :mod:`shared.federation.dialling`'s.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,7 @@ import httpx
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import enrolment, exchange, inbox, outbox, receipt, report, repository
+from shared.federation import exchange, inbox, joining, outbox, receipt, report, repository
 from shared.federation.enrolment import EnrolmentAnswer, Invitation
 from shared.federation.exchange import Acknowledgement, Body, Meeting, PollAnswer
 from shared.federation.keys import PublicKey
@@ -50,10 +51,10 @@ class _Ready:
     body: Body
 
 
-def _key_in_answer(body: bytes) -> tuple[str, PublicKey]:
+def _key_in_answer(body: bytes) -> tuple[str, Sequence[PublicKey]]:
     """Return the code and key that a new parent gives; the fingerprint in the one-time code vouches for them."""
     answer = exchange.read(EnrolmentAnswer, body)
-    return answer.code, PublicKey.from_text(answer.public_key)
+    return answer.code, [PublicKey.from_text(answer.public_key)]
 
 
 class Dialler:
@@ -84,6 +85,7 @@ class Dialler:
         self._receiver = receiver
         self._link = Link(
             post=post,
+            database=database,
             clock=clock,
             timeout=settings.exchange_timeout_seconds,
             telemetry=telemetry,
@@ -96,29 +98,27 @@ class Dialler:
         """Hang up."""
         await self._link.close()
 
-    async def enrol(self, url: str, invitation: Invitation) -> str:
+    async def enrol(self, url: str, invitation: Invitation, *, moving: bool = False) -> str:
         """Join the parent at ``url`` with a one-time code; returns the parent's code.
 
         Raises:
-            LinkDown: if the parent cannot be reached or refuses.
-            enrolment.InvitationInvalid: if it is not the parent that the code came from.
+            LinkDown: if the parent cannot be reached or refuses, or has not admitted this node yet.
+            InvitationInvalid: if it is not the parent that the code came from.
         """
-        request = {
-            "code": self._post.code,
-            "public_key": self._post.key.public.to_text(),
-            "secret": invitation.secret,
-        }
+        async with self._database.transaction() as session:
+            request = await joining.request_to(session, self._post, invitation, moving=moving)
         parent = Callee(url.rstrip("/"), None, _key_in_answer)
         answer = await self._link.call(
             parent, "/enrolments", exchange.body_of(request), EnrolmentAnswer
         )
         async with self._database.transaction() as session:
-            await enrolment.join(
+            await joining.join(
                 session,
+                self._post,
                 invitation,
                 answer,
-                here=self._post.code,
                 url=url.rstrip("/"),
+                moving=moving,
                 now=self._clock.now(),
             )
         return answer.code
@@ -200,7 +200,7 @@ class Dialler:
         try:
             proven = receipt.check(
                 statement,
-                [PublicKey.from_text(parent.public_key)],
+                parent.keys_at(self._clock.now()),
                 sender=self._post.code,
                 receiver=parent.code,
             )
@@ -311,6 +311,7 @@ class Dialler:
         return parent
 
     def _callee(self, parent: Peer) -> Callee:
-        key = PublicKey.from_text(parent.public_key)
+        keys = parent.keys_at(self._clock.now())
         url = self._settings.parent_url or parent.url or ""
-        return Callee(url, parent.code, lambda _: (parent.code, key))
+        known = keys[0].fingerprint if keys else None
+        return Callee(url, parent.code, lambda _: (parent.code, keys), known)

@@ -11,7 +11,7 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import enrolment, exchange, inbox, outbox, receipt, report, repository
+from shared.federation import enrolment, exchange, inbox, outbox, receipt, report, repository, tree
 from shared.federation import signature as signing
 from shared.federation.admission import Admission
 from shared.federation.exchange import (
@@ -31,16 +31,18 @@ from shared.federation.post import PostOffice
 from shared.federation.problems import (
     BodyTooLarge,
     EncodingUnsupported,
+    EnrolmentPending,
     ExchangeMalformed,
     LaneDiverged,
     NonceReplayed,
     OriginForeign,
+    PeerRevoked,
     PeerUnknown,
     ReceiptRefused,
     ReceiverWrong,
     SignatureRefused,
 )
-from shared.federation.receiver import Receiver, is_division_below
+from shared.federation.receiver import Receiver
 from shared.federation.reconciliation import Reconciler
 from shared.federation.report import Report
 from shared.federation.signature import HttpRequest, HttpResponse
@@ -90,10 +92,13 @@ class Incoming:
 
         Raises:
             PeerUnknown: if the sender is no active child (403).
+            PeerRevoked: if it was revoked (403).
             NonceReplayed: if the request came before (401).
         """
         async with self.database.transaction() as session:
             peer = await repository.peer(session, self.sender)
+            if peer is not None and peer.status == PeerStatus.REVOKED:
+                raise PeerRevoked(peer=self.sender, here=self.post.code)
             if peer is None or peer.status != PeerStatus.ACTIVE or peer.relation != Relation.CHILD:
                 raise PeerUnknown(peer=self.sender, relation="child", here=self.post.code)
             if not await repository.use_nonce(
@@ -113,9 +118,9 @@ def _signed_answer(request: Request, signed: HttpRequest, content: object) -> Re
     clock: Clock = request.app.state.clock  # read again: a poll may have waited long
     body = exchange.body_of(content)
     unsigned = HttpResponse(signed, 200, body.headers, body.content)
-    response = signing.sign_response(
-        post.key, post.code, unsigned, now=clock.now(), nonce=uuid4().hex
-    )
+    # A child that was away has not heard of this node's new key, and believes no answer that is signed by it.
+    key = post.keys.of(request.headers.get(exchange.RECEIVER_KEY_HEADER)) or post.key
+    response = signing.sign_response(key, post.code, unsigned, now=clock.now(), nonce=uuid4().hex)
     return Response(response.body, response.status_code, dict(response.headers))
 
 
@@ -174,12 +179,16 @@ async def incoming(request: Request, now: Now) -> Incoming:
     _require_receiver(request)
     body = await body_within_limit(request)
     database: Database = request.app.state.database
+    try:
+        sender = signing.claimed_sender(request.headers)
+    except signing.SignatureRefused as error:
+        raise SignatureRefused(reason=error.reason, detail=str(error)) from None
     async with database.transaction() as session:
-        keys = {
-            peer.code: PublicKey.from_text(peer.public_key)
-            for peer in await repository.peers(session, Relation.CHILD)
-        }
-    return _verify(request, body, keys.get, now)
+        peer = await repository.peer(session, sender)
+    if peer is not None and peer.status == PeerStatus.REVOKED:
+        raise PeerRevoked(peer=sender, here=request.app.state.settings.code)
+    keys = peer.keys_at(now) if peer is not None and peer.relation == Relation.CHILD else ()
+    return _verify(request, body, lambda code: keys if code == sender else None, now)
 
 
 FromChild = Annotated[Incoming, Depends(incoming)]
@@ -217,7 +226,7 @@ async def poll(call: FromChild) -> Response:
     asked = _read(Poll, call)
     wakeup: Wakeup = call.request.app.state.wakeup
     async with call.transaction() as (session, peer):
-        await _keep_reports(session, call, asked.reports)
+        await _keep_reports(session, call, peer, asked.reports)
         for lane, number in asked.received.items():
             statement = asked.receipts.get(lane)
             position = _received(call, peer, lane, number, statement)
@@ -237,11 +246,13 @@ async def poll(call: FromChild) -> Response:
     return call.answer({"batches": batches, "received": received})
 
 
-async def _keep_reports(session: AsyncSession, call: Incoming, reports: list[Report]) -> None:
+async def _keep_reports(
+    session: AsyncSession, call: Incoming, peer: Peer, reports: list[Report]
+) -> None:
     """Keep how the nodes below are, of which a child may tell of its own part of the tree only."""
-    for each in reports:
-        if each.code != call.sender and not is_division_below(each.code, call.sender):
-            raise OriginForeign(peer=call.sender, origin=each.code)
+    codes = {each.code for each in reports}
+    for code in await tree.foreign_origins(session, peer, codes, here=call.post.code):
+        raise OriginForeign(peer=call.sender, origin=code)
     await report.keep(session, reports, now=call.now)
 
 
@@ -254,7 +265,7 @@ def _received(
     try:
         proven = receipt.check(
             statement,
-            [PublicKey.from_text(peer.public_key)],
+            peer.keys_at(call.now),
             sender=call.post.code,
             receiver=peer.code,
         )
@@ -274,6 +285,9 @@ async def _next_batches(call: Incoming, asked: Poll) -> list[dict[str, object]]:
     batches = []
     pace: Pace = call.request.app.state.pace
     async with call.database.transaction() as session:
+        peer = await repository.peer(session, call.sender)
+        if peer is None or peer.status != PeerStatus.ACTIVE:
+            return []  # it was revoked while it waited
         for lane in Lane:
             if lane is Lane.BULK and pace.seconds_to_wait(call.now) > 0:
                 continue
@@ -335,7 +349,9 @@ async def enrol(request: Request, now: Now) -> Response:
         key = PublicKey.from_text(asked.public_key)
     except (BodyMalformed, ValueError) as error:
         raise ExchangeMalformed(detail=str(error)) from None
-    call = _verify(request, body, lambda sender: key if sender == asked.code else None, now)
+    call = _verify(request, body, lambda sender: [key] if sender == asked.code else None, now)
     async with call.database.transaction() as session:
-        answer = await enrolment.admit(session, call.post, asked, now=now)
+        answer = await enrolment.ask(session, call.post, asked, now=now)
+    if answer is None:  # the request is kept, and the child asks again
+        raise EnrolmentPending(child=asked.code, here=call.post.code, fingerprint=key.fingerprint)
     return call.answer(orjson.loads(answer.model_dump_json()))

@@ -1,13 +1,21 @@
-"""Joining the federation: a one-time code from the parent's operator, and each side's key in the other's hands.
+"""Joining the federation: a one-time code, each side's key in the other's hands, and a second person's look at it.
 
-The code is ``<secret>.<fingerprint>``: the secret lets one named child in, once; the fingerprint tells the child that
-it speaks to the right parent. The child sends its public keys, signed by itself; the parent answers with its own and
-with the registry, signed by itself, and the child checks them against the fingerprint. Asking again with the same
-code and key, because the answer was lost, gets the same answer.
+1. The parent's operator makes a code ``<secret>.<fingerprint>``: the secret lets one named child ask, and the
+   fingerprint tells the child that it speaks to the right parent.
+2. The child asks: it sends its public keys and the secret, signed by itself. The parent keeps the request and says
+   that it is pending.
+3. A second person at the parent compares the key's fingerprint with what the child's operator reads out, and admits
+   it. From then on the child is a peer, is in the registry, and HQ is told.
+4. The child asks again and gets the parent's keys and the registry, signed by the parent, and checks them against the
+   fingerprint in its code.
+
+Asking again, because an answer was lost, gets the same answer. A node that moves asks its new parent in the same way,
+with its *consent* (:mod:`~shared.federation.membership`); it has left its old parent once it has the answer.
 """
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,13 +23,25 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import repository
+from shared.federation import membership, repository
 from shared.federation.keys import PublicKey
-from shared.federation.models import Peer, PeerStatus, Relation
+from shared.federation.models import (
+    EnrolmentCode,
+    NodeStatus,
+    Peer,
+    PeerStatus,
+    Relation,
+)
 from shared.federation.post import PostOffice
-from shared.federation.problems import EnrolmentRefused
-from shared.federation.receiver import is_division_below
-from shared.federation.registry import adopt, content_of, enter
+from shared.federation.problems import (
+    AnotherPersonNeeded,
+    EnrolmentNotPending,
+    EnrolmentRefused,
+    FingerprintDiffers,
+)
+from shared.federation.registry import KEY_LIFE, content_of
+from shared.federation.tree import is_division_below
+from shared.kernel.settings import HQ_CODE
 
 CODE_LIFE = timedelta(hours=24)
 SECRET_BYTES = 15
@@ -39,6 +59,7 @@ class EnrolmentRequest(BaseModel):
     code: str
     public_key: str
     secret: str
+    consent: dict[str, Any] | None = None
 
 
 class EnrolmentAnswer(BaseModel):
@@ -49,6 +70,9 @@ class EnrolmentAnswer(BaseModel):
     code: str
     public_key: str
     registry: list[dict[str, Any]]
+    admitted_at: datetime | None = None
+    anew: bool = False
+    """Whether the lanes between the two begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,36 +104,67 @@ def _hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+# At the parent
+
+
 async def invite(
-    session: AsyncSession, post: PostOffice, child: str, *, by: str, now: datetime
+    session: AsyncSession,
+    post: PostOffice,
+    child: str,
+    *,
+    by: str,
+    now: datetime,
+    moving: bool = False,
 ) -> Invitation:
-    """Make a one-time code with which node ``child`` may join this one within :data:`CODE_LIFE`.
+    """Make a one-time code with which node ``child`` may ask to join this one within :data:`CODE_LIFE`.
+
+    Args:
+        session: the transaction.
+        post: this node's.
+        child: its division code.
+        by: who invites it; somebody else admits it.
+        now: the present moment.
+        moving: whether it may come from another parent.
 
     Raises:
-        EnrolmentRefused: if the child's division does not lie in this node's, or it is a city and this is HQ.
+        EnrolmentRefused: if the child's division does not lie directly below this node and it does not move, or it
+            is of a tier that this node has no children of.
     """
-    if (
-        child == post.code
-        or not is_division_below(child, post.code)
-        or (post.code == "000000" and not child.endswith("0000"))
-    ):
-        raise EnrolmentRefused(
-            child=child, here=post.code, why=f"{child} does not lie directly below {post.code}."
-        )
+
+    def refused(why: str) -> EnrolmentRefused:
+        return EnrolmentRefused(child=child, here=post.code, why=why)
+
+    if child == post.code or child.endswith("0000") != (post.code == HQ_CODE):
+        raise refused(f"{child} does not lie directly below {post.code}.")
+    if moving:
+        entry = await repository.entry(session, child)
+        if entry is None or entry.status != NodeStatus.ACTIVE:
+            raise refused("only an active node of the registry can move.")
+    elif not is_division_below(child, post.code):
+        raise refused(f"{child} does not lie directly below {post.code}.")
     invitation = Invitation(secrets.token_urlsafe(SECRET_BYTES), post.key.public.fingerprint)
     await repository.add_enrolment_code(
-        session, _hash(invitation.secret), child, expires_at=now + CODE_LIFE, by=by
+        session,
+        _hash(invitation.secret),
+        child,
+        moving=moving,
+        expires_at=now + CODE_LIFE,
+        by=by,
     )
     return invitation
 
 
-async def admit(
+async def ask(
     session: AsyncSession, post: PostOffice, request: EnrolmentRequest, *, now: datetime
-) -> EnrolmentAnswer:
-    """Let a child in that asks with a good code; its signature over the request was checked with the key it sends.
+) -> EnrolmentAnswer | None:
+    """Keep the request of a child with a good code; its signature was checked with the key that it sends.
+
+    Returns:
+        The answer, once somebody has admitted the child; ``None`` until then.
 
     Raises:
-        EnrolmentRefused: if the code is unknown, for another node, expired or used by another key (403).
+        EnrolmentRefused: if the code is unknown, for another node, expired or used by another key, or the child
+            may not join with this key (403).
     """
 
     def refused(why: str) -> EnrolmentRefused:
@@ -118,83 +173,144 @@ async def admit(
     code = await repository.enrolment_code(session, _hash(request.secret))
     if code is None or code.child != request.code:
         raise refused("the one-time code is not known for this node.")
-    peer = await repository.peer(session, request.code)
-    if code.used_at is not None and (peer is None or peer.public_key != request.public_key):
+    if code.used_at is not None and code.public_key != request.public_key:
         raise refused("the one-time code has been used.")
     if code.used_at is None and code.expires_at <= now:
         raise refused(
             f"the one-time code expired at {code.expires_at.isoformat(timespec='seconds')}."
         )
-    if peer is not None and peer.public_key != request.public_key:
-        raise refused("it has joined before with another key.")
+    if code.admitted_at is None:
+        await _require_admissible(session, post, code, request, now=now)
+        code.used_at = code.used_at or now
+        code.public_key, code.consent = request.public_key, request.consent
+        return None
+    peer = await repository.peer(session, request.code)
+    if peer is None or peer.status != PeerStatus.ACTIVE or peer.relation != Relation.CHILD:
+        raise refused("it was admitted with this one-time code, and is not a child any more.")
     await repository.lock_registry(session)
-    if peer is None:
-        await _know_myself(session, post, now=now)
-        await repository.add_peer(
-            session, _peer(request.code, Relation.CHILD, request.public_key, None, now)
-        )
-    code.used_at = code.used_at or now
-    await enter(
-        session, post, code=request.code, parent=post.code, public_key=request.public_key, now=now
-    )
     entries = [content_of(entry) for entry in await repository.registry(session)]
-    return EnrolmentAnswer(code=post.code, public_key=post.key.public.to_text(), registry=entries)
+    return EnrolmentAnswer(
+        code=post.code,
+        public_key=post.key.public.to_text(),
+        registry=entries,
+        admitted_at=code.admitted_at,
+        anew=code.anew,
+    )
 
 
-async def _know_myself(session: AsyncSession, post: PostOffice, *, now: datetime) -> None:
-    """HQ has nobody to enter it: it does so itself before it lets the first child in."""
-    if post.code == "000000" and not await repository.registry_entries(session, [post.code]):
-        await enter(
+async def _require_admissible(
+    session: AsyncSession,
+    post: PostOffice,
+    code: EnrolmentCode,
+    request: EnrolmentRequest,
+    *,
+    now: datetime,
+) -> None:
+    """Make sure that nothing but the second person's word is missing."""
+    try:
+        await membership.require_registrable(
+            session,
+            code=request.code,
+            parent=post.code,
+            public_key=request.public_key,
+            consent=request.consent if code.moving else None,
+            now=now,
+        )
+    except membership.RegistrationRefused as error:
+        raise EnrolmentRefused(child=request.code, here=post.code, why=str(error)) from None
+
+
+async def admit(
+    session: AsyncSession,
+    post: PostOffice,
+    child: str,
+    fingerprint: str,
+    *,
+    by: str,
+    now: datetime,
+    key_life: timedelta = KEY_LIFE,
+) -> Peer:
+    """Let a child in that has asked, after comparing its fingerprint; the second person does.
+
+    Args:
+        session: the transaction.
+        post: this node's.
+        child: its division code.
+        fingerprint: of its key, as its operator reads it out.
+        by: who admits it, not who invited it.
+        now: the present moment.
+        key_life: for how long its key is good without a warning.
+
+    Raises:
+        EnrolmentNotPending: if it has not asked (404).
+        FingerprintDiffers: if it asked with another key (409).
+        AnotherPersonNeeded: if ``by`` invited it (403).
+        EnrolmentRefused: if it may not join any more (403).
+    """
+    request = await repository.pending_request(session, child)
+    if request is None or request.public_key is None:
+        raise EnrolmentNotPending(child=child, here=post.code)
+    asked = PublicKey.from_text(request.public_key).fingerprint
+    if _plain(fingerprint) != _plain(asked):
+        raise FingerprintDiffers(child=child, asked=asked, given=fingerprint.strip())
+    if request.created_by == by:
+        raise AnotherPersonNeeded(by=by, node=child)
+    await repository.lock_registry(session)
+    await _know_myself(session, post, now=now, key_life=key_life)
+    before, entry = await repository.peer(session, child), await repository.entry(session, child)
+    goes_on = before is not None and before.status == PeerStatus.ACTIVE
+    request.anew = not goes_on or entry is None or entry.status != NodeStatus.ACTIVE
+    if request.anew:
+        await repository.end_lanes(session, child)
+    peer = await repository.add_peer(
+        session, new_peer(child, Relation.CHILD, request.public_key, None, now)
+    )
+    try:
+        await membership.register(
             session,
             post,
-            code=post.code,
+            code=child,
+            parent=post.code,
+            public_key=request.public_key,
+            consent=request.consent if request.moving else None,
+            now=now,
+            key_life=key_life,
+        )
+    except membership.RegistrationRefused as error:
+        raise EnrolmentRefused(child=child, here=post.code, why=str(error)) from None
+    request.admitted_at, request.admitted_by = now, by
+    return peer
+
+
+def _plain(fingerprint: str) -> str:
+    return "".join(fingerprint.lower().replace("-", " ").split())
+
+
+async def pending(session: AsyncSession) -> Sequence[EnrolmentCode]:
+    """Return the requests that wait for a second person, oldest first."""
+    return await repository.pending_requests(session)
+
+
+async def _know_myself(
+    session: AsyncSession, post: PostOffice, *, now: datetime, key_life: timedelta
+) -> None:
+    """HQ has nobody to enter it: it does so itself before it lets the first child in."""
+    if post.code == HQ_CODE and await repository.entry(session, HQ_CODE) is None:
+        await membership.register(
+            session,
+            post,
+            code=HQ_CODE,
             parent=None,
             public_key=post.key.public.to_text(),
             now=now,
+            key_life=key_life,
         )
 
 
-async def join(
-    session: AsyncSession,
-    invitation: Invitation,
-    answer: EnrolmentAnswer,
-    *,
-    here: str,
-    url: str,
-    now: datetime,
-) -> None:
-    """Take the parent's answer: know it, its registry, and send what has waited for it.
-
-    Raises:
-        InvitationInvalid: if the parent's key is not the one that the code's fingerprint names, or another parent
-            was joined before.
-    """
-    key = PublicKey.from_text(answer.public_key)
-    if key.fingerprint != invitation.fingerprint:
-        raise InvitationInvalid(
-            f"The node at {url} has a key with fingerprint {key.fingerprint}, but the one-time code is of {invitation.fingerprint}. "
-            "Either the address is another node's or somebody stands in between: nothing was changed."
-        )
-    if not is_division_below(here, answer.code):
-        raise InvitationInvalid(
-            f"Node {answer.code} at {url} is not above {here}: nothing was changed."
-        )
-    present = await repository.parent(session)
-    if present is not None and present.code != answer.code:
-        raise InvitationInvalid(
-            f"This node has joined {present.code}; it cannot join {answer.code} as well."
-        )
-    for entry in answer.registry:
-        await adopt(session, entry, trusted=True)
-    if present is not None:
-        present.url = url
-        return
-    await repository.add_peer(
-        session, _peer(answer.code, Relation.PARENT, answer.public_key, url, now)
-    )
-
-
-def _peer(code: str, relation: Relation, public_key: str, url: str | None, now: datetime) -> Peer:
+def new_peer(
+    code: str, relation: Relation, public_key: str, url: str | None, now: datetime
+) -> Peer:
+    """Return a peer that has just joined, or been joined."""
     return Peer(
         code=code,
         relation=relation,

@@ -18,7 +18,7 @@ handles is neither: that is for the receiver to decide.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -199,13 +199,13 @@ def sign(envelope: bytes, key: NodeKey, source: str) -> str:
     return jws.detach_content(token)
 
 
-def verify(envelope: bytes, signature: str, public_key: PublicKey, source: str) -> None:
+def verify(envelope: bytes, signature: str, public_keys: Sequence[PublicKey], source: str) -> None:
     """Make sure that node ``source`` signed these very bytes.
 
     Args:
         envelope: the envelope as it came.
         signature: the detached JWS that came with it.
-        public_key: the key of node ``source``.
+        public_keys: the keys that node ``source`` may have signed with.
         source: what :func:`unpack` found in the envelope.
 
     Raises:
@@ -215,15 +215,25 @@ def verify(envelope: bytes, signature: str, public_key: PublicKey, source: str) 
     if signature.count(".") != 2 or ".." not in signature:  # noqa: PLR2004 - header..signature
         # With a payload of its own the token would be about that, and not about the envelope.
         raise EnvelopeForged(f"{forged} what comes with it is no detached JWS.")
+    if not public_keys:
+        raise EnvelopeForged(f"{forged} that node has no key that is valid, or no longer.")
+    header = next(filter(None, (_opened(envelope, signature, key) for key in public_keys)), None)
+    if header is None:
+        raise EnvelopeForged(f"{forged} its signature is not made by that node's key.")
+    if header.get("kid") != source:
+        raise EnvelopeForged(f"{forged} it was signed as {header.get('kid')!r}.")
+
+
+def _opened(envelope: bytes, signature: str, key: PublicKey) -> dict[str, Any] | None:
+    """Return the header of a signature that ``key`` made over ``envelope``; nothing if it did not."""
     try:
         token = jws.deserialize_compact(
-            signature, OKPKey.import_key(public_key.ed25519()), registry=_SIGNING, payload=envelope
+            signature, OKPKey.import_key(key.ed25519()), registry=_SIGNING, payload=envelope
         )
-    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         # A hostile header makes the library fail in each of these ways.
-        raise EnvelopeForged(f"{forged} its signature is not made by that node's key.") from error
-    if token.protected.get("kid") != source:
-        raise EnvelopeForged(f"{forged} it was signed as {token.protected.get('kid')!r}.")
+        return None
+    return dict(token.protected)
 
 
 def answer_id(cause: UUID, type: str, discriminator: str = "") -> UUID:  # noqa: A002 - the attribute's name

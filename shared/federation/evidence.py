@@ -17,8 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation import repository
 from shared.federation.delivery import Delivery, MessageRefused
-from shared.federation.models import Direction, Head, Lane, LaneState
+from shared.federation.models import Direction, Lane, LaneState
 from shared.federation.post import PostOffice
+from shared.federation.records import Head
 
 HEADS = "guanxi.evidence.heads.v1"
 _OTHER = {Direction.OUT: Direction.IN, Direction.IN: Direction.OUT}

@@ -20,6 +20,8 @@ MEDIA_TYPE = "application/vnd.guanxi.exchange+json"
 ENCODING = "zstd"
 RECEIVER_HEADER = "guanxi-receiver"
 """Names the node that a request is for; signed like every ``guanxi-`` header."""
+RECEIVER_KEY_HEADER = "guanxi-receiver-key"
+"""Fingerprint of the newest key of the receiver's that the sender knows; the answer is signed with it if it can be."""
 MAX_COMPRESSED = 8 * 1024 * 1024
 MAX_BODY = 32 * 1024 * 1024
 LONGEST_NONCE = 64

@@ -10,15 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation.arrival import Arrival, Key
 from shared.federation.lane import Position, beginning
-from shared.federation.models import (
-    Direction,
-    InboxMessage,
-    InboxState,
-    Lane,
-    LaneState,
-    Receipt,
-)
+from shared.federation.models import Direction, InboxMessage, InboxState, Lane, LaneState
 from shared.federation.outbox import Outgoing
+from shared.federation.records import Receipt
 from shared.kernel.listing import Listing, Sort
 
 PARKED = Listing(

@@ -134,7 +134,7 @@ class NodeKey:
         return cls(Ed25519PrivateKey.generate(), X25519PrivateKey.generate())
 
     @classmethod
-    def load_or_create(cls, directory: Path) -> Self:
+    def load_or_create(cls, directory: Path) -> "NodeKey":
         """Read the key kept in ``directory``, made at the first start.
 
         Several workers may start at once: all get the same key.
@@ -144,23 +144,8 @@ class NodeKey:
             OSError: if it cannot be read or written.
         """
         path = directory / KEY_FILE
-        pem = read_or_create(path, lambda: cls.generate().to_pem())
-        mode = path.stat().st_mode & 0o777
-        if mode & _OPEN_TO_OTHERS:
-            raise KeyUnusable(
-                f"The node key {path} is open to others (mode {mode:04o}): set its mode to 0600."
-            )
-        try:
-            keys = [load_pem_private_key(block, password=None) for block in _PEM.findall(pem)]
-        except (ValueError, UnsupportedAlgorithm):
-            keys = []
-        match keys:
-            case [Ed25519PrivateKey() as signing, X25519PrivateKey() as agreement]:
-                return cls(signing, agreement)
-        raise KeyUnusable(
-            f"The node key {path} does not hold an Ed25519 and an X25519 private key in PEM: "
-            "restore it from the backup, or move it away and enrol this node again."
-        )
+        read_or_create(path, lambda: cls.generate().to_pem())
+        return read_key(path)
 
     def to_pem(self) -> bytes:
         """Return both private keys, unencrypted, as two PKCS #8 blocks: the content of the file."""
@@ -168,6 +153,32 @@ class NodeKey:
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             for key in (self.signing, self.agreement)
         )
+
+
+def read_key(path: Path) -> NodeKey:
+    """Read the key in the file ``path``.
+
+    Raises:
+        KeyUnusable: if the file is open to others, or does not hold the two keys.
+        OSError: if it cannot be read.
+    """
+    pem = path.read_bytes()
+    mode = path.stat().st_mode & 0o777
+    if mode & _OPEN_TO_OTHERS:
+        raise KeyUnusable(
+            f"The node key {path} is open to others (mode {mode:04o}): set its mode to 0600."
+        )
+    try:
+        keys = [load_pem_private_key(block, password=None) for block in _PEM.findall(pem)]
+    except (ValueError, UnsupportedAlgorithm):
+        keys = []
+    match keys:
+        case [Ed25519PrivateKey() as signing, X25519PrivateKey() as agreement]:
+            return NodeKey(signing, agreement)
+    raise KeyUnusable(
+        f"The node key {path} does not hold an Ed25519 and an X25519 private key in PEM: "
+        "restore it from the backup, or move it away and enrol this node again."
+    )
 
 
 def seal(recipient: PublicKey, plaintext: bytes, *, context: str) -> str:
@@ -226,6 +237,16 @@ def unseal(key: NodeKey, token: str, *, context: str) -> bytes:
         # A hostile header makes the library fail in each of these ways.
         raise SealError("The sealed text cannot be opened: it was altered or cut.") from error
     return opened.plaintext or b""
+
+
+def sealed_for(token: str) -> str | None:
+    """Return the fingerprint of the key that ``token`` is sealed for, as it says itself.
+
+    Raises:
+        SealError: if it is no sealed text.
+    """
+    kid = _header_of(token).get("kid")
+    return kid if isinstance(kid, str) else None
 
 
 def _header_of(token: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ counts: a child whose own clock is off by more than signatures allow asks its pa
 says so, instead of being cut off.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -17,7 +17,7 @@ import orjson
 import structlog
 from pydantic import BaseModel
 
-from shared.federation import exchange
+from shared.federation import exchange, rotation
 from shared.federation import signature as signing
 from shared.federation.exchange import Body, ClockAnswer
 from shared.federation.keys import PublicKey
@@ -26,6 +26,7 @@ from shared.federation.problems import LaneDiverged, LaneStopped, SequenceGap
 from shared.federation.signature import HttpRequest, HttpResponse
 from shared.federation.telemetry import Telemetry, carry_trace
 from shared.kernel.clock import Clock
+from shared.kernel.database import Database
 
 log = structlog.get_logger("federation.link")
 
@@ -37,7 +38,15 @@ LONGEST_PAUSE = 300.0
 
 
 class LinkDown(Exception):
-    """The parent could not be reached, or did not answer as the protocol says; the message says what happened."""
+    """The parent could not be reached, or did not answer as the protocol says; the message says what happened.
+
+    Attributes:
+        problem: the type of the problem that it answered, if it did.
+    """
+
+    def __init__(self, message: str, problem: str = "") -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 class ParentBusy(LinkDown):
@@ -66,23 +75,25 @@ class ClockRefused(LinkDown):
 
 @dataclass(frozen=True, slots=True)
 class Callee:
-    """Whom a request is for: its address, its code unless that is still to be learnt, and where its key comes from."""
+    """Whom a request is for: its address, its code unless that is still to be learnt, and where its keys come from."""
 
     url: str
     code: str | None
-    key_for: Callable[[bytes], tuple[str, PublicKey]]
+    keys_for: Callable[[bytes], tuple[str, Sequence[PublicKey]]]
+    key_known: str | None = None
 
     @property
     def header(self) -> dict[str, str]:
-        """The header that names it."""
-        return {exchange.RECEIVER_HEADER: self.code} if self.code else {}
+        """The headers that name it, and the newest of its keys that this node knows."""
+        key = {exchange.RECEIVER_KEY_HEADER: self.key_known} if self.key_known else {}
+        return ({exchange.RECEIVER_HEADER: self.code} if self.code else {}) | key
 
 
 class Link:
     """Carries one node's signed requests.
 
     Args:
-        post, clock: the node's.
+        post, database, clock: the node's.
         timeout: seconds that an exchange may take.
         telemetry: what it is observed by.
         transport: how HTTP is carried; the network without it.
@@ -92,6 +103,7 @@ class Link:
         self,
         *,
         post: PostOffice,
+        database: Database,
         clock: Clock,
         timeout: float,
         telemetry: Telemetry | None = None,
@@ -99,6 +111,7 @@ class Link:
     ) -> None:
         self._telemetry = telemetry or Telemetry()
         self._post = post
+        self._database = database
         self._clock = clock
         self._timeout = timeout
         self._client = httpx.AsyncClient(
@@ -156,8 +169,10 @@ class Link:
         self, callee: Callee, response: HttpResponse, kind: type[Answer], *, now: datetime
     ) -> Answer:
         try:
-            sender, key = callee.key_for(response.body)
-            signing.verify_response(lambda code: key if code == sender else None, response, now=now)
+            sender, keys = callee.keys_for(response.body)
+            signing.verify_response(
+                lambda code: keys if code == sender else None, response, now=now
+            )
             return exchange.read(kind, response.body)
         except (signing.SignatureRefused, exchange.BodyMalformed, ValueError) as error:
             raise LinkDown(f"{callee.url} answered, but not as a parent does: {error}") from None
@@ -167,12 +182,16 @@ class Link:
         unsigned = HttpRequest(
             "POST", urlsplit(target).path, "", {**body.headers, **callee.header}, body.content
         )
+        key = self._post.keys.calling
         request = signing.sign_request(
-            self._post.key, self._post.code, unsigned, now=self._now(), nonce=uuid4().hex
+            key, self._post.code, unsigned, now=self._now(), nonce=uuid4().hex
         )
         response = await self._carry(target, request, wait=wait)
         if response.status_code != httpx.codes.OK:
-            raise _refusal(target, response)
+            refusal = _refusal(target, response)
+            if response.status_code == httpx.codes.UNAUTHORIZED:
+                await rotation.refused(self._database, self._post, key, str(refusal))
+            raise refusal
         return response
 
     async def _carry(self, target: str, request: HttpRequest, *, wait: float) -> HttpResponse:
@@ -214,7 +233,7 @@ def _refusal(target: str, response: HttpResponse) -> LinkDown:
         return ParentBusy(said, _retry_after(response.headers))
     if str(problem.get("detail")).startswith(CLOCK_REFUSALS):
         return ClockRefused(said)
-    return LinkDown(said)
+    return LinkDown(said, str(type_ or ""))
 
 
 def _problem(body: bytes) -> dict[str, object]:

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
+from shared.federation.keys import PublicKey
 from shared.kernel.database import Base
 
 
@@ -40,6 +41,19 @@ class PeerStatus(StrEnum):
 
     ACTIVE = "active"
     REVOKED = "revoked"
+    """Refused at once; what is addressed to it waits until it has joined again."""
+    CLOSED = "closed"
+    """A neighbour no longer: it moved to another parent, or was retired and is drained."""
+
+
+class NodeStatus(StrEnum):
+    """What the registry says of a node."""
+
+    ACTIVE = "active"
+    RETIRED = "retired"
+    """Gone for good: nothing is sent to it any more, and what is under way drains."""
+    REVOKED = "revoked"
+    """Its keys are not to be believed any more."""
 
 
 class InboxState(StrEnum):
@@ -54,30 +68,6 @@ class InboxState(StrEnum):
     """Came before, by another lane or under another number: kept, since the lane's chain runs over it, and ignored."""
 
 
-class Mended(StrEnum):
-    """What two ends of a lane did to agree again after a restore."""
-
-    SENT_AGAIN = "sent-again"
-    """The peer had gone back: it is sent again what it had acknowledged before."""
-    RECEIVED_AGAIN = "received-again"
-    """This node had gone back: the peer sends again what it had acknowledged before."""
-    RECOVERED = "recovered"
-    """This node had gone back: the peer gave back what this node had sent."""
-    RENUMBERED = "renumbered"
-    """This node had gone back: what it has numbered since, the peer will receive under new numbers."""
-    ADOPTED = "adopted"
-    """An operator let the lane go on from what the receiver has, whatever that is."""
-    GIVEN_BACK = "given-back"
-    """The peer had gone back: it was given what it had sent."""
-
-
-class NoticeKind(StrEnum):
-    """What another node tells the origin about one of its messages."""
-
-    PARKED = "parked"
-    DISCARDED = "discarded"
-
-
 class Peer(Base):
     """A neighbour: the parent or a child."""
 
@@ -87,6 +77,7 @@ class Peer(Base):
     relation: Mapped[str]
     status: Mapped[str]
     public_key: Mapped[str]
+    """What it joined with: its key until the registry has an entry of it."""
     url: Mapped[str | None]
     """Where to reach it; empty for a child, which always dials."""
     enrolled_at: Mapped[datetime]
@@ -102,10 +93,22 @@ class Peer(Base):
     """The release that it runs, as it said when the two last met."""
     clock_offset_seconds: Mapped[float] = mapped_column(server_default=text("0"))
     """How far its clock is ahead of this node's, as long as they differ by more than signatures allow."""
+    entry: Mapped["RegistryEntry | None"] = relationship(
+        primaryjoin=lambda: foreign(Peer.code) == RegistryEntry.code,
+        viewonly=True,
+        lazy="raise",
+        uselist=False,
+    )
+
+    def keys_at(self, moment: datetime) -> tuple[PublicKey, ...]:
+        """Return the keys that it may have signed with at ``moment``, newest first."""
+        if self.entry is None:
+            return (PublicKey.from_text(self.public_key),)
+        return self.entry.keys_at(moment)
 
 
 class EnrolmentCode(Base):
-    """A one-time code with which a child may join."""
+    """A one-time code with which a child may join; and once it asks, the request that a second person admits."""
 
     __tablename__ = "federation_enrolment_code"
 
@@ -114,20 +117,115 @@ class EnrolmentCode(Base):
     expires_at: Mapped[datetime]
     created_by: Mapped[str]
     used_at: Mapped[datetime | None]
+    """When the child first asked with it; from then on it is good for that child's key alone."""
+    moving: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether the child may come from another parent."""
+    public_key: Mapped[str | None]
+    """The key that the child asked with."""
+    consent: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """The child's own word that it moves here, for HQ."""
+    admitted_at: Mapped[datetime | None]
+    admitted_by: Mapped[str | None]
+    """The second person, who compared the fingerprint."""
+    anew: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether the lanes with the child began anew when it was admitted."""
 
 
 class RegistryEntry(Base):
-    """A node of the federation as HQ published it; ``statement`` is HQ's signature over the rest."""
+    """A node of the federation as HQ published it."""
 
     __tablename__ = "federation_registry"
 
     code: Mapped[str] = mapped_column(primary_key=True)
     parent: Mapped[str | None]
     public_key: Mapped[str]
+    """The newest key."""
     version: Mapped[int]
     entered_at: Mapped[datetime]
+    """When this version was entered."""
     statement: Mapped[str | None]
-    """Detached JWS by HQ over the entry; empty while HQ has not yet confirmed what the parent enrolled."""
+    """Detached JWS by HQ over the columns above, all that the first release knows; none if the node is not active."""
+    keys: Mapped[list[dict[str, str | None]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """Oldest first, each with ``public_key``, ``valid_from`` and ``expires_at``; empty in the first release's."""
+    status: Mapped[str] = mapped_column(server_default=text("'active'"))
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why it is not active."""
+    former_parents: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """Those below which it was before: what it said then may still be under way."""
+    parent_since: Mapped[int] = mapped_column(server_default=text("1"))
+    """The version in which it came below its parent."""
+    full_statement: Mapped[str | None]
+    """Detached JWS by HQ over all of it."""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether HQ has signed it; until then it is the word of the parent that entered it."""
+        return self.statement is not None or self.full_statement is not None
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether it has come to this node from another parent and HQ has not said so yet: what it posts waits."""
+        return not self.is_confirmed and bool(self.former_parents)
+
+    def all_keys(self) -> list[dict[str, str | None]]:
+        """Return every key it lists, oldest first, also as the first release wrote it."""
+        single = {
+            "public_key": self.public_key,
+            "valid_from": self.entered_at.isoformat(),
+            "expires_at": None,
+        }
+        return list(self.keys) or [single]
+
+    def keys_ever(self) -> tuple[PublicKey, ...]:
+        """Return every key that the entry lists, newest first: what was signed stays signed when a key has ended."""
+        return tuple(
+            PublicKey.from_text(str(key["public_key"])) for key in reversed(self.all_keys())
+        )
+
+    def keys_at(self, moment: datetime) -> tuple[PublicKey, ...]:
+        """Return the keys that the node may have signed with at ``moment``, newest first.
+
+        A key that has a successor ends when it expires: that is how a rotation ends. The newest never does, since
+        expiry warns and stops nothing. One that is not yet valid is accepted: its news was overtaken.
+        """
+        if self.status == NodeStatus.REVOKED:
+            return ()
+        *earlier, newest = self.all_keys()
+        going = [
+            key
+            for key in earlier
+            if key["expires_at"] and datetime.fromisoformat(key["expires_at"]) > moment
+        ]
+        return tuple(
+            PublicKey.from_text(str(key["public_key"])) for key in [newest, *reversed(going)]
+        )
+
+
+class RegistryWord(Base):
+    """HQ's last word on how many entries there are, by which a node knows how old its registry is. One row."""
+
+    __tablename__ = "federation_registry_word"
+
+    said_by: Mapped[str] = mapped_column(primary_key=True)
+    """HQ's code."""
+    as_of: Mapped[datetime]
+    count: Mapped[int]
+    digest: Mapped[str]
+    matches: Mapped[bool]
+    """Whether this node's registry was the same when the word came."""
+
+
+class Retirement(Base):
+    """A proposal to retire a node, which a second person approves."""
+
+    __tablename__ = "federation_retirement"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(Text)
+    proposed_by: Mapped[str]
+    proposed_at: Mapped[datetime]
+    approved_by: Mapped[str | None]
+    approved_at: Mapped[datetime | None]
 
 
 class LaneState(Base):
@@ -229,93 +327,6 @@ class InboxMessage(Base):
     sequence: Mapped[int | None]
     link: Mapped[bytes | None]
     """The chain's link at this message."""
-
-
-class Receipt(Base):
-    """A signed acknowledgement: one that a peer gave for what it was sent, or one that this node gave."""
-
-    __tablename__ = "federation_receipt"
-
-    peer: Mapped[str] = mapped_column(primary_key=True)
-    lane: Mapped[str] = mapped_column(primary_key=True)
-    direction: Mapped[str] = mapped_column(primary_key=True)
-    """Out: for what this node sent, signed by the peer. In: for what it received, signed by this node."""
-    number: Mapped[int] = mapped_column(primary_key=True)
-    """Everything up to this message is received and committed."""
-    link: Mapped[bytes]
-    statement: Mapped[str] = mapped_column(Text)
-    """The receiver's JWS over all of this (:mod:`shared.federation.receipt`)."""
-    at: Mapped[datetime] = mapped_column(index=True)
-
-
-class Head(Base):
-    """Where a lane stood by a peer's own word, which it sends once a day."""
-
-    __tablename__ = "federation_head"
-
-    peer: Mapped[str] = mapped_column(primary_key=True)
-    lane: Mapped[str] = mapped_column(primary_key=True)
-    direction: Mapped[str] = mapped_column(primary_key=True)
-    """Seen from this node."""
-    number: Mapped[int] = mapped_column(primary_key=True)
-    link: Mapped[bytes]
-    at: Mapped[datetime] = mapped_column(index=True)
-    message_id: Mapped[UUID]
-    """The peer's signed message that said so."""
-
-
-class NodeReport(Base):
-    """What a node at or below this one last told of itself."""
-
-    __tablename__ = "federation_node_report"
-
-    code: Mapped[str] = mapped_column(primary_key=True)
-    parent: Mapped[str | None]
-    version: Mapped[str]
-    at: Mapped[datetime]
-    """By the node's own clock."""
-    received_at: Mapped[datetime] = mapped_column(index=True)
-    waiting: Mapped[int]
-    oldest_seconds: Mapped[float]
-    parked: Mapped[int]
-    stopped: Mapped[int]
-    failures: Mapped[int]
-    epoch: Mapped[int]
-    links: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-
-
-class Reconciliation(Base):
-    """What had to be mended on a lane because one of its ends was restored from a backup."""
-
-    __tablename__ = "federation_reconciliation"
-
-    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    at: Mapped[datetime] = mapped_column(index=True)
-    peer: Mapped[str]
-    epoch: Mapped[int]
-    """Of the link with the peer, from this event on."""
-    lane: Mapped[str]
-    direction: Mapped[str]
-    event: Mapped[str]
-    from_number: Mapped[int]
-    to_number: Mapped[int]
-
-
-class Notice(Base):
-    """What another node told this one about a message that this one had posted."""
-
-    __tablename__ = "federation_notice"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    """The id of the message that brought the notice."""
-    message_id: Mapped[UUID] = mapped_column(index=True)
-    """The id of this node's own message."""
-    type: Mapped[str]
-    """The type of this node's own message."""
-    kind: Mapped[str]
-    node: Mapped[str]
-    reason: Mapped[str] = mapped_column(Text)
-    at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Nonce(Base):

@@ -6,6 +6,7 @@ the node, so that telling twice is telling once. A notice that is itself parked 
 that do not understand each other would otherwise go on for ever.
 """
 
+import contextlib
 import re
 from datetime import datetime
 from uuid import UUID
@@ -14,8 +15,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation.delivery import Delivery
-from shared.federation.models import Lane, Notice, NoticeKind
+from shared.federation.models import Lane
 from shared.federation.post import PostOffice
+from shared.federation.problems import NodeRetired
+from shared.federation.records import Notice, NoticeKind
 from shared.kernel.ids import derived_id
 from shared.kernel.listing import Listing, Sort
 
@@ -66,17 +69,19 @@ async def tell_origin(
     if type_ in KINDS:
         return
     notice = TYPES[kind]
-    await post.post(
-        session,
-        notice,
-        origin,
-        {"message_id": str(message_id), "type": type_, "reason": reason},
-        lane=Lane.CONTROL,
-        partition_key=f"notice/{message_id}",
-        now=now,
-        message_id=derived_id(message_id, notice, post.code, origin),
-        causation_id=message_id,
-    )
+    with contextlib.suppress(NodeRetired):  # nobody there would read it
+        await post.post(
+            session,
+            notice,
+            origin,
+            {"message_id": str(message_id), "type": type_, "reason": reason},
+            lane=Lane.CONTROL,
+            partition_key=f"notice/{message_id}",
+            now=now,
+            message_id=derived_id(message_id, notice, post.code, origin),
+            causation_id=message_id,
+            also_retired=True,
+        )
 
 
 async def handle(delivery: Delivery) -> None:

@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.federation.delivery import Hop, hops_to_json
 from shared.federation.envelope import Message, Packed
 from shared.federation.lane import Diverged, Position, beginning, links_after
-from shared.federation.models import Direction, Lane, LaneState, OutboxMessage, Receipt
-from shared.federation.repository import next_hop, route_waiting
+from shared.federation.models import Direction, Lane, LaneState, OutboxMessage
+from shared.federation.records import Receipt
+from shared.federation.tree import next_hop, route_waiting
 from shared.federation.wakeup import CHANNEL
 
 
@@ -72,21 +73,24 @@ async def add(session: AsyncSession, posted: Iterable[Posted], *, here: str) -> 
         ValueError: if one is for this node itself.
     """
     rows = list(posted)
-    hops: dict[str, str | None] = {}
+    next_hops: dict[tuple[str, frozenset[str]], str | None] = {}
+    peers: list[str | None] = []
     for row in rows:
         destination = row.message.destination
         if destination == here:
             raise ValueError(
                 f"A message to {here} itself cannot be posted: handle it where it arises."
             )
-        if destination not in hops:
-            hops[destination] = await next_hop(session, here, destination)
+        way = destination, frozenset(hop.node for hop in row.hops)
+        if way not in next_hops:
+            next_hops[way] = await next_hop(session, here, *way)
+        peers.append(next_hops[way])
     await session.execute(
         _ADD,
         {
             "channel": CHANNEL,
             "ids": [row.message.id for row in rows],
-            "peers": [hops[row.message.destination] for row in rows],
+            "peers": peers,
             "lanes": [row.lane.value for row in rows],
             "types": [row.message.type for row in rows],
             "destinations": [row.message.destination for row in rows],

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation import inbox, notices
-from shared.federation.models import InboxMessage, InboxState, NoticeKind
+from shared.federation.models import InboxMessage, InboxState
 from shared.federation.post import PostOffice
 from shared.federation.problems import (
     DiscardNotProposed,
@@ -24,6 +24,7 @@ from shared.federation.problems import (
     SecondPersonNeeded,
 )
 from shared.federation.receiver import Receiver
+from shared.federation.records import NoticeKind
 
 log = structlog.get_logger("federation.parking")
 

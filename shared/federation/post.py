@@ -1,5 +1,6 @@
 """Posting a message: the one way business code speaks to another node."""
 
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -7,11 +8,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import outbox, repository
+from shared.federation import outbox, repository, tree
 from shared.federation.delivery import Delivery, Hop
 from shared.federation.envelope import Message, answer_id, pack
-from shared.federation.keys import NodeKey, PublicKey, seal, unseal
+from shared.federation.keyring import KeyRing
+from shared.federation.keys import NodeKey, PublicKey, seal, sealed_for, unseal
 from shared.federation.models import Lane
+from shared.federation.problems import NodeRetired
 from shared.kernel import tracing
 from shared.kernel.ids import new_id
 
@@ -25,12 +28,17 @@ class PostOffice:
 
     Args:
         code: the node's own division code.
-        key: its keys.
+        keys: its keys.
     """
 
-    def __init__(self, code: str, key: NodeKey) -> None:
+    def __init__(self, code: str, keys: KeyRing) -> None:
         self.code = code
-        self.key = key
+        self.keys = keys
+
+    @property
+    def key(self) -> NodeKey:
+        """The key that signs at this moment."""
+        return self.keys.current
 
     async def post(
         self,
@@ -48,6 +56,7 @@ class PostOffice:
         causation_id: UUID | None = None,
         deadline: datetime | None = None,
         traceparent: str | None = None,
+        also_retired: bool = False,
     ) -> UUID:
         """Post a message to ``destination`` in ``session``'s transaction: it leaves if and only if that commits.
 
@@ -65,10 +74,16 @@ class PostOffice:
             causation_id: the message that led to it.
             deadline: when it has lost its use.
             traceparent: W3C trace context to go on under; without it that of the span under way.
+            also_retired: whether it may go to a retired node as long as that drains.
 
         Returns:
             The message's id.
+
+        Raises:
+            NodeRetired: if the destination is retired (409).
         """
+        if not also_retired:
+            await tree.require_not_retired(session, destination)
         message = Message(
             id=message_id or new_id(),
             source=self.code,
@@ -98,23 +113,30 @@ class PostOffice:
         partition_key: str | None = None,
         deadline: datetime | None = None,
     ) -> UUID:
-        """Answer ``delivery``'s origin. The id is derived from the cause: answering twice is answering once."""
+        """Answer ``delivery``'s origin. The id is derived from the cause: answering twice is answering once.
+
+        An origin that is retired is answered as long as it drains; after that nobody there would read it.
+        """
         cause = delivery.message
-        return await self.post(
-            delivery.session,
-            type_,
-            cause.source,
-            data,
-            lane=lane,
-            partition_key=partition_key or cause.partitionkey,
-            now=delivery.now,
-            subject=cause.subject,
-            message_id=answer_id(cause.id, type_),
-            correlation_id=cause.correlationid or cause.id,
-            causation_id=cause.id,
-            deadline=deadline,
-            traceparent=tracing.traceparent_within(cause.traceparent),
-        )
+        message_id = answer_id(cause.id, type_)
+        with contextlib.suppress(NodeRetired):
+            await self.post(
+                delivery.session,
+                type_,
+                cause.source,
+                data,
+                lane=lane,
+                partition_key=partition_key or cause.partitionkey,
+                now=delivery.now,
+                subject=cause.subject,
+                message_id=message_id,
+                correlation_id=cause.correlationid or cause.id,
+                causation_id=cause.id,
+                deadline=deadline,
+                traceparent=tracing.traceparent_within(cause.traceparent),
+                also_retired=True,
+            )
+        return message_id
 
     async def seal_for(
         self, session: AsyncSession, destination: str, plaintext: bytes, *, context: str
@@ -135,4 +157,5 @@ class PostOffice:
         Raises:
             shared.federation.keys.SealError: if it was not for this node or this context.
         """
-        return unseal(self.key, sealed, context=context)
+        key = self.keys.of(sealed_for(sealed)) or self.key
+        return unseal(key, sealed, context=context)

@@ -34,6 +34,18 @@ class PeerUnknown(Problem):
     )
 
 
+class PeerRevoked(Problem):
+    """The sender is a neighbour that was revoked."""
+
+    status = 403
+    title = Text("Peer revoked", "对等节点已吊销")
+    sentence = Text(
+        "Node {peer} was revoked at {here}: nothing that it signs is believed. It joins again with a new key "
+        "(`guanxi node new-key`), a new one-time code and the approval of a second person.",
+        "节点 {peer} 已在 {here} 被吊销，其签名不再可信。须用新密钥（guanxi node new-key）、新的一次性代码并经第二人批准后重新加入。",
+    )
+
+
 class ReceiverWrong(Problem):
     """A request between nodes was signed for another receiver."""
 
@@ -194,6 +206,142 @@ class SecondPersonNeeded(Problem):
     sentence = Text(
         "{by} proposed to discard message {arrival}; somebody else has to approve it.",
         "丢弃消息 {arrival} 由 {by} 提出，须由另一人批准。",
+    )
+
+
+class EnrolmentPending(Problem):
+    """A node has asked to join, and a second person has not admitted it yet."""
+
+    status = 409
+    title = Text("Enrolment pending", "加入待批准")
+    sentence = Text(
+        "Node {child} has asked to join {here} with the key {fingerprint}. An operator of {here} other than the one who "
+        "invited it compares this fingerprint and admits it: `guanxi node admit {child} --fingerprint {fingerprint}`. Then ask again.",
+        "节点 {child} 已用密钥 {fingerprint} 申请加入 {here}。须由邀请者以外的另一位 {here} 运维员核对指纹并批准："
+        "guanxi node admit {child} --fingerprint {fingerprint}，之后请重新申请。",
+    )
+
+
+class EnrolmentNotPending(Problem):
+    """A node is to be admitted that has not asked to join."""
+
+    status = 404
+    title = Text("Enrolment not pending", "无待批准的加入申请")
+    sentence = Text(
+        "Node {child} has not asked to join {here}: its operator does so by `guanxi node enrol` with a one-time code.",
+        "节点 {child} 尚未申请加入 {here}：请其运维员用一次性代码执行 guanxi node enrol。",
+    )
+
+
+class FingerprintDiffers(Problem):
+    """The fingerprint that an operator gives is not that of the key which a node asked with."""
+
+    status = 409
+    title = Text("Fingerprint differs", "指纹不符")
+    sentence = Text(
+        "Node {child} asked with the key {asked}, not {given}. Ask its operator for the fingerprint that "
+        "`guanxi node enrol` shows there; if it differs, somebody else has used the one-time code: invite the node anew.",
+        "节点 {child} 申请所用密钥为 {asked}，而非 {given}。请向其运维员核对 guanxi node enrol 所示指纹；"
+        "若不一致，则一次性代码已被他人使用，请重新邀请。",
+    )
+
+
+class AnotherPersonNeeded(Problem):
+    """One person cannot do both halves of what takes two."""
+
+    status = 403
+    title = Text("Another person needed", "需要另一人")
+    sentence = Text(
+        "{by} began this for node {node}; somebody else has to approve it.",
+        "节点 {node} 的此项操作由 {by} 发起，须由另一人批准。",
+    )
+
+
+class NodeUnknown(Problem):
+    """The registry has no such node."""
+
+    status = 404
+    title = Text("Node unknown", "未知节点")
+    sentence = Text(
+        "The registry of {here} knows no node {code}. GET /operations/nodes lists those that it knows.",
+        "{here} 的登记簿中没有节点 {code}；已登记节点见 GET /operations/nodes。",
+    )
+
+
+class NodeNotOurs(Problem):
+    """A node is to be revoked or retired by one that is neither its parent nor HQ."""
+
+    status = 403
+    title = Text("Node not ours", "无权处置该节点")
+    sentence = Text(
+        "{here} cannot {act} node {code}: its parent {parent} and HQ can, and nobody does it to themselves.",
+        "{here} 不能对节点 {code} 执行 {act}：只有其上级 {parent} 与总部可以，且不能对自身执行。",
+    )
+
+
+class NodeNotActive(Problem):
+    """A node is to be changed that the registry says is retired or revoked."""
+
+    status = 409
+    title = Text("Node not active", "节点非有效状态")
+    sentence = Text(
+        "Node {code} is {state}. It can join again with a new one-time code.",
+        "节点 {code} 的状态为 {state}；可凭新的一次性代码重新加入。",
+    )
+
+
+class NodeHasChildren(Problem):
+    """A node is to be retired that others still hang on."""
+
+    status = 409
+    title = Text("Node has children", "节点仍有下级")
+    sentence = Text(
+        "Node {code} cannot be retired while {children} belong to it: retire or move them first.",
+        "节点 {code} 下仍有 {children}，不能退役；请先将其退役或迁移。",
+    )
+
+
+class RetirementNotProposed(Problem):
+    """A retirement is approved that nobody has proposed."""
+
+    status = 409
+    title = Text("Retirement not proposed", "尚未提出退役")
+    sentence = Text(
+        "Nobody has proposed to retire node {code}: propose it with a reason, and let a second person approve.",
+        "尚无人提出节点 {code} 退役：请先说明理由提出，再由第二人批准。",
+    )
+
+
+class NodeRetired(Problem):
+    """Something is to be sent to a node that is gone for good."""
+
+    status = 409
+    title = Text("Node retired", "节点已退役")
+    sentence = Text(
+        "Node {code} was retired ({reason}): nothing can be sent to it any more.",
+        "节点 {code} 已退役（{reason}），不能再向其发送任何消息。",
+    )
+
+
+class RotationUnderWay(Problem):
+    """A key is to be rotated while the rotation before has not ended."""
+
+    status = 409
+    title = Text("Rotation under way", "密钥轮换进行中")
+    sentence = Text(
+        "Node {code} is still rotating its key; the old one is accepted until {until}. Rotate again after that.",
+        "节点 {code} 的密钥轮换尚未结束，旧密钥在 {until} 前仍有效；请在此之后再次轮换。",
+    )
+
+
+class NotInRegistry(Problem):
+    """A node cannot do what needs its own entry in the registry."""
+
+    status = 409
+    title = Text("Not in registry", "未在登记簿中")
+    sentence = Text(
+        "Node {code} has no active entry in its own registry yet: let it join, and wait until HQ has published it.",
+        "节点 {code} 在自身登记簿中尚无有效记录：请先加入并等待总部发布。",
     )
 
 

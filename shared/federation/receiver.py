@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import inbox, notices, outbox, receipt, repository
+from shared.federation import inbox, notices, outbox, receipt, repository, tree
 from shared.federation.arrival import Arrival, Key, arrival, arrived_again, verify_all
 from shared.federation.delivery import Delivery, Hop, MessageRefused, hops_from_json
 from shared.federation.envelope import (
@@ -27,20 +27,13 @@ from shared.federation.envelope import (
     Packed,
     unpack,
 )
-from shared.federation.exchange import Batch
+from shared.federation.exchange import Batch, WireMessage
 from shared.federation.lane import Diverged, Gap, Position, take_in
-from shared.federation.models import (
-    Direction,
-    InboxState,
-    Lane,
-    NoticeKind,
-    Peer,
-    RegistryEntry,
-    Relation,
-)
+from shared.federation.models import Direction, InboxState, Lane, Peer, RegistryEntry
 from shared.federation.outbox import Posted
 from shared.federation.post import PostOffice
 from shared.federation.problems import LaneDiverged, LaneStopped, OriginForeign, SequenceGap
+from shared.federation.records import NoticeKind
 from shared.federation.telemetry import Telemetry
 from shared.kernel.database import is_away
 from shared.kernel.problems import Problem
@@ -193,20 +186,25 @@ class Receiver:
                 settled += 1
         return settled
 
+    async def take_in(
+        self, session: AsyncSession, item: WireMessage, lane: Lane, *, now: datetime
+    ) -> None:
+        """Take in one message that another node passed on inside one of its own; it counts as the parent's."""
+        parent = await repository.parent(session)
+        if parent is None:
+            raise MessageRefused(f"Node {self._here} has no parent to take a message in from.")
+        outgoing = outbox.Outgoing(item.envelope.encode(), item.signature, item.hops)
+        row = arrival(outgoing, parent, lane, None, None, here=self._here, now=now)
+        await self._take_alone(session, row, now=now)
+        self._telemetry.received(session, [row])
+
     async def _known(
         self, session: AsyncSession, peer: Peer, origins: set[str]
     ) -> dict[str, RegistryEntry]:
         """Return what the registry knows of the origins, which must all be the peer's to speak for."""
-        known = await repository.registry_entries(session, origins)
-        for origin in sorted(origins):
-            entry = known.get(origin)
-            top = self._here if peer.relation == Relation.PARENT else peer.code
-            is_below = origin == top or (
-                entry.parent == top if entry else is_division_below(origin, top)
-            )
-            if is_below == (peer.relation == Relation.PARENT):
-                raise OriginForeign(peer=peer.code, origin=origin)
-        return known
+        for origin in await tree.foreign_origins(session, peer, origins, here=self._here):
+            raise OriginForeign(peer=peer.code, origin=origin)
+        return await repository.registry_entries(session, origins)
 
     async def _take(
         self, session: AsyncSession, peer: Peer, rows: Sequence[Arrival], *, now: datetime
@@ -246,7 +244,7 @@ class Receiver:
             seen.add(row.identity)
             if row.key in blocked:
                 row.state, row.reason = InboxState.PARKED, BEHIND
-            elif row.origin not in known and row.message is not None:
+            elif row.message is not None and _is_awaited(known.get(row.origin)):
                 row.state, row.reason = InboxState.PARKED, ORIGIN_UNKNOWN
                 blocked.add(row.key)
             else:
@@ -285,7 +283,7 @@ class Receiver:
         A lasting failure parks it and tells its origin, after the savepoint has been rolled back.
         """
         known = await repository.registry_entries(session, [row.origin])
-        if row.origin not in known and row.message is not None:
+        if row.message is not None and _is_awaited(known.get(row.origin)):
             return InboxState.PARKED, ORIGIN_UNKNOWN
         try:
             async with session.begin_nested():
@@ -349,16 +347,14 @@ class Receiver:
         return Posted(message, Packed(row.envelope, row.signature), Lane(row.lane), hops)
 
 
+def _is_awaited(origin: RegistryEntry | None) -> bool:
+    """Tell whether the registry has yet to say whose signature counts for an origin."""
+    return origin is None or origin.is_moving
+
+
 def is_passing(error: Exception) -> bool:
     """Tell whether an error says nothing of the message at hand: the database is away, or two transactions met."""
     return is_away(error) or (
         isinstance(error, DBAPIError)
         and getattr(error.orig, "sqlstate", "") in _PASSING_DATABASE_ERRORS
     )
-
-
-def is_division_below(code: str, above: str) -> bool:
-    """Tell by the codes alone whether ``code`` lies below ``above``: what holds until the registry knows better."""
-    if above.endswith("0000"):
-        return above == "000000" or code[:2] == above[:2]
-    return False

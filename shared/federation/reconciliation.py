@@ -45,7 +45,6 @@ from shared.federation.exchange import (
     Meeting,
     WireMessage,
 )
-from shared.federation.keys import PublicKey
 from shared.federation.lane import (
     Agreed,
     NoCommonPosition,
@@ -55,17 +54,10 @@ from shared.federation.lane import (
     goes_on_from,
     links_after,
 )
-from shared.federation.models import (
-    Direction,
-    Lane,
-    LaneState,
-    Mended,
-    OutboxMessage,
-    Peer,
-    Reconciliation,
-)
+from shared.federation.models import Direction, Lane, LaneState, OutboxMessage, Peer
 from shared.federation.problems import LaneUnknown
 from shared.federation.receiver import Handlers, is_passing
+from shared.federation.records import Mended, Reconciliation
 from shared.kernel.listing import Listing, Sort
 
 log = structlog.get_logger("federation.reconciliation")
@@ -332,7 +324,7 @@ class Reconciler:
                 verify(
                     item.envelope,
                     item.signature,
-                    PublicKey.from_text(entry.public_key),
+                    entry.keys_at(message.time),
                     message.source,
                 )
             except EnvelopeForged as error:

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import repository
-from shared.federation.models import NodeReport
+from shared.federation import backlog, repository
+from shared.federation.records import NodeReport
 
 INTERVAL = timedelta(seconds=30)
 STALE = timedelta(minutes=5)
@@ -44,7 +44,7 @@ class Report(BaseModel):
 
 async def write(session: AsyncSession, code: str, version: str, *, now: datetime) -> Report:
     """Return this node's report, and keep it as its own."""
-    lanes = await repository.status(session, now=now)
+    lanes = await backlog.status(session, now=now)
     parent = await repository.parent(session)
     report = Report(
         code=code,

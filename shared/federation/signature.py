@@ -20,7 +20,7 @@ says what differs.
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
@@ -58,8 +58,8 @@ _RESPONSE = (
 _HEADER = re.compile(r'"([a-z0-9-]+)"')
 _PARAMETERS = ("created", "expires", "keyid", "nonce", "alg")
 
-KeyLookup = Callable[[str], PublicKey | None]
-"""Gives the key that a division code signs with at present, or nothing if it has none."""
+KeyLookup = Callable[[str], Sequence[PublicKey] | None]
+"""Gives the keys that a division code may sign with at present, or nothing if it has none."""
 
 
 class SignatureRefused(Exception):
@@ -175,26 +175,28 @@ def sign_response(
     return _sign(key, sender, response, now=now, nonce=nonce)
 
 
-def verify_request(public_key_of: KeyLookup, request: HttpRequest, *, now: datetime) -> Verified:
+def verify_request(public_keys_of: KeyLookup, request: HttpRequest, *, now: datetime) -> Verified:
     """Return who signed ``request``, and when.
 
     Raises:
         SignatureRefused: in one of its kinds, if the request is not wholly and freshly signed.
     """
-    return _verify(public_key_of, request, now)
+    return _verify(public_keys_of, request, now)
 
 
-def verify_response(public_key_of: KeyLookup, response: HttpResponse, *, now: datetime) -> Verified:
+def verify_response(
+    public_keys_of: KeyLookup, response: HttpResponse, *, now: datetime
+) -> Verified:
     """Return who signed ``response``, and when.
 
     Its ``request`` has to be the one that :func:`sign_request` returned. A caller that wants the
-    answer of one certain node gives that node's key and no other.
+    answer of one certain node gives that node's keys and no others.
 
     Raises:
         SignatureRefused: in one of its kinds, if the response is not wholly and freshly signed, or
             answers another request.
     """
-    return _verify(public_key_of, response, now)
+    return _verify(public_keys_of, response, now)
 
 
 def claimed_sender(headers: Mapping[str, str]) -> str:
@@ -254,25 +256,15 @@ def _sign(key: NodeKey, sender: str, message: _Message, *, now: datetime, nonce:
     return replace(message, headers=headers | signed)
 
 
-def _verify(public_key_of: KeyLookup, message: _Message, now: datetime) -> Verified:
+def _verify(public_keys_of: KeyLookup, message: _Message, now: datetime) -> Verified:
     message = replace(message, headers=_fields(message.headers))
     sender = claimed_sender(message.headers)
-    key = public_key_of(sender)
-    if key is None:
+    keys = public_keys_of(sender)
+    if not keys:
         raise KeyUnknown(
             f"No key of node {sender!r} is valid here: enrol it, or see who speaks in its name."
         )
-    try:
-        results = _Verifier(sender, key, message, now).verify(message, max_age=None, expect_tag=TAG)
-    except InvalidSignature as error:
-        if isinstance(error.__cause__, SignatureMismatch):
-            raise SignatureWrong(
-                f"The signature is not that of {sender!r} over this message: something that it "
-                "covers was changed on the way, or it was made with another key."
-            ) from error
-        raise SignatureMalformed(
-            f"The signature of {sender!r} cannot be checked: {error}."
-        ) from error
+    results = _results(sender, keys, message, now)
     if len(results) > 1:
         raise SignatureMalformed(f"The message carries {len(results)} signatures tagged {TAG!r}.")
     digest = message.headers["content-digest"]
@@ -286,6 +278,25 @@ def _verify(public_key_of: KeyLookup, message: _Message, now: datetime) -> Verif
     said: dict[str, Any] = results[0].parameters
     created, expires = _moment(said["created"]), _moment(said["expires"])
     return Verified(sender, said["nonce"], created, _last_moment(created, expires))
+
+
+def _results(sender: str, keys: Sequence[PublicKey], message: _Message, now: datetime) -> Any:
+    """Check the signature with each key of the sender's in turn: while it rotates it has two."""
+    for key in keys:
+        try:
+            return _Verifier(sender, key, message, now).verify(
+                message, max_age=None, expect_tag=TAG
+            )
+        except InvalidSignature as error:
+            if not isinstance(error.__cause__, SignatureMismatch):
+                raise SignatureMalformed(
+                    f"The signature of {sender!r} cannot be checked: {error}."
+                ) from error
+            mismatch = error
+    raise SignatureWrong(
+        f"The signature is not that of {sender!r} over this message: something that it "
+        "covers was changed on the way, or it was made with another key."
+    ) from mismatch
 
 
 def _fields(headers: Mapping[str, str]) -> dict[str, str]:

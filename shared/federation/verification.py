@@ -18,17 +18,23 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation import receipt, repository
-from shared.federation.envelope import EnvelopeForged, EnvelopeMalformed, unpack, verify
+from shared.federation.envelope import (
+    EnvelopeForged,
+    EnvelopeMalformed,
+    Message,
+    unpack,
+    verify,
+)
 from shared.federation.keys import PublicKey
 from shared.federation.lane import beginning, link_after
 from shared.federation.models import (
     Direction,
-    Head,
     InboxMessage,
     LaneState,
     OutboxMessage,
-    Receipt,
+    RegistryEntry,
 )
+from shared.federation.records import Head, Receipt
 
 PORTION = 1000
 
@@ -75,7 +81,6 @@ class Verifier:
     here: str
     own_key: PublicKey
     found: Evidence = field(default_factory=Evidence)
-    _keys: dict[str, tuple[PublicKey, ...]] = field(default_factory=dict)
 
     async def verify(self) -> Evidence:
         """Check everything."""
@@ -171,20 +176,21 @@ class Verifier:
 
     async def _check_signatures(self, state: LaneState, rows: Sequence[Any]) -> None:
         """Check that each message carries its origin's signature."""
-        readable: list[tuple[Any, str]] = []
+        readable: list[tuple[Any, Message]] = []
         for row in rows:
             try:
-                readable.append((row, unpack(row.envelope).source))
+                readable.append((row, unpack(row.envelope)))
             except EnvelopeMalformed:
                 continue  # it came like this and is parked; its place in the chain is checked all the same
-        for source in {source for _, source in readable}:
-            await self._keys_of(source)
+        entries = await repository.registry_entries(
+            self.session, {message.source for _, message in readable}
+        )
 
         def forged() -> list[int]:
             return [
                 row.sequence
-                for row, source in readable
-                if not _is_signed(row, self._keys.get(source, ()), source)
+                for row, message in readable
+                if not _is_signed(row, message, entries.get(message.source))
             ]
 
         for number in await asyncio.to_thread(forged):
@@ -192,14 +198,11 @@ class Verifier:
                 self._break(state, number, "The message does not carry its origin's signature.")
             # One that came in forged is parked for that; what this node sent is its own responsibility.
 
-    async def _keys_of(self, code: str) -> tuple[PublicKey, ...]:
-        if code not in self._keys:
-            if code == self.here:
-                self._keys[code] = (self.own_key,)
-            else:
-                text = await repository.public_key_of(self.session, code)
-                self._keys[code] = (PublicKey.from_text(text),) if text else ()
-        return self._keys[code]
+    async def _keys_of(self, code: str) -> Sequence[PublicKey]:
+        """Return every key that the registry knows a node to have had; a receipt outlives the key that signed it."""
+        entry = await repository.entry(self.session, code)
+        own = (self.own_key,) if code == self.here else ()
+        return (*own, *(entry.keys_ever() if entry else ()))
 
     async def _check_receipts(self, state: LaneState, links: dict[int, bytes]) -> None:
         is_out = state.direction == Direction.OUT
@@ -254,14 +257,14 @@ class Verifier:
         self.found.breaks.append(Break(state.peer, state.lane, state.direction, number, what))
 
 
-def _is_signed(row: Any, keys: Sequence[PublicKey], source: str) -> bool:
-    for key in keys:
-        try:
-            verify(row.envelope, row.signature, key, source)
-        except EnvelopeForged:
-            continue
-        return True
-    return not keys  # of a node that the registry no longer knows nothing can be said
+def _is_signed(row: Any, message: Message, origin: RegistryEntry | None) -> bool:
+    """Tell whether a message carries its origin's signature, by a key that it had then or has had since."""
+    keys = origin.keys_ever() if origin else ()
+    try:
+        verify(row.envelope, row.signature, keys, message.source)
+    except EnvelopeForged:
+        return not keys  # of a node that the registry no longer knows nothing can be said
+    return True
 
 
 def _wrong_with(

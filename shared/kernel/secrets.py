@@ -11,7 +11,7 @@ def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
     """Return the content of ``path``, written from ``make()`` if it is not there.
 
     Safe when several workers start at once: the first to link its file wins and the others read it. The file is
-    complete and on disk before it gets its name.
+    complete and on disk before it gets its name, and the name is before this returns.
     """
     try:
         return path.read_bytes()
@@ -26,6 +26,16 @@ def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
             os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):  # another worker was first
             os.link(temporary, path)
+        keep_names(path.parent)
     finally:
         Path(temporary).unlink()
     return path.read_bytes()
+
+
+def keep_names(directory: Path) -> None:
+    """Wait until the names that files have in ``directory`` are on disk."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -104,6 +104,36 @@ class Settings(BaseSettings):
         le=300,
         description="How long one exchange with the parent may take beyond the poll before the link counts as down.",
     )
+    key_life_days: int = Field(
+        default=730,
+        ge=1,
+        le=3650,
+        description="At HQ and wherever nodes are admitted: days after which a node's key counts as expired. Expiry warns and stops nothing.",
+    )
+    key_overlap_days: float = Field(
+        default=7.0,
+        gt=0,
+        le=90,
+        description="Days for which the old key of a node that rotates is still accepted. HQ's setting decides; the same everywhere, so that a node which is cut off changes over in time.",
+    )
+    key_settle_minutes: float = Field(
+        default=60.0,
+        ge=0,
+        le=10080,
+        description="Minutes that a node's new key is in the registry before the node signs with it.",
+    )
+    key_warning_days: int = Field(
+        default=60,
+        ge=1,
+        le=365,
+        description="Days before the expiry of the node's key from which on it is warned of.",
+    )
+    registry_stale_days: float = Field(
+        default=3.0,
+        gt=0,
+        le=90,
+        description="Days without HQ's word on the registry after which the node warns that its registry may be old.",
+    )
     access_token_minutes: int = Field(
         default=15, ge=1, le=120, description="Life of an access token."
     )

@@ -1,4 +1,4 @@
-"""``guanxi federation``: what is parked and what to do with it, what was mended, and whether the evidence holds."""
+"""``guanxi federation``: what is parked, what was mended, whether the evidence holds, keys, and revoking a node."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -9,20 +9,30 @@ import typer
 from sqlalchemy import text
 
 from shared.capability import NodeContext
-from shared.commandline import CommandFailed, JsonOption, NodeOption, operator_name, run, show
-from shared.federation import inbox
+from shared.commandline import (
+    CommandFailed,
+    JsonOption,
+    NodeOption,
+    console,
+    operator_name,
+    run,
+    show,
+)
+from shared.federation import enrolment, inbox, membership
+from shared.federation.keys import PublicKey
 from shared.federation.models import Lane
 from shared.federation.notices import speakable
 from shared.federation.parking import Parking
 from shared.federation.reconciliation import RECONCILIATIONS, resume
 from shared.federation.verification import Evidence, Verifier
 from shared.kernel.listing import MAX_PAGE, Listing, PageRequest
+from shared.node.identity import Standing, keys_known, standing
 from shared.node.receiving import make_receiver
 from shared.node.tiers import capabilities
 
 app = typer.Typer(
     name="federation",
-    help="See and mend what is parked, what was restored, and check the evidence.",
+    help="See and mend what is parked, what was restored; check the evidence; see keys, and revoke a node.",
     no_args_is_help=True,
 )
 
@@ -164,6 +174,80 @@ def verify(node: NodeOption, json: JsonOption = False) -> None:
             show(breaks, json=False, title="What does not hold")
     if breaks:
         raise CommandFailed(f"{len(breaks)} places of node {node}'s evidence do not hold.")
+
+
+@app.command("revoke")
+def revoke(
+    code: Annotated[str, typer.Argument(help="Division code of the node.")],
+    node: NodeOption,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why nothing it signs is to be believed.")
+    ],
+    json: JsonOption = False,
+) -> None:
+    """Refuse node CODE at once, here and, through HQ, everywhere; its parent and HQ can."""
+    why = speakable(reason.strip())
+    if not why:
+        raise typer.BadParameter("Say why the node is revoked.", param_hint="--reason")
+
+    async def act(context: NodeContext) -> dict[str, Any]:
+        now = context.clock.now()
+        async with context.database.transaction() as session:
+            entry = await membership.revoke(
+                session, context.post, code, why, by=operator_name(), now=now
+            )
+            return {"node": code, "status": entry.status, "reason": entry.reason}
+
+    show(run(node, act), json=json, title=f"Revoked at node {node}")
+
+
+@app.command("keys")
+def keys(node: NodeOption, json: JsonOption = False) -> None:
+    """Show the keys of every node of the registry, where this node's rotation is, and what to be warned of."""
+
+    async def read(context: NodeContext) -> tuple[Standing, list[dict[str, Any]]]:
+        return await standing(context), await keys_known(context)
+
+    found, known = run(node, read)
+    rotation = found.rotation
+    own = {
+        "node": node,
+        "fingerprint": found.fingerprint,
+        "rotation": rotation.stage.value,
+        "next_fingerprint": rotation.next_fingerprint,
+        "until": rotation.until,
+        "registry_as_of": found.registry_as_of,
+        "registry_matches": found.registry_matches,
+        "warnings": list(found.warnings),
+    }
+    if json:
+        show({"identity": own, "keys": known}, json=True)
+        return
+    show({**own, "warnings": len(found.warnings)}, json=False, title="This node")
+    columns = ("node", "status", "fingerprint", "expires_at", "accepted")
+    show([{name: key[name] for name in columns} for key in known], json=False, title="Registry")
+    for warning in found.warnings:
+        console.print(warning, highlight=False, markup=False)
+
+
+@app.command("requests")
+def requests(node: NodeOption, json: JsonOption = False) -> None:
+    """List the nodes that have asked to join and wait for a second person, with their fingerprints."""
+
+    async def read(context: NodeContext) -> list[dict[str, Any]]:
+        async with context.database.transaction() as session:
+            return [
+                {
+                    "child": request.child,
+                    "fingerprint": PublicKey.from_text(request.public_key or "").fingerprint,
+                    "requested_at": request.used_at,
+                    "invited_by": request.created_by,
+                    "move": request.moving,
+                }
+                for request in await enrolment.pending(session)
+            ]
+
+    show(run(node, read), json=json, title=f"Asking to join node {node}")
 
 
 def _mend(node: str, act: Callable[[Parking], Awaitable[dict[str, Any]]]) -> dict[str, Any]:

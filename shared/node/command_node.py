@@ -1,4 +1,4 @@
-"""``guanxi node``: run a node, let nodes join, see which there are."""
+"""``guanxi node``: run a node, let nodes join, move and retire them, change keys, see which there are."""
 
 import os
 import sys
@@ -12,21 +12,29 @@ from shared.commandline import (
     CommandFailed,
     JsonOption,
     NodeOption,
+    errors,
     node_settings,
     operator_name,
     run,
     sentences,
     show,
 )
+from shared.federation import membership
 from shared.federation.enrolment import Invitation, InvitationInvalid
 from shared.federation.link import LinkDown
+from shared.federation.notices import speakable
+from shared.federation.rotation import begin
 from shared.node import joining
 from shared.node.pidfile import NAME as PID_FILE
 from shared.node.pidfile import holder
 from shared.node.serve import address, serve
 from shared.organisation.division import UnknownDivision, division
 
-app = typer.Typer(name="node", help="Run a node, and let nodes join.", no_args_is_help=True)
+app = typer.Typer(
+    name="node",
+    help="Run a node; let nodes join, move and retire; change keys.",
+    no_args_is_help=True,
+)
 
 
 @app.command("run")
@@ -57,12 +65,15 @@ def run_node(
 def invite(
     child: Annotated[str, typer.Argument(help="Division code of the node that is to join.")],
     node: NodeOption,
+    move: Annotated[
+        bool, typer.Option("--move", help="It belongs to another parent now, and moves here.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make a one-time code with which CHILD may join this node within a day."""
+    """Make a one-time code with which CHILD may ask to join this node within a day."""
 
     async def act(context: NodeContext) -> Invitation:
-        return await joining.invite(context, child, by=operator_name())
+        return await joining.invite(context, child, by=operator_name(), moving=move)
 
     with sentences():
         division(child)
@@ -83,18 +94,130 @@ def enrol(
         ),
     ],
     code: Annotated[str, typer.Option("--code", help="One-time code from the parent's operator.")],
+    move: Annotated[
+        bool, typer.Option("--move", help="Leave the present parent for this one.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Ask again until somebody at the parent admits the node.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Let this node join its parent with a one-time code."""
+    """Ask to join the parent with a one-time code; once a second person there has admitted the node, join it."""
 
     async def act(context: NodeContext) -> str:
+        own = context.settings.parent_url
+        if move and own and own != parent_url.rstrip("/"):
+            raise CommandFailed(
+                f"Setting `parent_url` of node {node} is {own}, and would win: set it to {parent_url} first, or remove it, "
+                "and start the node again."
+            )
+        invitation = Invitation.from_text(code)
         try:
-            return await joining.join(context, parent_url, Invitation.from_text(code))
-        except (LinkDown, InvitationInvalid) as error:
+            return await joining.join(context, parent_url, invitation, moving=move)
+        except joining.AdmissionAwaited as awaited:
+            if not wait:
+                raise
+            errors.print(str(awaited), highlight=False, markup=False, soft_wrap=True)
+            return await joining.join_when_admitted(context, parent_url, invitation, moving=move)
+
+    async def refuse_in_sentences(context: NodeContext) -> str:
+        try:
+            return await act(context)
+        except (LinkDown, InvitationInvalid, joining.AdmissionAwaited) as error:
             raise CommandFailed(str(error)) from None
 
-    parent = run(node, act)
+    parent = run(node, refuse_in_sentences)
     show({"node": node, "parent": parent, "parent_url": parent_url}, json=json, title="Joined")
+
+
+@app.command("admit")
+def admit(
+    child: Annotated[str, typer.Argument(help="Division code of the node that has asked to join.")],
+    node: NodeOption,
+    fingerprint: Annotated[
+        str,
+        typer.Option("--fingerprint", help="Fingerprint of its key, as its operator reads it out."),
+    ],
+    json: JsonOption = False,
+) -> None:
+    """Let CHILD in, which has asked to join; somebody else than who invited it does."""
+
+    async def act(context: NodeContext) -> None:
+        await joining.admit(context, child, fingerprint, by=operator_name())
+
+    run(node, act)
+    show(
+        {"child": child, "parent": node, "admitted_by": operator_name()},
+        json=json,
+        title="Admitted",
+    )
+
+
+@app.command("retire")
+def retire(
+    code: Annotated[str, typer.Argument(help="Division code of the node that is given up.")],
+    node: NodeOption,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why: proposes it.")] = None,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="Approve it, as a second person.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Retire node CODE, which belongs to this one: one person proposes with a reason, another approves."""
+    if approve == bool(reason):
+        raise typer.BadParameter("Give either --reason, to propose it, or --approve.")
+
+    async def act(context: NodeContext) -> dict[str, Any]:
+        by, now = operator_name(), context.clock.now()
+        async with context.database.transaction() as session:
+            if reason:
+                found = await membership.propose_retirement(
+                    session, context.post, code, speakable(reason.strip()), by=by, now=now
+                )
+            else:
+                found = await membership.approve_retirement(
+                    session, context.post, code, by=by, now=now
+                )
+            return {
+                "node": code,
+                "reason": found.reason,
+                "proposed_by": found.proposed_by,
+                "approved_by": found.approved_by,
+            }
+
+    show(run(node, act), json=json, title="Retired" if approve else "Proposed")
+
+
+@app.command("rotate-key")
+def rotate_key(node: NodeOption, json: JsonOption = False) -> None:
+    """Make the node's next key and announce it; the running node changes over to it by itself."""
+
+    async def act(context: NodeContext) -> dict[str, Any]:
+        async with context.database.transaction() as session:
+            rotation = await begin(session, context.post, context.settings, now=context.clock.now())
+        return {
+            "node": node,
+            "stage": rotation.stage.value,
+            "fingerprint": context.post.key.public.fingerprint,
+            "next_fingerprint": rotation.next_fingerprint,
+        }
+
+    show(run(node, act), json=json, title="Rotating")
+
+
+@app.command("new-key")
+def new_key(node: NodeOption, json: JsonOption = False) -> None:
+    """Replace the node's key at once, as a revoked node has to before it joins again with a new one-time code."""
+
+    async def act(context: NodeContext) -> dict[str, Any]:
+        before = context.post.key.public.fingerprint
+        return {
+            "node": node,
+            "before": before,
+            "fingerprint": context.post.keys.replace().public.fingerprint,
+        }
+
+    show(run(node, act), json=json, title="New key")
 
 
 @app.command("list")

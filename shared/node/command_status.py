@@ -1,12 +1,15 @@
 """``guanxi status``: a node's links, and what waits on each of their lanes."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from shared.capability import NodeContext
 from shared.commandline import JsonOption, NodeOption, console, run, show
-from shared.federation import report, repository
+from shared.federation import backlog, report
+from shared.federation.rotation import Stage
+from shared.node.identity import Standing, standing
 
 app = typer.Typer()
 
@@ -24,11 +27,12 @@ def status(
         _show_subtree(node, json=json)
         return
 
-    async def read(context: NodeContext) -> list[dict[str, Any]]:
+    async def read(context: NodeContext) -> tuple[list[dict[str, Any]], Standing]:
         async with context.database.transaction() as session:
-            return await repository.status(session, now=context.clock.now())
+            lanes = await backlog.status(session, now=context.clock.now())
+        return lanes, await standing(context)
 
-    lanes = run(node, read)
+    lanes, identity = run(node, read)
     if json:
         show(lanes, json=True)
         return
@@ -47,26 +51,27 @@ def status(
         for lane in lanes
     ]
     show(rows, json=False, title=f"Links of node {node}")
+    for sentence in [*_troubles(lanes), *_of_identity(identity)]:
+        console.print(sentence, highlight=False, markup=False)
+
+
+def _troubles(lanes: list[dict[str, Any]]) -> Iterator[str]:
+    """Say what is wrong with lanes and links."""
     for lane in lanes:
         if lane["stopped_because"]:
-            console.print(
-                f"{lane['peer']} {lane['lane']} is stopped: {lane['stopped_because']}",
-                highlight=False,
-                markup=False,
-            )
+            yield f"{lane['peer']} {lane['lane']} is stopped: {lane['stopped_because']}"
     for peer in {lane["peer"]: lane for lane in lanes}.values():
         if peer["failures"]:
-            console.print(
-                f"{peer['peer']} is down: {peer['failures']} attempts failed, the next at {peer['retry_at']:%H:%M:%S} UTC. {peer['last_error']}",
-                highlight=False,
-                markup=False,
-            )
+            yield f"{peer['peer']} is down: {peer['failures']} attempts failed, the next at {peer['retry_at']:%H:%M:%S} UTC. {peer['last_error']}"
         if peer["clock_offset_seconds"]:
-            console.print(
-                f"{peer['peer']}'s clock is {peer['clock_offset_seconds']:.0f} s ahead of this node's: set one of them.",
-                highlight=False,
-                markup=False,
-            )
+            yield f"{peer['peer']}'s clock is {peer['clock_offset_seconds']:.0f} s ahead of this node's: set one of them."
+
+
+def _of_identity(identity: Standing) -> Iterator[str]:
+    """Say where a rotation is, and what there is to be warned of."""
+    if identity.rotation.stage is not Stage.IDLE:
+        yield f"The node's key is being rotated: {identity.rotation.stage.value}."
+    yield from identity.warnings
 
 
 def _show_subtree(node: str, *, json: bool) -> None:

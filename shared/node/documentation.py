@@ -13,8 +13,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from shared.capability import Capability, Daily, Every, Job
-from shared.federation import notices, registry
-from shared.federation.models import NoticeKind
+from shared.federation import freshness, membership, notices, redirection, registry, rotation
+from shared.federation.records import NoticeKind
 from shared.glossary import terms as glossary
 from shared.kernel.language import Language
 from shared.kernel.problems import Problem
@@ -104,12 +104,47 @@ def problems() -> str:
 def messages() -> str:
     """Return the page of messages."""
     rows: list[tuple[object, ...]] = [
-        (f"`{registry.ENROLLED}`", "hq", "", "A province has enrolled a city (to HQ)."),
+        (
+            f"`{redirection.REDIRECTED}`",
+            "hq, province, city",
+            "",
+            "A former parent passes on what it had for a city that has moved, whole, inside this message.",
+        ),
+        (
+            f"`{freshness.ASKED}`",
+            "hq, province",
+            "",
+            "A node whose registry differs from HQ's asks its parent for the whole of it.",
+        ),
+        (
+            f"`{membership.ENROLLED}`",
+            "hq",
+            "",
+            "A province has enrolled a city, its own or one that moves to it (to HQ).",
+        ),
+        (
+            f"`{rotation.ANNOUNCED}`",
+            "hq",
+            "",
+            "A node has made its next key, and proves that it has it (to HQ).",
+        ),
         (
             f"`{registry.PUBLISHED}`",
             "province, city",
             "",
             "HQ publishes a registry entry (from parent to child).",
+        ),
+        (
+            f"`{freshness.SAID}`",
+            "province, city",
+            "",
+            "HQ says once a day what the registry comes to (from parent to child).",
+        ),
+        (
+            f"`{membership.WITHDRAWN}`",
+            "hq",
+            "",
+            "A province has revoked or retired one of its cities (to HQ).",
         ),
         *(
             (

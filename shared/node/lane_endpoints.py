@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.access import Principal, require
-from shared.federation import report, repository
-from shared.federation.models import Direction, Lane, Mended
+from shared.federation import backlog, report
+from shared.federation.models import Direction, Lane
 from shared.federation.reconciliation import RECONCILIATIONS, resume
+from shared.federation.records import Mended
 from shared.kernel.edge import NodeDatabase, Now, Page, Transaction
 
 router = APIRouter(prefix="/operations")
@@ -129,7 +130,7 @@ class Subtree(BaseModel):
 @router.get("/links", summary="Links to the parent and the children, lane by lane")
 async def links(session: Transaction, now: Now, _: Reader) -> list[LaneStatus]:
     """Show how far each lane is, what waits and since when, what is parked, and why a link is down."""
-    return [LaneStatus(**row) for row in await repository.status(session, now=now)]
+    return [LaneStatus(**row) for row in await backlog.status(session, now=now)]
 
 
 @router.post("/links/{peer}/lanes/{lane}/resumption", summary="Let a stopped lane go on")
@@ -142,7 +143,7 @@ async def resume_lane(
 ) -> list[LaneStatus]:
     """Let a lane go on from what its receiver has, once both ends have been told so; see the handbook first."""
     await resume(session, peer, lane)
-    rows = await repository.status(session, now=now)
+    rows = await backlog.status(session, now=now)
     return [LaneStatus(**row) for row in rows if (row["peer"], row["lane"]) == (peer, lane)]
 
 

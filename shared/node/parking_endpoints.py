@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from shared.access import Principal, require
 from shared.capability import Context
 from shared.federation import inbox
-from shared.federation.models import InboxState, Lane, NoticeKind
+from shared.federation.models import InboxState, Lane
 from shared.federation.notices import NOTICES
 from shared.federation.parking import Mended, Parking
+from shared.federation.records import NoticeKind
 from shared.kernel.edge import NodeDatabase, Now, Page, Transaction
 
 router = APIRouter(prefix="/operations")

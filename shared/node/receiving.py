@@ -1,10 +1,19 @@
 """What a node understands of what arrives: its capabilities' messages, and the federation's own."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import partial
 
 from shared.capability import Capability, NodeContext
-from shared.federation import evidence, notices, registry
+from shared.federation import (
+    evidence,
+    freshness,
+    membership,
+    notices,
+    redirection,
+    registry,
+    rotation,
+)
 from shared.federation.receiver import Receiver, Route
 from shared.federation.telemetry import Telemetry
 
@@ -25,7 +34,13 @@ def make_receiver(
     }
     receiver = Receiver(context.settings, post, handlers, telemetry)
     # The federation's own, which a node understands whatever it can do besides.
-    handlers[registry.ENROLLED] = Route(partial(registry.handle_enrolled, post))
+    key_life = timedelta(days=context.settings.key_life_days)
+    handlers[membership.ENROLLED] = Route(partial(membership.handle_enrolled, post, key_life))
+    handlers[membership.WITHDRAWN] = Route(partial(membership.handle_withdrawn, post))
+    handlers[rotation.ANNOUNCED] = Route(partial(rotation.handle_announced, post, context.settings))
+    handlers[redirection.REDIRECTED] = Route(partial(redirection.handle, receiver))
+    handlers[freshness.SAID] = Route(partial(freshness.handle_said, post))
+    handlers[freshness.ASKED] = Route(partial(freshness.handle_asked, post))
     handlers[registry.PUBLISHED] = Route(partial(registry.handle_published, post, receiver))
     handlers[evidence.HEADS] = Route(partial(evidence.handle, post))
     handlers.update((type_, Route(notices.handle)) for type_ in notices.TYPES.values())

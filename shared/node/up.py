@@ -170,10 +170,14 @@ class Fleet:
                 continue
             async with open_context(parent.node.settings()) as above:
                 for child in children:
-                    invitation = await joining.invite(above, child.code, by=operator_name())
                     async with open_context(child.settings()) as below:
-                        await joining.join(below, str(child.values["parent_url"]), invitation)
-                    self._say(f"{child.name} has joined {parent.node.name}.")
+                        url = str(child.values["parent_url"])
+                        withdrawn = await joining.join_both(above, below, url, by=operator_name())
+                    self._say(
+                        f"{child.name} is {withdrawn}, and not let in again: an operator of {parent_code} decides that."
+                        if withdrawn
+                        else f"{child.name} has joined {parent.node.name}."
+                    )
 
     def _health(self, node: PlannedNode) -> dict[str, Any]:
         checks: dict[str, Any] = self._members[node.code].health.get("checks", {})

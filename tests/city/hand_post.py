@@ -67,7 +67,7 @@ class HandPost:
             data=dict(data),
         )
         packed = pack(message, self.key)
-        verify(packed.envelope, packed.signature, self._keys[self.code], self.code)
+        verify(packed.envelope, packed.signature, [self._keys[self.code]], self.code)
         arriving = unpack(packed.envelope)
         waiting = self._lanes[self.code, destination]
         event.listen(

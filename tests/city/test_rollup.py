@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ from sqlalchemy import select, text
 from services.city_node.rollup import repository
 from services.city_node.rollup.service import Counted, PeriodNotBegun, periods_due, roll_up
 from shared.federation.envelope import unpack
-from shared.federation.keys import NodeKey
+from shared.federation.keyring import KeyRing
 from shared.federation.models import OutboxMessage
 from shared.federation.post import PostOffice
 from shared.kernel.database import Database
@@ -64,8 +65,8 @@ async def city(database: Database) -> Database:
 
 
 @pytest.fixture
-def post() -> PostOffice:
-    return PostOffice(CITY, NodeKey.generate())
+def post(tmp_path: Path) -> PostOffice:
+    return PostOffice(CITY, KeyRing.load_or_create(tmp_path))
 
 
 async def inhabit(

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text, Uuid, insert, select
 
 from shared.capability import Capability, MessageHandler, NodeContext
+from shared.federation import enrolment, repository
 from shared.federation.delivery import Delivery, MessageRefused
-from shared.federation.enrolment import invite
-from shared.federation.models import InboxMessage, InboxState, Lane
+from shared.federation.models import InboxMessage, InboxState, Lane, RegistryEntry
 from shared.kernel.language import Text as Words
-from tests.conftest import MakeNode, Nation, TestNode
+from tests.conftest import MakeNode, Nation, TestNode, enrol
 
 
 def case_name(value: object) -> str | None:
@@ -135,13 +135,37 @@ def nation_of(
     return make
 
 
-async def enrol(child: TestNode, parent: TestNode) -> None:
-    """Let a child join its parent."""
-    async with parent.database.transaction() as session:
-        invitation = await invite(
-            session, parent.context.post, child.code, by="test", now=parent.clock.now()
+ALL = ("000000", "440000", "110000", "440300", "110100")
+
+
+@pytest.fixture
+async def two(nation_of: Callable[..., Awaitable[Nation]]) -> Nation:
+    """HQ and two provinces with a city each."""
+    return await nation_of(*ALL)
+
+
+async def entry_at(node: TestNode, code: str) -> RegistryEntry:
+    """What a node's registry says of another."""
+    async with node.database.transaction() as session:
+        found = await repository.entry(session, code)
+    assert found is not None
+    return found
+
+
+async def peer_status(node: TestNode, code: str) -> str | None:
+    """What a neighbour is to a node."""
+    async with node.database.transaction() as session:
+        peer = await repository.peer(session, code)
+    return peer.status if peer else None
+
+
+async def ask(city: TestNode, province: TestNode) -> None:
+    """Let a city ask to join once."""
+    async with province.database.transaction() as session:
+        invitation = await enrolment.invite(
+            session, province.context.post, city.code, by="one", now=province.clock.now()
         )
-    await child.node.dialler.enrol(f"http://{parent.code}", invitation)
+    await city.node.dialler.enrol(f"http://{province.code}", invitation)
 
 
 MINUTE = timedelta(minutes=1)

@@ -80,7 +80,7 @@ class TestPacking:
     def test_says_what_was_said(self, message: Message) -> None:
         packed = pack(message, CITY)
         assert unpack(packed.envelope) == message
-        verify(packed.envelope, packed.signature, CITY.public, "440300")
+        verify(packed.envelope, packed.signature, [CITY.public], "440300")
 
     @given(
         id_=st.uuids(),
@@ -97,7 +97,7 @@ class TestPacking:
         )
         packed = pack(message, CITY)
         assert unpack(packed.envelope) == message
-        verify(packed.envelope, packed.signature, CITY.public, "440300")
+        verify(packed.envelope, packed.signature, [CITY.public], "440300")
 
     def test_is_a_cloudevent(self) -> None:
         event = json.loads(PACKED.envelope)
@@ -253,35 +253,35 @@ class TestSignature:
         envelope = bytearray(PACKED.envelope)
         envelope[data.draw(st.integers(0, len(envelope) - 1))] ^= 1 << data.draw(st.integers(0, 7))
         with pytest.raises(EnvelopeForged):
-            verify(bytes(envelope), PACKED.signature, CITY.public, "440300")
+            verify(bytes(envelope), PACKED.signature, [CITY.public], "440300")
 
     def test_breaks_when_the_same_json_is_written_anew(self) -> None:
         rewritten = json.dumps(json.loads(PACKED.envelope), sort_keys=True).encode()
         assert unpack(rewritten) == FULL
         with pytest.raises(EnvelopeForged):
-            verify(rewritten, PACKED.signature, CITY.public, "440300")
+            verify(rewritten, PACKED.signature, [CITY.public], "440300")
 
     def test_is_not_another_nodes(self) -> None:
         with pytest.raises(EnvelopeForged, match="440300"):
-            verify(PACKED.envelope, PACKED.signature, PROVINCE.public, "440300")
+            verify(PACKED.envelope, PACKED.signature, [PROVINCE.public], "440300")
 
     def test_is_not_made_in_another_nodes_name(self) -> None:
         as_province = sign(PACKED.envelope, CITY, "440000")
         with pytest.raises(EnvelopeForged, match="it was signed as '440000'"):
-            verify(PACKED.envelope, as_province, CITY.public, "440300")
+            verify(PACKED.envelope, as_province, [CITY.public], "440300")
 
     def test_covers_large_envelopes(self) -> None:
         packed = pack(replace(SHORT, data={"rows": ["x" * 1000] * 1000}), CITY)
         assert len(packed.envelope) > 1_000_000
-        verify(packed.envelope, packed.signature, CITY.public, "440300")
+        verify(packed.envelope, packed.signature, [CITY.public], "440300")
         with pytest.raises(EnvelopeForged):
-            verify(packed.envelope[:-1], packed.signature, CITY.public, "440300")
+            verify(packed.envelope[:-1], packed.signature, [CITY.public], "440300")
 
     def test_is_not_about_a_payload_of_its_own(self) -> None:
         head, _, made = PACKED.signature.split(".")
         attached = f"{head}.{encode(PACKED.envelope)}.{made}"
         with pytest.raises(EnvelopeForged, match="no detached JWS"):
-            verify(altered(destination="110000"), attached, CITY.public, "440300")
+            verify(altered(destination="110000"), attached, [CITY.public], "440300")
 
     @pytest.mark.parametrize(
         "header",
@@ -307,17 +307,17 @@ class TestSignature:
         head = encode(json.dumps(header).encode())
         made = CITY.signing.sign(f"{head}.{encode(PACKED.envelope)}".encode())
         with pytest.raises(EnvelopeForged):
-            verify(PACKED.envelope, f"{head}..{encode(made)}", CITY.public, "440300")
+            verify(PACKED.envelope, f"{head}..{encode(made)}", [CITY.public], "440300")
 
     @given(st.text(max_size=40), st.text(max_size=40))
     def test_is_not_whatever_comes(self, head: str, made: str) -> None:
         with pytest.raises(EnvelopeForged):
-            verify(PACKED.envelope, f"{head}..{made}", CITY.public, "440300")
+            verify(PACKED.envelope, f"{head}..{made}", [CITY.public], "440300")
 
     @pytest.mark.parametrize("cut", [0, 1, 40, -1])
     def test_is_whole(self, cut: int) -> None:
         with pytest.raises(EnvelopeForged):
-            verify(PACKED.envelope, PACKED.signature[:cut], CITY.public, "440300")
+            verify(PACKED.envelope, PACKED.signature[:cut], [CITY.public], "440300")
 
 
 class TestAnswerId:

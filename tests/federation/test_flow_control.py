@@ -11,8 +11,8 @@ from shared.federation.link import ParentBusy
 from shared.federation.models import Lane
 from shared.federation.pace import Pace
 from shared.federation.problems import NodeBusy
-from tests.conftest import MakeNode, Nation
-from tests.federation.conftest import COUNTING, enrol, numbers_at, post_numbers
+from tests.conftest import MakeNode, Nation, enrol
+from tests.federation.conftest import COUNTING, numbers_at, post_numbers
 
 BEIJING_NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, text
 
 from shared.federation import inbox
-from shared.federation.models import InboxMessage, InboxState, Lane, Notice, NoticeKind
+from shared.federation.models import InboxMessage, InboxState, Lane
 from shared.federation.notices import TYPES
 from shared.federation.parking import Mended, Parking
 from shared.federation.problems import (
@@ -17,6 +17,7 @@ from shared.federation.problems import (
     SecondPersonNeeded,
 )
 from shared.federation.receiver import BEHIND
+from shared.federation.records import Notice, NoticeKind
 from tests.conftest import Nation, TestNode
 from tests.federation.conftest import COUNTED, ECHOED, numbers_at, parked_at, post_numbers
 

@@ -13,12 +13,11 @@ from shared.federation.receiver import BEHIND
 from shared.kernel.tier import Tier
 from shared.node.command import app
 from shared.node.tiers import capabilities
-from tests.conftest import MakeNode, Nation
+from tests.conftest import MakeNode, Nation, enrol
 from tests.federation.conftest import (
     COUNTED,
     COUNTING,
     ECHOED,
-    enrol,
     numbers_at,
     parked_at,
     post_numbers,

@@ -202,9 +202,7 @@ async def test_revoked_child(line: Nation) -> None:
         child = await peer(session, city.code)
         assert child is not None
         child.status = PeerStatus.REVOKED
-    await assert_refused(
-        province, signed(city, batch(city)), 401, "signature-refused", "key-unknown"
-    )
+    await assert_refused(province, signed(city, batch(city)), 403, "peer-revoked")
 
 
 async def test_origin_outside_the_senders_subtree(line: Nation) -> None:

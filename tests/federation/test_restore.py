@@ -6,7 +6,8 @@ from sqlalchemy import select, text
 from shared.federation import inbox
 from shared.federation.delivery import Delivery
 from shared.federation.link import LanesDisagree, LinkDown
-from shared.federation.models import Lane, LaneState, OutboxMessage, Peer, Reconciliation
+from shared.federation.models import Lane, LaneState, OutboxMessage, Peer
+from shared.federation.records import Reconciliation
 from tests.conftest import Nation, TestNode
 from tests.federation.conftest import COUNTING, ECHOED, numbers_at, post_numbers
 

@@ -42,7 +42,7 @@ from tests.federation.conftest import case_name
 NOW = datetime(2031, 5, 6, 7, 8, 9, 654321, tzinfo=UTC)
 CITY, PROVINCE, OTHER = NodeKey.generate(), NodeKey.generate(), NodeKey.generate()
 Signed = TypeVar("Signed", HttpRequest, HttpResponse)
-KEYS = {"440300": CITY.public, "440000": PROVINCE.public, "110000": OTHER.public}
+KEYS = {"440300": [CITY.public], "440000": [PROVINCE.public], "110000": [OTHER.public]}
 
 HEADERS = {
     "Host": "province.example",
@@ -256,7 +256,7 @@ class TestResponse:
 
     def test_of_a_node_that_was_not_asked_is_refused(self) -> None:
         with pytest.raises(KeyUnknown, match="'440000'"):
-            verify_response({"110000": OTHER.public}.get, RESPONSE, now=NOW)
+            verify_response({"110000": [OTHER.public]}.get, RESPONSE, now=NOW)
 
 
 class TestTime:

@@ -23,12 +23,11 @@ from shared.federation.models import InboxMessage, Lane, OutboxMessage
 from shared.kernel.edge import Now, Transaction
 from shared.kernel.language import Text as Words
 from shared.kernel.tracing import TraceContext
-from tests.conftest import MakeNode, Nation, TestNode
+from tests.conftest import MakeNode, Nation, TestNode, enrol
 from tests.federation.conftest import (
     COUNTED,
     COUNTING,
     ECHOED,
-    enrol,
     numbers_at,
     parked_at,
     post_numbers,

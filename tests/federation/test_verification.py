@@ -5,7 +5,8 @@ from sqlalchemy import select, text
 
 from shared.federation import evidence
 from shared.federation.lane import beginning, link_after
-from shared.federation.models import Head, OutboxMessage, Receipt
+from shared.federation.models import OutboxMessage
+from shared.federation.records import Head, Receipt
 from shared.federation.verification import Evidence, Verifier
 from tests.conftest import Nation, TestNode
 from tests.federation.conftest import post_numbers

@@ -51,7 +51,7 @@ def test_a_fixture_is_signed_and_holds_what_it_shows(release: str) -> None:
     written = fixture(release)
     request = request_of(written["request"])
     key = PublicKey.from_text(written["public_keys"][CHILD])
-    verified = verify_request(lambda code: key if code == CHILD else None, request, now=NOW)
+    verified = verify_request(lambda code: [key] if code == CHILD else None, request, now=NOW)
     assert verified.sender == CHILD
     assert json.loads(decompress(request.body, limit=exchange.MAX_BODY)) == written["batch"]
 
@@ -62,7 +62,9 @@ async def know_the_child_of_the_fixtures(province: TestNode) -> None:
     async with province.database.transaction() as session:
         await session.execute(update(Peer).where(Peer.code == CHILD).values(public_key=text))
         await session.execute(
-            update(RegistryEntry).where(RegistryEntry.code == CHILD).values(public_key=text)
+            update(RegistryEntry)
+            .where(RegistryEntry.code == CHILD)
+            .values(public_key=text, keys=[])
         )
 
 
