@@ -66,6 +66,10 @@ coverage: $(DEV) ## run the tests and report the lines and branches that none of
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
+.PHONY: chaos
+chaos: $(DEV) ## break processes, databases and links, and count what is lost; ARGS="--seconds N --seed S --json"
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: bench
 bench: $(DEV) ## measure; ARGS="NAME..." chooses, ARGS=--json prints one object a line
 	@$(BIN)/python -m bench $(ARGS)

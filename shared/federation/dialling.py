@@ -141,12 +141,14 @@ class Dialling:
     def _seconds_to_retry(self) -> float:
         if self._retry_at is None:
             return 0.0
-        return (self._retry_at - self._clock.now()).total_seconds()
+        seconds = (self._retry_at - self._clock.now()).total_seconds()
+        # Further off than it is ever set: the clock has been put back since.
+        return seconds if seconds <= LONGEST_BACKOFF else 0.0
 
     async def _note_failure(self, error: str) -> None:
         """Keep the failure with the peer, once for all tasks that meet it at the same time."""
         now = self._clock.now()
-        if self._retry_at is not None and self._retry_at > now:
+        if self._seconds_to_retry() > 0:
             return
         # The first of them sets the time before it waits for anything, so that the others see it.
         self._retry_at = now + timedelta(seconds=SHORTEST_BACKOFF)

@@ -78,8 +78,16 @@ class Database:
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Open a session in one transaction: committed at the end, rolled back on any error."""
-        async with self._sessions() as session, session.begin():
-            yield session
+        try:
+            async with self._sessions() as session, session.begin():
+                yield session
+        except Exception as error:
+            # A task that is cancelled just when its connection dies fails in the rollback. Taken for an ordinary error,
+            # that would keep alive what was to end.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from error
+            raise
 
     async def pool(self) -> asyncpg.Pool:
         """Return the pool of bare connections for hot reads, made at first use."""

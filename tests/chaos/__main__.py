@@ -1,0 +1,134 @@
+"""``python -m tests.chaos``: see the package, ``docs/chaos.md``, or ``--help``."""
+
+import argparse
+import asyncio
+import json
+import logging
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import structlog
+
+from shared.node.up import cancel_when_told_to_end
+from tests import chaos
+from tests.chaos.nation import prepare
+from tests.chaos.run import Plan, Report, carry_out
+from tests.chaos.schedule import Kind
+
+SECONDS, SHORT_SECONDS = 600.0, 20.0
+RATE, SHORT_RATE = 20.0, 12.0
+PATIENCE = 180.0
+CAUGHT_BY = {
+    "dedupe": (Kind.ACKS_LOST, Kind.LATE_DUPLICATES, Kind.LINK_ONE_WAY),
+    "epochs": (Kind.RESTORED,),
+}
+"""Which faults bring out what is lacking."""
+SABOTAGED_SECONDS, SABOTAGED_PATIENCE = 12.0, 8.0
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="make chaos", description=chaos.__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    add = parser.add_argument
+    add("--seconds", type=float, help="how long things go wrong (default: 600)")
+    add("--seed", type=int, help="repeat the faults of a run (default: a new seed)")
+    add("--rate", type=float, help="new requests a second, of all clients together")
+    add("--short", action="store_true", help="the short form: half a minute, fewer requests")
+    add("--json", action="store_true", help="end with the report as one line of JSON")
+    add(
+        "--sabotage",
+        choices=["none", *CAUGHT_BY],
+        help="one run alone, of nodes that lack this; without it, a run of sound nodes,\n"
+        "and after it one of each kind that has to be caught",
+    )
+    add("--kinds", nargs="+", type=Kind, choices=list(Kind), help="only these faults")
+    add("--patience", type=float, default=PATIENCE, help="seconds for what is under way at the end")
+    add("--keep", type=Path, metavar="DIR", help="keep the nodes' homes and logs in this directory")
+    return parser.parse_args()
+
+
+def say(what: str) -> None:
+    """Tell whoever watches."""
+    sys.stderr.write(f"{what}\n")
+    sys.stderr.flush()
+
+
+async def run(given: argparse.Namespace, home: Path) -> tuple[Report, bool]:
+    """Do what is asked; returns the report of the first run, and whether all is as it should be."""
+    cancel_when_told_to_end()
+    seed = given.seed if given.seed is not None else random.SystemRandom().randrange(2**31)
+    say(f"seed {seed}: the same faults come again with --seed {seed}")
+    began = time.monotonic()
+    await prepare(home / "prepared")
+    say(f"{time.monotonic() - began:6.1f} s  a nation is prepared")
+    plan = Plan(
+        seed=seed,
+        seconds=given.seconds or (SHORT_SECONDS if given.short else SECONDS),
+        rate=given.rate or (SHORT_RATE if given.short else RATE),
+        patience=given.patience,
+        sabotage=given.sabotage or "none",
+        kinds=tuple(given.kinds or Kind),
+    )
+    report = await carry_out(plan, home / "prepared", home / "nodes", say)
+    tell(report, "sound nodes" if plan.sabotage == "none" else f"nodes without {plan.sabotage}")
+    good = report.is_good
+    if given.sabotage is None:
+        for sabotage, kinds in CAUGHT_BY.items():
+            lacking = Plan(
+                seed, SABOTAGED_SECONDS, SHORT_RATE, SABOTAGED_PATIENCE, sabotage, kinds * 2
+            )
+            found = await carry_out(lacking, home / "prepared", home / f"without-{sabotage}", say)
+            tell(found, f"nodes without {sabotage}")
+            caught = found.requests > 0 and bool(found.violations)
+            say(
+                f"=> the checker has {'caught' if caught else 'NOT CAUGHT'} nodes without {sabotage}"
+            )
+            good = good and caught
+    return report, good
+
+
+def tell(report: Report, of: str) -> None:
+    """Write a report for people."""
+    say(f"\n{of}, seed {report.seed}: {report.requests} requests")
+    for name, value in report.line().items():
+        if name == "faults":
+            for kind, count in report.faults.items():
+                say(f"  {kind:24} {count:6}")
+        elif name not in {"seed", "requests"}:
+            say(f"  {name.replace('_', ' '):24} {value:6}{'' if value == 0 else '   <= broken'}")
+
+
+def main() -> int:
+    """Run; the exit code is 0 only if every promise held, and every sabotage was caught."""
+    given = arguments()
+    if given.keep and given.keep.exists() and any(given.keep.iterdir()):
+        say(f"{given.keep} is not empty: name another directory with --keep, or empty it.")
+        return 2
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    home = given.keep or Path(tempfile.mkdtemp(prefix="guanxi-chaos-"))
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o755)  # PostgreSQL's account has to pass through it
+    good = False
+    try:
+        report, good = asyncio.run(run(given, home))
+    except asyncio.CancelledError:
+        say("Broken off.")
+        return 130
+    finally:
+        if good and not given.keep:
+            shutil.rmtree(home)
+        else:
+            say(f"The nodes' homes and logs are in {home}.")
+    if given.json:
+        sys.stdout.write(f"{json.dumps(report.line())}\n")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,97 @@
+"""``python -m tests.chaos.node``: one node of the chaos nation, until it is killed.
+
+It is put together and served as any node is, with its own scheduler, listener and dialler and its own embedded
+PostgreSQL under its own home; but it can do what :mod:`tests.chaos.capability` says, and reads the time from a clock
+that is wrong by as many seconds as a file says.
+"""
+
+import argparse
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from services.city_node import rollup
+from shared import organisation, statistics
+from shared.capability import Capability
+from shared.kernel import logging
+from shared.kernel.settings import Settings, load_settings
+from shared.kernel.tier import Tier
+from shared.node.app import Node, create_node
+from tests.chaos import capability as chaos
+from tests.chaos.sabotage import SABOTAGES
+
+CLOCK_FILE = "clock-offset"
+
+
+class WrongClock:
+    """The machine's clock, off by the seconds in a file; right while there is none."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def now(self) -> datetime:
+        """Return what this clock takes for the present moment."""
+        try:
+            offset = float(self._file.read_text() or 0)
+        except FileNotFoundError:
+            offset = 0.0
+        return datetime.now(UTC) + timedelta(seconds=offset)
+
+
+def capabilities(tier: Tier) -> tuple[Capability, ...]:
+    """Return what a node of the chaos nation can do."""
+    everywhere = (organisation.capability, statistics.capability, chaos.capability)
+    return (*everywhere, rollup.capability) if tier is Tier.CITY else everywhere
+
+
+def settings_of(
+    code: str, home: Path, *, port: int = 0, parent_url: str | None = None, **given: Any
+) -> Settings:
+    """Return the settings of a node of the chaos nation, which lives in a home of its own."""
+    return load_settings(
+        code=code,
+        home=home,
+        port=port,
+        database_url=None,
+        parent_url=parent_url,
+        poll_seconds=5.0,
+        exchange_timeout_seconds=4.0,
+        **given,
+    )
+
+
+def make_node(settings: Settings) -> Node:
+    """Put a node of the chaos nation together."""
+    clock = WrongClock(settings.home / CLOCK_FILE)
+    return create_node(settings.tier, capabilities(settings.tier), settings, clock=clock)
+
+
+def main() -> None:
+    """Serve one node."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--code", required=True)
+    parser.add_argument("--home", required=True, type=Path)
+    parser.add_argument("--port", required=True, type=int)
+    parser.add_argument("--parent-url")
+    parser.add_argument("--sabotage", choices=SABOTAGES, default="none")
+    given = parser.parse_args()
+    settings = settings_of(given.code, given.home, port=given.port, parent_url=given.parent_url)
+    logging.configure(settings)
+    SABOTAGES[given.sabotage]()
+    uvicorn.run(
+        make_node(settings).app,
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+if __name__ == "__main__":
+    main()
