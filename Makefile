@@ -74,6 +74,10 @@ chaos: $(DEV) ## break processes, databases and links, and count what is lost; A
 bench: $(DEV) ## measure; ARGS="NAME..." chooses, ARGS=--json prints one object a line
 	@$(BIN)/python -m bench $(ARGS)
 
+.PHONY: drill
+drill: $(DEV) ## a whole nation on this machine: quiet, nightly storm, HQ away and back; ARGS="--cities 6 --json"
+	@$(BIN)/python -m bench.drill $(ARGS)
+
 # --- change ---
 
 .PHONY: fix

@@ -4,17 +4,18 @@ A benchmark is a module here with a ``BENCHMARK``: it measures the program and i
 each, and gives the medians. Only their ratio means anything: machines differ, and so do hours of the day.
 """
 
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was measured, in the benchmark's unit: medians over the rounds."""
+    """What was measured, in the benchmark's unit: medians over the rounds; and what else there is to say of it."""
 
     value: float
     ceiling: float
+    details: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

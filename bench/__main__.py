@@ -57,6 +57,7 @@ def main() -> int:
                 "ratio": round(ratio, 2),
                 "target": benchmark.target,
                 "met": ratio >= benchmark.target,
+                "details": {name: round(each, 1) for name, each in result.details.items()},
             }
         )
         if arguments.json:
@@ -66,9 +67,15 @@ def main() -> int:
         for column in rows[0]:
             table.add_column(column)
         for row in rows:
-            table.add_row(*[str(cell) for cell in row.values()])
+            table.add_row(*[_written(cell) for cell in row.values()])
         Console().print(table)
     return 0 if all(row["met"] for row in rows) else 1
+
+
+def _written(cell: object) -> str:
+    if isinstance(cell, dict):
+        return ", ".join(f"{name} {each}" for name, each in cell.items())
+    return str(cell)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,9 @@ the same database over loopback, and are asked by the same client. The node chec
 the masks, builds the answer in PostgreSQL, and logs.
 """
 
-import asyncio
 import contextlib
 import io
-import os
 import random
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -24,6 +21,7 @@ import httpx
 from bench import Benchmark, Result
 from bench.city import CITY, NOW, importer, mapping, open_city, people
 from bench.http_load import requests_per_second
+from bench.processes import clean_environment, free_port, process, uvicorn_command
 from services.city_node.customer_import.service import load_file
 from shared.capability import NodeContext, Role
 from shared.kernel.tier import Tier
@@ -39,17 +37,12 @@ async def measure(rounds: int, seconds: float) -> tuple[float, float]:
     with tempfile.TemporaryDirectory(prefix="guanxi-bench-") as home:
         async with open_city(Path(home)) as context:
             ids = await _prepare(context)
-            environment = {
-                **{
-                    name: value
-                    for name, value in os.environ.items()
-                    if not name.startswith("GUANXI_")
-                },
-                "GUANXI_HOME": home,
-                "GUANXI_LOG_LEVEL": "info",
-                "BENCH_DATABASE": context.database.url,
-                "BENCH_POOL": str(context.settings.database_pool),
-            }
+            environment = clean_environment(
+                GUANXI_HOME=home,
+                GUANXI_LOG_LEVEL="info",
+                BENCH_DATABASE=context.database.url,
+                BENCH_POOL=str(context.settings.database_pool),
+            )
             async with _node(environment) as node, _bare(environment) as bare:
                 token = await _sign_in(node)
                 whole = _requests(ids, f"Authorization: Bearer {token}\r\n")
@@ -110,9 +103,9 @@ def _requests(ids: list[UUID], headers: str) -> Callable[[], bytes]:
 
 @contextlib.asynccontextmanager
 async def _node(environment: dict[str, str]) -> AsyncIterator[int]:
-    port = _free_port()
+    port = free_port()
     command = [str(Path(sys.executable).with_name("guanxi")), "node", "run", "--node", CITY]
-    async with _process(
+    async with process(
         command, {**environment, "GUANXI_PORT": str(port)}, f"http://127.0.0.1:{port}/health/live"
     ):
         yield port
@@ -120,54 +113,10 @@ async def _node(environment: dict[str, str]) -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def _bare(environment: dict[str, str]) -> AsyncIterator[int]:
-    port = _free_port()
-    command = [sys.executable, "-m", "uvicorn", "bench.bare_reader:app", "--port", str(port)]
-    command += [
-        "--no-access-log",
-        "--no-server-header",
-        "--log-level",
-        "warning",
-        "--http",
-        "httptools",
-    ]
-    async with _process(command, environment, f"http://127.0.0.1:{port}/openapi.json"):
+    port = free_port()
+    command = uvicorn_command("bench.bare_reader:app", port)
+    async with process(command, environment, f"http://127.0.0.1:{port}/openapi.json"):
         yield port
-
-
-@contextlib.asynccontextmanager
-async def _process(
-    command: list[str], environment: dict[str, str], ready: str
-) -> AsyncIterator[None]:
-    process = await asyncio.create_subprocess_exec(
-        *command, env=environment, stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(60):
-            while not await _answers(client, ready):
-                if process.returncode is not None:
-                    raise RuntimeError(
-                        f"{command[0]} ended with exit code {process.returncode} before it was ready."
-                    )
-                await asyncio.sleep(0.2)
-        yield
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-async def _answers(client: httpx.AsyncClient, url: str) -> bool:
-    try:
-        return (await client.get(url)).status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def _sign_in(port: int) -> str:
