@@ -7,12 +7,14 @@ test. Nodes do no work by themselves here: a test dials and runs jobs by hand, a
 import asyncio
 import itertools
 import logging
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
@@ -79,21 +81,23 @@ async def template(postgres: EmbeddedPostgres) -> str:
 @pytest.fixture
 async def database_url(
     postgres: EmbeddedPostgres, template: str
-) -> AsyncIterator[Callable[[], Awaitable[str]]]:
-    """Make fresh migrated databases; they are dropped after the test."""
+) -> AsyncIterator[Callable[..., Awaitable[str]]]:
+    """Make databases, migrated and empty or as another is; they are dropped after the test."""
     made: list[str] = []
 
-    async def make() -> str:
+    async def make(source: str | None = None) -> str:
         name = f"test_{next(_names)}"
-        await _administer(
-            postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY WAL_LOG'
-        )
+        await _copy_database(postgres, source or template, name)
         made.append(name)
         return postgres.database_url(name)
 
     yield make
     for name in made:
         await _administer(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def _copy_database(server: EmbeddedPostgres, source: str, name: str) -> None:
+    await _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{source}" STRATEGY WAL_LOG')
 
 
 async def _forget_durability(server: EmbeddedPostgres) -> None:
@@ -189,18 +193,27 @@ def network() -> Reachable:
 
 @pytest.fixture
 async def make_node(
-    database_url: Callable[[], Awaitable[str]], tmp_path: Path, clock: HandClock, network: Reachable
+    database_url: Callable[..., Awaitable[str]],
+    tmp_path: Path,
+    clock: HandClock,
+    network: Reachable,
 ) -> AsyncIterator[MakeNode]:
     """Make started nodes: ``await make_node("440300")``, with their tier's capabilities or with those given."""
     made: list[TestNode] = []
 
     async def make(
-        code: str, capabilities: Sequence[Capability] | None = None, **given: Any
+        code: str,
+        capabilities: Sequence[Capability] | None = None,
+        *,
+        as_kept: "Kept | None" = None,
+        **given: Any,
     ) -> TestNode:
+        if as_kept is not None:
+            shutil.copytree(as_kept.keys, tmp_path / "nodes" / code / "keys", dirs_exist_ok=True)
         settings: Settings = load_settings(
             code=code,
             home=tmp_path,
-            database_url=await database_url(),
+            database_url=await database_url(as_kept and as_kept.database),
             scheduler=False,
             log_level="error",
             **given,
@@ -295,17 +308,64 @@ async def enrol(child: TestNode, parent: TestNode, *, moving: bool = False) -> N
     await child.node.dialler.enrol(f"http://{parent.code}", invitation, moving=moving)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A node that has joined, as others are copied from it."""
+
+    database: str
+    keys: Path
+
+
+_kept: dict[tuple[object, ...], dict[str, Kept]] = {}
+"""Nations of this test process, by their codes and capabilities: joining takes longer than most tests."""
+
+
 @pytest.fixture
-async def nation(make_node: MakeNode, network: Reachable, clock: HandClock) -> Nation:
+async def joined(
+    make_node: MakeNode,
+    network: Reachable,
+    clock: HandClock,
+    postgres: EmbeddedPostgres,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Awaitable[Nation]]:
+    """Make nodes that have joined one another, parents first: copies of those that did so the first time."""
+
+    async def first(
+        codes: Sequence[str], capabilities: Sequence[Capability] | None
+    ) -> dict[str, Kept]:
+        nodes = {code: await make_node(code, capabilities) for code in codes}
+        for code in codes[1:]:
+            await enrol(
+                nodes[code], nodes["000000" if code.endswith("0000") else f"{code[:2]}0000"]
+            )
+        await Nation(nodes, network, clock).settle()
+        kept: dict[str, Kept] = {}
+        for code, node in nodes.items():
+            await node.node.stop()
+            keys = tmp_path_factory.mktemp("joined") / "keys"
+            shutil.copytree(node.node.settings.directory / "keys", keys)
+            name = f"joined_{next(_names)}"
+            source = urlsplit(str(node.node.settings.database_url)).path.removeprefix("/")
+            await _copy_database(postgres, source, name)
+            kept[code] = Kept(name, keys)
+        return kept
+
+    async def make(
+        codes: Sequence[str], capabilities: Sequence[Capability] | None = None
+    ) -> Nation:
+        names = None if capabilities is None else tuple(each.name for each in capabilities)
+        kind = (tuple(codes), names)
+        if kind not in _kept:
+            _kept[kind] = await first(codes, capabilities)
+        nodes = {
+            code: await make_node(code, capabilities, as_kept=_kept[kind][code]) for code in codes
+        }
+        return Nation(nodes, network, clock)
+
+    return make
+
+
+@pytest.fixture
+async def nation(joined: Callable[..., Awaitable[Nation]]) -> Nation:
     """HQ; Guangdong with Guangzhou and Shenzhen; Beijing with its one city."""
-    nodes: dict[str, TestNode] = {}
-    for code in ("000000", "440000", "110000", "440100", "440300", "110100"):
-        nodes[code] = await make_node(code)
-    made = Nation(nodes, network, clock)
-    for code, node in nodes.items():
-        if node.node.settings.tier is Tier.HQ:
-            continue
-        above = nodes["000000" if code.endswith("0000") else f"{code[:2]}0000"]
-        await enrol(node, above)
-    await made.settle()
-    return made
+    return await joined(("000000", "440000", "110000", "440100", "440300", "110100"))

@@ -95,6 +95,13 @@ class Dialling:
     async def attempt(self, act: Callable[[], Awaitable[int]]) -> float | None:
         """Try once; returns after how many seconds to try again if it failed."""
         try:
+            return await self._attempt(act)
+        except Exception:
+            log.exception("the link to the parent failed for an unexpected reason")
+            return SHORTEST_BACKOFF
+
+    async def _attempt(self, act: Callable[[], Awaitable[int]]) -> float | None:
+        try:
             if (seconds := self._seconds_to_retry()) > 0:
                 return seconds
             await self._agree()
@@ -104,9 +111,6 @@ class Dialling:
             return IDLE_SECONDS
         except LinkDown as error:
             return await self._pause_after(error)
-        except Exception:
-            log.exception("the link to the parent failed for an unexpected reason")
-            return SHORTEST_BACKOFF
         return None
 
     async def _pause_after(self, error: LinkDown) -> float:

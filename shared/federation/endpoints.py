@@ -10,6 +10,7 @@ from uuid import uuid4
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import ClientDisconnect
 
 from shared.federation import enrolment, exchange, inbox, outbox, receipt, report, repository, tree
 from shared.federation import signature as signing
@@ -131,10 +132,13 @@ async def body_within_limit(request: Request) -> bytes:
         BodyTooLarge: beyond it (413).
     """
     chunks = bytearray()
-    async for chunk in request.stream():
-        chunks += chunk
-        if len(chunks) > exchange.MAX_COMPRESSED:
-            raise BodyTooLarge(limit=exchange.MAX_COMPRESSED)
+    try:
+        async for chunk in request.stream():
+            chunks += chunk
+            if len(chunks) > exchange.MAX_COMPRESSED:
+                raise BodyTooLarge(limit=exchange.MAX_COMPRESSED)
+    except ClientDisconnect:  # a link that breaks is no fault of this node's
+        raise ExchangeMalformed(detail="The sender broke off before the end of the body.") from None
     return bytes(chunks)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import orjson
-from sqlalchemy import and_, select, text, tuple_, update
+from sqlalchemy import select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation.arrival import Arrival, Key
@@ -113,16 +113,21 @@ async def blocked(session: AsyncSession, keys: Collection[Key]) -> set[Key]:
     a message that no longer is.
     """
     found = await session.execute(
-        select(InboxMessage.origin, InboxMessage.partition_key)
-        .where(
-            and_(
-                InboxMessage.state == InboxState.PARKED,
-                tuple_(InboxMessage.origin, InboxMessage.partition_key).in_(sorted(keys)),
-            )
-        )
-        .with_for_update(read=True)
+        _BLOCKED,
+        {"origins": [origin for origin, _ in keys], "keys": [key for _, key in keys]},
     )
     return {(row.origin, row.partition_key) for row in found}
+
+
+_BLOCKED = text(
+    """
+    SELECT i.origin, i.partition_key
+    FROM unnest(CAST(:origins AS text[]), CAST(:keys AS text[])) AS wanted (origin, partition_key)
+    JOIN federation_inbox i ON i.origin = wanted.origin AND i.partition_key = wanted.partition_key
+        AND i.state = 'parked'
+    FOR SHARE OF i
+    """
+)
 
 
 async def keep(session: AsyncSession, rows: Sequence[Arrival], *, now: datetime) -> None:

@@ -20,6 +20,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -97,20 +98,32 @@ class PublicKey:
         Raises:
             KeyUnusable: if the text is not exactly such a line.
         """
-        raw = _from_base64url(text)
-        if raw is None or len(raw) != 2 * _KEY_BYTES:
-            raise KeyUnusable(
-                f"{text[:100]!r} is no public key: 86 characters of base64url are expected."
-            )
+        raw = _key_bytes(text)
         return cls(raw[:_KEY_BYTES], raw[_KEY_BYTES:])
 
     def ed25519(self) -> Ed25519PublicKey:
         """Return the signing key ready for use."""
-        return Ed25519PublicKey.from_public_bytes(self.signing)
+        return _ready_to_verify(self.signing)
 
     def x25519(self) -> X25519PublicKey:
         """Return the agreement key ready for use."""
         return X25519PublicKey.from_public_bytes(self.agreement)
+
+
+@lru_cache(maxsize=1024)
+def _key_bytes(text: str) -> bytes:
+    """Return the bytes of a public key as text; a node meets the same few again and again."""
+    raw = from_base64url(text)
+    if raw is None or len(raw) != 2 * _KEY_BYTES:
+        raise KeyUnusable(
+            f"{text[:100]!r} is no public key: 86 characters of base64url are expected."
+        )
+    return raw
+
+
+@lru_cache(maxsize=1024)
+def _ready_to_verify(signing: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(signing)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,7 +264,7 @@ def sealed_for(token: str) -> str | None:
 
 def _header_of(token: str) -> dict[str, Any]:
     try:
-        header = orjson.loads(_from_base64url(token.partition(".")[0]) or b"")
+        header = orjson.loads(from_base64url(token.partition(".")[0]) or b"")
     except orjson.JSONDecodeError:
         header = None
     if not isinstance(header, dict):
@@ -263,7 +276,8 @@ def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _from_base64url(text: str) -> bytes | None:
+def from_base64url(text: str) -> bytes | None:
+    """Return what base64url without padding says; nothing if it is written in any other way."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError:

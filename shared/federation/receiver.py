@@ -48,6 +48,8 @@ BEHIND = (
 
 _PASSING_DATABASE_ERRORS = frozenset({"40001", "40P01", "55P03", "57014"})
 """Serialisation failure, deadlock, lock not available, query cancelled: the batch is simply received again."""
+_PASSING_CLASSES = frozenset({"53", "58"})
+"""Insufficient resources, such as a full disk, and system errors: they are the server's, and no message's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +356,7 @@ def _is_awaited(origin: RegistryEntry | None) -> bool:
 
 def is_passing(error: Exception) -> bool:
     """Tell whether an error says nothing of the message at hand: the database is away, or two transactions met."""
-    return is_away(error) or (
-        isinstance(error, DBAPIError)
-        and getattr(error.orig, "sqlstate", "") in _PASSING_DATABASE_ERRORS
-    )
+    if is_away(error):
+        return True
+    sqlstate = str(getattr(error.orig, "sqlstate", "")) if isinstance(error, DBAPIError) else ""
+    return sqlstate in _PASSING_DATABASE_ERRORS or sqlstate[:2] in _PASSING_CLASSES

@@ -61,6 +61,9 @@ class Telemetry:
 
         A message without a trace is done in that of the exchange that brought it.
         """
+        if not self._tracer.exports and row.traceparent is None:
+            yield Span(tracing.current() or TraceContext.new())
+            return
         attributes = self._tracer.exports and {
             "messaging.system": "guanxi",
             "messaging.operation.type": "process",

@@ -210,7 +210,7 @@ async def test_the_real_table_is_loaded_to_the_last_fen(city: TestNode) -> None:
 
 @pytest.fixture
 async def command(
-    database_url: Callable[[], Awaitable[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: Callable[..., Awaitable[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Result]:
     """Run ``guanxi customer import`` on a city that has never been started."""
     monkeypatch.setenv("DATABASE_URL", await database_url())

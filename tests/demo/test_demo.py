@@ -181,7 +181,7 @@ async def test_a_refusal_of_hq_is_no_traceback() -> None:
 
 
 @pytest.fixture
-async def planned(database_url: Callable[[], Awaitable[str]], tmp_path: Path) -> PlannedNode:
+async def planned(database_url: Callable[..., Awaitable[str]], tmp_path: Path) -> PlannedNode:
     values: dict[str, Any] = {
         "host": "127.0.0.1",
         "port": 1,

@@ -11,7 +11,7 @@ from shared.federation import enrolment, repository
 from shared.federation.delivery import Delivery, MessageRefused
 from shared.federation.models import InboxMessage, InboxState, Lane, RegistryEntry
 from shared.kernel.language import Text as Words
-from tests.conftest import MakeNode, Nation, TestNode, enrol
+from tests.conftest import Nation, TestNode
 
 
 def case_name(value: object) -> str | None:
@@ -111,26 +111,17 @@ async def parked_at(node: TestNode) -> list[InboxMessage]:
 
 
 @pytest.fixture
-async def line(make_node: MakeNode, nation_of: Callable[..., Awaitable[Nation]]) -> Nation:
+async def line(nation_of: Callable[..., Awaitable[Nation]]) -> Nation:
     """HQ, Guangdong and Shenzhen, enrolled, with nothing but counting."""
     return await nation_of("000000", "440000", "440300")
 
 
 @pytest.fixture
-def nation_of(
-    make_node: MakeNode, network: object, clock: object
-) -> Callable[..., Awaitable[Nation]]:
+def nation_of(joined: Callable[..., Awaitable[Nation]]) -> Callable[..., Awaitable[Nation]]:
     """Make an enrolled federation of the given codes that only counts."""
 
     async def make(*codes: str) -> Nation:
-        nodes = {code: await make_node(code, [COUNTING]) for code in codes}
-        made = Nation(nodes, network, clock)  # type: ignore[arg-type]
-        for code in codes[1:]:
-            await enrol(
-                nodes[code], nodes["000000" if code.endswith("0000") else f"{code[:2]}0000"]
-            )
-        await made.settle()
-        return made
+        return await joined(codes, [COUNTING])
 
     return make
 

@@ -14,7 +14,7 @@ from shared.kernel.embedded_postgres import EmbeddedPostgres
 from shared.kernel.ids import new_id
 from shared.kernel.migrations import MigrationRefused
 
-MakeDatabase = Callable[[], Awaitable[str]]
+MakeDatabase = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def guanxi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Guanxi:
 
 @pytest.fixture
 async def address(
-    database_url: Callable[[], Awaitable[str]], monkeypatch: pytest.MonkeyPatch
+    database_url: Callable[..., Awaitable[str]], monkeypatch: pytest.MonkeyPatch
 ) -> str:
     """A migrated database, which the commands of the test find."""
     address = await database_url()

@@ -117,7 +117,7 @@ async def health(url: str) -> dict[str, Any]:
 
 
 async def test_one_of_several_workers_leads_and_another_takes_over_when_it_is_killed(
-    guanxi: Guanxi, database_url: Callable[[], Awaitable[str]], tmp_path: Path
+    guanxi: Guanxi, database_url: Callable[..., Awaitable[str]], tmp_path: Path
 ) -> None:
     node = await guanxi(
         *("node", "run", "--node", "440300", "--port", "0", "--workers", "2"),
@@ -144,7 +144,7 @@ async def test_one_of_several_workers_leads_and_another_takes_over_when_it_is_ki
 
 
 async def test_workers_end_by_themselves_when_the_process_that_started_them_is_killed(
-    guanxi: Guanxi, database_url: Callable[[], Awaitable[str]]
+    guanxi: Guanxi, database_url: Callable[..., Awaitable[str]]
 ) -> None:
     node = await guanxi(
         *("node", "run", "--node", "440300", "--port", "0", "--workers", "2"),

@@ -15,7 +15,7 @@ User = Callable[..., Result]
 
 
 @pytest.fixture
-async def address(database_url: Callable[[], Awaitable[str]]) -> str:
+async def address(database_url: Callable[..., Awaitable[str]]) -> str:
     return await database_url()
 
 
