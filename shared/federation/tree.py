@@ -90,8 +90,13 @@ async def foreign_origins(
     A child speaks for itself and those below it; the parent for everybody who is not below this node. For a node
     that has moved both of its parents may.
     """
+    others = set(origins)
+    if peer.relation == Relation.CHILD:
+        others.discard(peer.code)  # that it may speak for itself needs no look at the registry
+    if not others:
+        return []
     foreign = []
-    for origin, each in sorted((await lines(session, origins)).items()):
+    for origin, each in sorted((await lines(session, others)).items()):
         if peer.relation == Relation.CHILD:
             allowed = any(peer.code in line for line in each)
         else:

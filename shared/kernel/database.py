@@ -8,14 +8,16 @@ so that a bulk load is part of the transaction around it.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import asyncpg
-from sqlalchemy import BigInteger, DateTime, MetaData, QueuePool, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import BigInteger, DateTime, MetaData, QueuePool, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -23,6 +25,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
 
 NAMING = {
     "ix": "%(table_name)s_%(column_0_N_name)s_idx",
@@ -68,9 +71,10 @@ class Database:
             async_creator=lambda: asyncpg.connect(url, server_settings=SESSION),
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
             hide_parameters=True,  # they hold personal data, and an error is logged and kept
         )
+        event.listen(self.engine.sync_engine, "checkin", _note_use)
+        event.listen(self.engine.sync_engine, "checkout", _require_open)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._pool: asyncpg.Pool | None = None
         self._pool_lock = asyncio.Lock()
@@ -123,6 +127,30 @@ class Database:
             await self._pool.close()
             self._pool = None
         await self.engine.dispose()
+
+
+IDLE_SECONDS = 20.0
+"""A connection that was idle for longer is asked whether it still works before it is used."""
+
+
+def _note_use(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _require_open(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+    """Replace a connection that is known to be closed, and find out about one that was idle for long.
+
+    The pool's own pre-ping would cost each transaction a round trip. asyncpg knows at once when a server has ended;
+    only a connection that vanished without a word, behind a firewall for instance, has to be asked.
+    """
+    adapted: Any = connection
+    if adapted._connection.is_closed():  # noqa: SLF001 - SQLAlchemy's adapter offers no other way
+        raise InvalidatePoolError
+    if time.monotonic() - record.info.get("used", time.monotonic()) > IDLE_SECONDS:
+        try:
+            adapted.ping()
+        except Exception as error:
+            raise InvalidatePoolError from error
 
 
 async def _leave_as_it_is(connection: asyncpg.Connection) -> None:
