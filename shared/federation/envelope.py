@@ -250,9 +250,9 @@ def _header(protected: str) -> dict[str, Any] | None:
         header = orjson.loads(from_base64url(protected) or b"")
     except orjson.JSONDecodeError:
         return None
-    # One that is critical would have to be understood (section 4.1.11), and nothing here is.
-    is_ours = isinstance(header, dict) and header.get("alg") == _ALGORITHM and "crit" not in header
-    return header if is_ours else None
+    # What else may stand there could say that the signature means something else: RFC 7797's "b64", or "crit".
+    is_ours = isinstance(header, dict) and header.keys() <= {"alg", "kid", "typ", "cty"}
+    return header if is_ours and header.get("alg") == _ALGORITHM else None
 
 
 def answer_id(cause: UUID, type: str, discriminator: str = "") -> UUID:  # noqa: A002 - the attribute's name
