@@ -97,7 +97,7 @@ async def database_url(
 
 
 async def _copy_database(server: EmbeddedPostgres, source: str, name: str) -> None:
-    await _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{source}" STRATEGY WAL_LOG')
+    await _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{source}" STRATEGY FILE_COPY')
 
 
 async def _forget_durability(server: EmbeddedPostgres) -> None:
