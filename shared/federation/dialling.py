@@ -1,8 +1,10 @@
 """When a child dials: every lane and the poll on its own, woken by what is posted, and what follows when it fails.
 
 What fails is tried again after a time that is kept with the peer, for operators to see: full jitter, from a second
-doubling to five minutes, and cleared by the first answer; a node that is started tries at once. A parent that is busy
-says when to come again, which is no failure. Before anything else, and again whenever the two disagree about a lane,
+doubling to five minutes, and cleared by the first answer; a node that is started tries at once. A parent that nobody
+can connect to is knocked at every few seconds, however long it is away: that costs it nothing, and when it comes back
+nobody keeps it waiting. The minutes are for a parent that takes a request and fails it, which fewer requests may help.
+A parent that is busy says when to come again, which is no failure. Before anything else, and again whenever the two disagree about a lane,
 the child reconciles with its parent (:mod:`shared.federation.reconciliation`). Exactly one process of a node dials at a
 time (:mod:`shared.node.background` sees to that); were there two, the lanes' row locks and sequence numbers would still
 keep every message single and in order.
@@ -17,7 +19,14 @@ import structlog
 
 from shared.federation import repository
 from shared.federation.dialler import Dialler, NotEnrolled
-from shared.federation.link import LanesDisagree, LaneStands, LinkDown, NotServed, ParentBusy
+from shared.federation.link import (
+    LanesDisagree,
+    LaneStands,
+    LinkDown,
+    NotServed,
+    ParentAway,
+    ParentBusy,
+)
 from shared.federation.models import Lane
 from shared.federation.wakeup import Wakeup
 from shared.kernel.clock import Clock
@@ -27,19 +36,22 @@ log = structlog.get_logger("federation.dialling")
 
 SHORTEST_BACKOFF = 1.0
 LONGEST_BACKOFF = 300.0
+LONGEST_AWAY = 10.0
+"""What it grows to while the parent cannot even be connected to."""
 IDLE_SECONDS = 60.0
 """How often a lane looks without being woken, should a notification ever be lost."""
 
 
-def backoff(failures: int, chance: float) -> float:
+def backoff(failures: int, chance: float, longest: float = LONGEST_BACKOFF) -> float:
     """Return how many seconds to wait after so many failures in a row: full jitter over a doubling range.
 
     Args:
         failures: how many exchanges failed before this one.
         chance: a number from 0 to 1, drawn anew each time, so that those who failed together do not return together.
+        longest: what the range grows to.
     """
-    longest = min(LONGEST_BACKOFF, SHORTEST_BACKOFF * 2.0 ** min(failures, 30))
-    return max(longest * chance, SHORTEST_BACKOFF / 4)
+    range_ = min(longest, SHORTEST_BACKOFF * 2.0 ** min(failures, 30))
+    return max(range_ * chance, SHORTEST_BACKOFF / 4)
 
 
 class Dialling:
@@ -67,6 +79,8 @@ class Dialling:
         self._wakeup = wakeup
         self._poll_seconds = poll_seconds
         self._retry_at: datetime | None = None
+        self._failed = 0
+        self._was_away = False
         self._agreed = False
         self._agreeing = asyncio.Lock()
 
@@ -106,7 +120,7 @@ class Dialling:
                 return seconds
             await self._agree()
             await act()
-            self._retry_at = None
+            self._retry_at, self._failed = None, 0
         except NotEnrolled:
             return IDLE_SECONDS
         except LinkDown as error:
@@ -129,7 +143,7 @@ class Dialling:
                 if was_agreed:
                     return 0.0
         # Also where reconciling did not help: the two must not spin.
-        await self._note_failure(str(error))
+        await self._note_failure(error)
         return max(self._seconds_to_retry(), 0.05)
 
     async def _agree(self) -> None:
@@ -149,24 +163,25 @@ class Dialling:
         # Further off than it is ever set: the clock has been put back since.
         return seconds if seconds <= LONGEST_BACKOFF else 0.0
 
-    async def _note_failure(self, error: str) -> None:
+    async def _note_failure(self, error: LinkDown) -> None:
         """Keep the failure with the peer, once for all tasks that meet it at the same time."""
-        now = self._clock.now()
         if self._seconds_to_retry() > 0:
             return
-        # The first of them sets the time before it waits for anything, so that the others see it.
-        self._retry_at = now + timedelta(seconds=SHORTEST_BACKOFF)
+        is_away = isinstance(error, ParentAway)
+        # One that is back is not kept waiting for the time that it was away.
+        self._failed = self._failed + 1 if is_away == self._was_away else 1
+        self._was_away = is_away
+        longest = LONGEST_AWAY if is_away else LONGEST_BACKOFF
+        pause = backoff(self._failed - 1, random.random(), longest)  # noqa: S311 - jitter is no secret
+        # Set before anything is awaited, so that the other tasks see it; one of them may clear it meanwhile.
+        self._retry_at = retry_at = self._clock.now() + timedelta(seconds=pause)
         async with self._database.transaction() as session:
             parent = await repository.parent(session)
             if parent is None:
                 return
-            pause = timedelta(seconds=backoff(parent.failures, random.random()))  # noqa: S311 - jitter is no secret
-            self._retry_at = now + pause
-            await repository.note_failure(
-                session, parent.code, error=error, retry_at=self._retry_at
-            )
+            await repository.note_failure(session, parent.code, error=str(error), retry_at=retry_at)
         log.warning(
             "the parent cannot be reached",
-            error=error,
-            retry_at=self._retry_at.isoformat(timespec="seconds"),
+            error=str(error),
+            retry_at=retry_at.isoformat(timespec="seconds"),
         )

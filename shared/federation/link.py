@@ -49,6 +49,10 @@ class LinkDown(Exception):
         self.problem = problem
 
 
+class ParentAway(LinkDown):
+    """Nobody can be connected to at the parent's address."""
+
+
 class ParentBusy(LinkDown):
     """The parent asks to be called again later."""
 
@@ -211,6 +215,8 @@ class Link:
                         raise LinkDown(
                             f"{target} answers with more than {exchange.MAX_COMPRESSED} bytes."
                         )
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise ParentAway(f"{target}: {type(error).__name__}: {error}") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise LinkDown(
                 f"{target}: {type(error).__name__}: {str(error) or 'no answer'}"

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from shared.federation.dialling import LONGEST_AWAY, LONGEST_BACKOFF, SHORTEST_BACKOFF
+from shared.federation.link import LinkDown, ParentAway
 from shared.federation.models import Lane
 from tests.conftest import Nation
 from tests.federation.conftest import numbers_at, post_numbers
@@ -23,3 +25,54 @@ async def test_a_clock_that_is_put_back_does_not_keep_the_link_down(line: Nation
 
     assert await city.node.dialling.attempt(lambda: city.node.dialler.push(Lane.REQUEST)) is None
     assert await numbers_at(province) == [1]
+
+
+async def test_a_parent_that_was_away_for_hours_is_reached_within_seconds_of_its_return(
+    line: Nation,
+) -> None:
+    city, province = line["440300"], line["440000"]
+    await post_numbers(city, province.code, 1)
+    line.network.cut.add(province.code)
+    for _ in range(40):
+        pause = await city.node.dialling.attempt(lambda: city.node.dialler.push(Lane.REQUEST))
+        assert pause is not None
+        assert pause <= LONGEST_AWAY
+        line.clock.advance(timedelta(seconds=pause))
+
+    line.network.cut.clear()
+    assert await city.node.dialling.attempt(lambda: city.node.dialler.push(Lane.REQUEST)) is None
+    assert await numbers_at(province) == [1]
+
+
+async def test_a_parent_that_fails_requests_is_left_alone_for_longer_and_longer(
+    line: Nation,
+) -> None:
+    city = line["440300"]
+
+    async def fail() -> int:
+        raise LinkDown("no answer in time")
+
+    longest = 0.0
+    for _ in range(40):
+        pause = await city.node.dialling.attempt(fail)
+        assert pause is not None
+        longest = max(longest, pause)
+        line.clock.advance(timedelta(seconds=pause))
+    assert LONGEST_AWAY < longest <= LONGEST_BACKOFF
+
+
+async def test_the_time_that_a_parent_was_away_is_not_held_against_it(line: Nation) -> None:
+    city = line["440300"]
+
+    async def find_nobody() -> int:
+        raise ParentAway("connection refused")
+
+    async def fail() -> int:
+        raise LinkDown("no answer in time")
+
+    for _ in range(40):
+        pause = await city.node.dialling.attempt(find_nobody)
+        line.clock.advance(timedelta(seconds=pause or 0))
+    pause = await city.node.dialling.attempt(fail)
+    assert pause is not None
+    assert pause <= SHORTEST_BACKOFF
