@@ -3,11 +3,11 @@
 What fails is tried again after a time that is kept with the peer, for operators to see: full jitter, from a second
 doubling to five minutes, and cleared by the first answer; a node that is started tries at once. A parent that nobody
 can connect to is knocked at every few seconds, however long it is away: that costs it nothing, and when it comes back
-nobody keeps it waiting. The minutes are for a parent that takes a request and fails it, which fewer requests may help.
-A parent that is busy says when to come again, which is no failure. Before anything else, and again whenever the two disagree about a lane,
-the child reconciles with its parent (:mod:`shared.federation.reconciliation`). Exactly one process of a node dials at a
-time (:mod:`shared.node.background` sees to that); were there two, the lanes' row locks and sequence numbers would still
-keep every message single and in order.
+nobody keeps it waiting. The minutes are for a parent that takes a request and fails it, which fewer requests may
+help. A parent that is busy says when to come again, which is no failure. Before anything else, and again whenever the
+two disagree about a lane, the child reconciles with its parent (:mod:`shared.federation.reconciliation`). Exactly one
+process of a node dials at a time (:mod:`shared.node.background` sees to that); were there two, the lanes' row locks
+and sequence numbers would still keep every message single and in order.
 """
 
 import asyncio
