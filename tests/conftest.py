@@ -20,6 +20,7 @@ import asyncpg
 import httpx
 import pytest
 import structlog
+from argon2 import PasswordHasher
 
 from shared.capability import Capability, NodeContext, Role
 from shared.federation import enrolment
@@ -34,6 +35,7 @@ from shared.kernel.settings import Settings, load_settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
 from shared.node.tiers import composition, load_tables
+from shared.staff import passwords
 from shared.staff.service import add_staff_member
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -56,10 +58,18 @@ structlog.configure(
 )
 
 
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has its memory as a directory
+ENOUGH = 2 * 1024**3
+"""Bytes: more than the databases of all test processes ever take together."""
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    """The server of this test process."""
-    with tempfile.TemporaryDirectory(prefix="guanxi-test-") as home:
+    """The server of this test process, in memory if there is room: a database is copied ten times as fast there."""
+    is_roomy = IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ENOUGH
+    with tempfile.TemporaryDirectory(
+        prefix="guanxi-test-", dir=IN_MEMORY if is_roomy else None
+    ) as home:
         # Open on the way down to the data, which the server keeps to itself, also when tests run as root.
         Path(home).chmod(0o755)
         server = EmbeddedPostgres(Path(home) / "postgres")
@@ -235,6 +245,15 @@ async def make_node(
     for test_node in reversed(made):
         await test_node.client.aclose()
         await test_node.node.stop()
+
+
+_LIGHT = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@pytest.fixture(autouse=True)
+def hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords as lightly as can be, for nearly every test signs somebody in; those of passwords do not."""
+    monkeypatch.setattr(passwords, "_HASHER", _LIGHT)
 
 
 @pytest.fixture

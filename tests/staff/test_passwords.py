@@ -6,7 +6,14 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
+from shared.staff import passwords
 from shared.staff.passwords import PasswordUnfit, hash_password, is_outdated, is_right, require_fit
+
+
+@pytest.fixture(autouse=True)
+def hashing() -> None:
+    """Hash as at work, and not as other tests do."""
+    passwords._nobody.cache_clear()
 
 
 async def test_a_hash_is_argon2id_salted_and_says_its_parameters() -> None:
