@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 import re
+import socket
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -91,6 +92,7 @@ class Link:
         self._upstream = upstream
         self._chance = chance
         self._server: asyncio.Server | None = None
+        self._holder: socket.socket | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._duplicates: set[asyncio.Task[None]] = set()
         self.weather = Weather.CLEAR
@@ -100,14 +102,22 @@ class Link:
 
     async def open(self) -> None:
         """Listen, always on the same port."""
+        if self._holder is None:
+            # Bound and not listening: it refuses connections, and no other program gets the port while the link does.
+            self._holder = socket.socket()
+            self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._holder.bind(("127.0.0.1", self.port))
+            self.port = self._holder.getsockname()[1]
         self._server = await asyncio.start_server(
-            self._begin, "127.0.0.1", self.port, limit=LARGEST, reuse_address=True
+            self._begin, "127.0.0.1", self.port, limit=LARGEST, reuse_port=True
         )
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Listen no more, and let go of everything."""
         self._hang_up()
+        if self._holder is not None:
+            self._holder.close()
+            self._holder = None
         for task in self._duplicates:
             task.cancel()
         await asyncio.gather(*self._duplicates, return_exceptions=True)
