@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -122,6 +123,14 @@ _ADD = text(
     FROM (SELECT DISTINCT peer || '/' || lane AS key FROM posted WHERE peer IS NOT NULL) woken
     """
 )
+
+
+async def has_posted(session: AsyncSession, message_id: UUID) -> bool:
+    """Tell whether a message of that id was put on its way, as far as that is still kept."""
+    found = await session.scalar(
+        select(OutboxMessage.position).where(OutboxMessage.message_id == message_id).limit(1)
+    )
+    return found is not None
 
 
 async def lock_lane(

@@ -138,6 +138,13 @@ class PostOffice:
             )
         return message_id
 
+    async def has_answered(self, delivery: Delivery, type_: str) -> bool:
+        """Tell whether this node has answered ``delivery`` by that type before.
+
+        It has if its database was restored from a backup, and what it heard after that comes again.
+        """
+        return await outbox.has_posted(delivery.session, answer_id(delivery.message.id, type_))
+
     async def seal_for(
         self, session: AsyncSession, destination: str, plaintext: bytes, *, context: str
     ) -> str:
@@ -150,6 +157,10 @@ class PostOffice:
         if key is None:
             raise DestinationUnknown(f"The registry of {self.code} knows no node {destination}.")
         return seal(PublicKey.from_text(key), plaintext, context=context)
+
+    def seal_for_self(self, plaintext: bytes, *, context: str) -> str:
+        """Return ``plaintext`` as only this node can read it, to find it again in its own messages."""
+        return seal(self.key.public, plaintext, context=context)
 
     def open_sealed(self, sealed: str, *, context: str) -> bytes:
         """Return what another node sealed for this one.

@@ -32,6 +32,8 @@ class HandPost:
         self.key = NodeKey.generate()
         self._keys = keys
         self._lanes = lanes
+        self.answered: set[UUID] = set()
+        """What this post office has answered, whatever the database remembers."""
         keys[code] = self.key.public
 
     async def post(
@@ -85,6 +87,7 @@ class HandPost:
         deadline: datetime | None = None,
     ) -> UUID:
         cause = delivery.message
+        self.answered.add(answer_id(cause.id, type_))
         return await self.post(
             delivery.session,
             type_,
@@ -100,12 +103,18 @@ class HandPost:
             deadline=deadline,
         )
 
+    async def has_answered(self, delivery: Delivery, type_: str) -> bool:
+        return answer_id(delivery.message.id, type_) in self.answered
+
     async def seal_for(
         self, _: AsyncSession, destination: str, plaintext: bytes, *, context: str
     ) -> str:
         if destination not in self._keys:
             raise DestinationUnknown(destination)
         return seal(self._keys[destination], plaintext, context=context)
+
+    def seal_for_self(self, plaintext: bytes, *, context: str) -> str:
+        return seal(self.key.public, plaintext, context=context)
 
     def open_sealed(self, sealed: str, *, context: str) -> bytes:
         return unseal(self.key, sealed, context=context)

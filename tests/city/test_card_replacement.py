@@ -1,7 +1,6 @@
 """Card replacement between two cities, messages carried by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import orjson
@@ -16,41 +15,16 @@ from services.city_node.card_replacement.visited import (
     RequestTimedOut,
 )
 from services.city_node.service_request.service import RequestNotInState
-from shared.kernel.embedded_postgres import EmbeddedPostgres
 from tests.city.two_cities import (
     DOCUMENT,
     HOME,
-    OTHER_DOCUMENT,
+    MSISDN,
+    NEW_CARD,
+    OLD_CARD,
     OTHER_HALL,
     VISITED,
     TwoCities,
-    add_line,
-    load_cards,
-    two_cities,
 )
-
-MSISDN = "13800005678"
-OLD_CARD = "89860000000000000001"
-NEW_CARD = "89860099990000000001"
-
-
-@pytest.fixture(scope="module")
-async def pair(
-    postgres: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[TwoCities]:
-    async with two_cities(postgres, template, tmp_path_factory.mktemp("cities")) as made:
-        yield made
-
-
-@pytest.fixture
-async def cities(pair: TwoCities) -> TwoCities:
-    """Home has one line and another customer's; the hall in the visited city has two cards, another hall one."""
-    await pair.empty()
-    await add_line(pair.home, MSISDN)
-    await add_line(pair.home, "13900000000", document=OTHER_DOCUMENT, place=2)
-    await load_cards(pair.visited, 2)
-    await load_cards(pair.visited, 1, unit=OTHER_HALL, first=100)
-    return pair
 
 
 async def test_the_line_changes_to_the_written_card(cities: TwoCities) -> None:

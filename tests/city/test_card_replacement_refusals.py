@@ -1,6 +1,5 @@
 """What a card replacement is refused for, and by whom."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -19,45 +18,21 @@ from services.city_node.customer.models import Customer, Sim, Subscription
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.service import RequestNotFound
 from shared.federation.delivery import MessageRefused
-from shared.kernel.embedded_postgres import EmbeddedPostgres
 from shared.organisation.division import UnknownDivision
 from tests.city.two_cities import (
     DOCUMENT,
     HALL,
     HOME,
+    MSISDN,
+    NEW_CARD,
+    OLD_CARD,
     OTHER_DOCUMENT,
     OTHER_HALL,
     STRANGER,
     VISITED,
     TwoCities,
-    add_line,
     clerk,
-    load_cards,
-    two_cities,
 )
-
-MSISDN = "13800005678"
-OLD_CARD = "89860000000000000001"
-NEW_CARD = "89860099990000000001"
-
-
-@pytest.fixture(scope="module")
-async def pair(
-    postgres: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[TwoCities]:
-    async with two_cities(postgres, template, tmp_path_factory.mktemp("cities")) as made:
-        yield made
-
-
-@pytest.fixture
-async def cities(pair: TwoCities) -> TwoCities:
-    """Home has one line and another customer's; the hall in the visited city has two cards, another hall one."""
-    await pair.empty()
-    await add_line(pair.home, MSISDN)
-    await add_line(pair.home, "13900000000", document=OTHER_DOCUMENT, place=2)
-    await load_cards(pair.visited, 2)
-    await load_cards(pair.visited, 1, unit=OTHER_HALL, first=100)
-    return pair
 
 
 @pytest.mark.parametrize(

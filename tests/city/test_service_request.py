@@ -1,6 +1,5 @@
 """The engine of requests between cities, with a small kind of its own."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -23,10 +22,9 @@ from services.city_node.service_request.service import RequestNotInState, Step
 from shared.capability import NodeContext
 from shared.federation.delivery import Delivery, Hop, MessageRefused
 from shared.federation.envelope import Message
-from shared.kernel.embedded_postgres import EmbeddedPostgres
 from shared.kernel.ids import new_id
 from shared.kernel.language import Text
-from tests.city.two_cities import HALL, HOME, NOON, STRANGER, VISITED, City, TwoCities, two_cities
+from tests.city.two_cities import HALL, HOME, NOON, STRANGER, VISITED, City, TwoCities
 
 HERE, THERE = Party.VISITED, Party.HOME
 DONE = State("done", Text("Done", "办结"), final=True)
@@ -49,14 +47,6 @@ ERRAND = kind()
 
 def sent(at: datetime = NOON) -> Step:
     return Step("sent", HERE, at, VISITED, "li.na", Text("Sent", "已发"))
-
-
-@pytest.fixture(scope="module")
-async def pair(
-    postgres: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[TwoCities]:
-    async with two_cities(postgres, template, tmp_path_factory.mktemp("cities")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -26,6 +26,9 @@ tells A. A keeps its promise for longer than V's time (``Kind.home_grace``), so 
 still counts; a written card whose news reaches A too late is refused, and spoiled. While V has written and not heard,
 it waits: A's word comes when the links heal, because A answers every question it receives.
 
+A city whose database is restored from a backup recalls its requests and cards from its own messages, which its peers
+give back, and as home keeps the word that it had given (:mod:`~services.city_node.card_replacement.recall`).
+
 Who may write: :mod:`~services.city_node.card_replacement.visited` through
 :mod:`~services.city_node.card_replacement.stock` at V, :mod:`~services.city_node.card_replacement.home` at A.
 """

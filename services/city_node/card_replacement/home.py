@@ -62,14 +62,19 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
         )
     question = _open(context, delivery, data, "asked", Question)
     line = await repository.lock_line(delivery.session, question.msisdn)
-    reason = await _objection(context, delivery, line, question, deadline)
+    # Only a node that was restored from a backup has answered what it does not know: it keeps its word.
+    had_approved = await context.post.has_answered(delivery, kind.APPROVED)
+    until = delivery.now + KIND.home_grace if had_approved else deadline
+    reason = await _objection(context, delivery, line, question, until)
+    if reason is None and await context.post.has_answered(delivery, kind.REFUSED):
+        reason = Reason.GIVEN_UP
     request = ServiceRequest(
         id=data.request_id,
         role=Party.HOME,
         home=context.settings.code,
         visited=delivery.message.source,
         subject=mask(question.msisdn, 3, 4),
-        deadline=min(deadline, delivery.now + KIND.time_limit) + KIND.home_grace,
+        deadline=min(until, delivery.now + KIND.time_limit) + KIND.home_grace,
         data={"reason": data.reason, "document_type": question.document_type},
         unit_code=line.customer.unit_code if line else context.settings.code,
         created_by=delivery.message.source,
@@ -139,6 +144,13 @@ async def hear_card_written(context: NodeContext, delivery: Delivery, data: Seal
     if await has_heard(session, request.id, delivery.message.id):
         return
     service.record_journey(session, request, delivery.hops)
+    had_switched = await context.post.has_answered(delivery, kind.SWITCHED)
+    if (
+        had_switched and request.state == EXPIRED
+    ):  # the clock was faster than the memory of a restored node
+        words = Text("This node had switched before it was restored.", "本节点恢复前已换卡。")
+        step = _own_step(context, "recalled", words, delivery.now, None)
+        await service.reopen(session, KIND, request, "approved", step)
     if request.ended_at is not None:
         words = Text(f"{request.visited} has written a card.", f"{request.visited} 已写卡。")
         await messages.note_late(delivery, request, "card-written", words)
@@ -146,7 +158,7 @@ async def hear_card_written(context: NodeContext, delivery: Delivery, data: Seal
         await _answer_no(context, delivery, request.id, late)
         return
     card = _open(context, delivery, data, "card-written", WrittenCard)
-    if request.deadline <= delivery.now:
+    if request.deadline <= delivery.now and not had_switched:
         await expire(context, session, request, now=delivery.now, message_id=delivery.message.id)
         await _answer_no(context, delivery, request.id, Reason.DEADLINE_PASSED)
         return

@@ -1,6 +1,6 @@
 """What the two ends of a card replacement say to each other."""
 
-from services.city_node.card_replacement import home, kind, visited
+from services.city_node.card_replacement import home, kind, recall, visited
 from services.city_node.card_replacement.schemas import Asked, Sealed, Yes
 from services.city_node.service_request.messages import read
 from services.city_node.service_request.schemas import AnsweredNo, Told
@@ -46,7 +46,10 @@ async def on_switched(_: NodeContext, delivery: Delivery) -> None:
 
 HANDLERS = (
     MessageHandler(
-        kind.ASKED, Text("A visited node asks for a new card", "受理地申请补卡"), on_asked
+        kind.ASKED,
+        Text("A visited node asks for a new card", "受理地申请补卡"),
+        on_asked,
+        recovered=recall.recall_asked,
     ),
     MessageHandler(
         kind.APPROVED, Text("The home node promises to switch", "归属地核准补卡"), on_approved
@@ -60,16 +63,21 @@ HANDLERS = (
         kind.CARD_WRITTEN,
         Text("The visited node has written the card", "受理地已写卡"),
         on_card_written,
+        recovered=recall.recall_card_written,
     ),
     MessageHandler(
         kind.SWITCHED, Text("The home node has switched the line", "归属地已换卡生效"), on_switched
     ),
     MessageHandler(
-        kind.CANCELLED, Text("The visited node gave up", "受理地取消补卡"), on_cancelled
+        kind.CANCELLED,
+        Text("The visited node gave up", "受理地取消补卡"),
+        on_cancelled,
+        recovered=recall.recall_cancelled,
     ),
     MessageHandler(
         kind.EXPIRED_AT_VISITED,
         Text("The visited node's time is over", "受理地办理超时"),
         on_expired,
+        recovered=recall.recall_expired,
     ),
 )

@@ -90,6 +90,12 @@ async def pick_card(session: AsyncSession, unit: str) -> SimCard | None:
     )
 
 
+async def lock_card(session: AsyncSession, iccid: str, imsi: str) -> SimCard | None:
+    """Return and lock the card with these numbers."""
+    query = select(SimCard).where(SimCard.iccid == iccid, SimCard.imsi == imsi)
+    return await session.scalar(query.with_for_update().execution_options(populate_existing=True))
+
+
 async def card_of(session: AsyncSession, request_id: UUID) -> SimCard:
     """Return and lock the card that a request has."""
     query = select(SimCard).where(SimCard.request_id == request_id)

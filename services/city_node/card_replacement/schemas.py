@@ -221,6 +221,8 @@ class Asked(Sealed):
     """The visited node's question: may this person have a new card?"""
 
     reason: WhyReplaced
+    memo: str | None = Field(default=None, max_length=16 * 1024)
+    """What the visited node needs to recall its request, sealed for itself."""
 
 
 class Question(BaseModel):

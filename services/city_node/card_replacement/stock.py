@@ -27,6 +27,10 @@ class NoCardInStock(Problem):
     )
 
 
+class CardTaken(Exception):
+    """The card of a request that is recalled is another's by now."""
+
+
 class UnitNotYours(Problem):
     """The unit does not exist, is closed, or lies outside what the caller works for."""
 
@@ -136,6 +140,26 @@ async def reserve(session: AsyncSession, unit: str, request_id: UUID, *, now: da
     card.request_id = request_id
     _become(card, CardState.RESERVED, now)
     return card
+
+
+async def take_again(
+    session: AsyncSession, unit: str, card: tuple[str, str], request_id: UUID, *, now: datetime
+) -> None:
+    """Set that very card aside for a request that had it before, if it is in this stock or unknown to it.
+
+    A card that the backup does not have was loaded after it, and the request proves that it was.
+
+    Raises:
+        CardTaken: if another request has it by now, or had it.
+    """
+    await repository.add_cards(session, unit, [card], now=now)
+    known = await repository.lock_card(session, *card)
+    if known is not None and known.state == CardState.IN_STOCK:
+        known.request_id = request_id
+        _become(known, CardState.RESERVED, now)
+        await session.flush()  # the next news of the request looks for it
+        return
+    raise CardTaken(f"Card {card[0]} is not in stock any more, so request {request_id} has none.")
 
 
 async def write(session: AsyncSession, request_id: UUID, *, now: datetime) -> SimCard:

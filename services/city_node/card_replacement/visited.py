@@ -8,8 +8,10 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.card_replacement import kind, repository, stock
+from services.city_node.card_replacement import kind, recall, repository, stock
 from services.city_node.card_replacement.kind import KIND
+from services.city_node.card_replacement.models import SimCard
+from services.city_node.card_replacement.recall import Memo
 from services.city_node.card_replacement.schemas import (
     CardReplacementIn,
     Question,
@@ -121,7 +123,7 @@ async def ask(
     await service.begin(
         session, KIND, request, _own_step(context, "asked", principal.username, words, now)
     )
-    await stock.reserve(session, unit, request.id, now=now)
+    card = await stock.reserve(session, unit, request.id, now=now)
     question = Question(
         msisdn=asked.msisdn,
         document_type=asked.document_type,
@@ -135,11 +137,25 @@ async def ask(
         {
             "reason": asked.reason,
             "sealed": await _seal(context, session, request, "asked", question),
+            "memo": _memo(context, request, card),
         },
         now=now,
         deadline=request.deadline,
     )
     return request.id
+
+
+def _memo(context: NodeContext, request: ServiceRequest, card: SimCard) -> str:
+    memo = Memo(
+        by=request.created_by,
+        unit=request.unit_code,
+        subject=request.subject,
+        document_type=request.data["document_type"],
+        iccid=card.iccid,
+        imsi=card.imsi,
+    )
+    where = seal_context(request.id, recall.MEMO)
+    return context.post.seal_for_self(sealed_bytes(memo), context=where)
 
 
 def _check_home(context: NodeContext, home: str) -> None:
@@ -226,6 +242,8 @@ async def expire(
 async def hear_approved(delivery: Delivery, data: Yes) -> None:
     """Hear that the home node promises to switch: the clerk may write the card."""
     request = await _find(delivery, data.request_id)
+    if request.state == "written" and request.data.get("recalled"):
+        return  # what it allowed has been recalled already
     words = Text(
         f"{request.home} approved: the card may be written.", f"{request.home} 已核准，可写卡。"
     )

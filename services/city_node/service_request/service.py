@@ -110,6 +110,20 @@ async def advance(session: AsyncSession, kind: Kind, request: ServiceRequest, st
     await session.flush()  # lines are numbered in order, and later statements see the new state
 
 
+async def reopen(
+    session: AsyncSession, kind: Kind, request: ServiceRequest, state: str, step: Step
+) -> None:
+    """Take a locked record back to a state that it had left, because this node was restored from a backup since.
+
+    No move of a kind leaves a final state: what ended has ended. But a restored node may end a second time, and
+    otherwise, what had gone on before; its own word of then decides.
+    """
+    target = next(each for each in kind.states if each.code == state)
+    _enter(request, target, step)
+    _record(session, request, step, request.state)
+    await session.flush()  # lines are numbered in order, and later statements see the new state
+
+
 async def note(session: AsyncSession, request: ServiceRequest, step: Step) -> None:
     """Write a line into the trail that changes nothing else."""
     request.version += 1
