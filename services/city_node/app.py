@@ -6,8 +6,10 @@ from services.city_node import (
     card_replacement,
     customer,
     customer_import,
+    interaction,
     rollup,
     service_request,
+    usage,
 )
 from shared import glossary, organisation, staff, statistics
 from shared.kernel.settings import Settings
@@ -18,6 +20,8 @@ CAPABILITIES = (
     customer.capability,  # first: its reads are the most frequent, and routes are tried in order
     organisation.capability,
     staff.capability,
+    usage.capability,
+    interaction.capability,
     customer_import.capability,
     service_request.capability,
     card_replacement.capability,
