@@ -111,6 +111,9 @@ class ChangeAction(StrEnum):
     RESTORED = "restored"
     SUBSCRIBED = "subscribed"
     CONTACT_ADDED = "contact_added"
+    PART_ADDED = "part_added"
+    PART_CHANGED = "part_changed"
+    PART_REMOVED = "part_removed"
 
 
 def one_of(column: str, values: type[StrEnum], name: str) -> CheckConstraint:
@@ -246,6 +249,10 @@ class Subscription(Base):
     status: Mapped[str] = mapped_column(server_default=text("'active'"))
     entry_date: Mapped[date]
     ended_on: Mapped[date | None]
+    handset: Mapped[str | None]
+    """Make and model of the telephone that is used with the line."""
+    imei: Mapped[str | None]
+    """The telephone's own number (3GPP TS 23.003)."""
 
 
 class Sim(Base):
