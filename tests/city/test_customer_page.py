@@ -136,7 +136,8 @@ async def test_usage_is_summed_on_the_page_and_listed_by_row(
         {"period": "2026-10-01", "kind": "voice_local", "quantity": 120, "charge_fen": 16},
         {"period": "2026-09-01", "kind": "data", "quantity": 4096, "charge_fen": 7},
     ]
-    path, rows, cursor = f"/customers/{customer['id']}/usage?limit=2", [], ""
+    path, rows = f"/customers/{customer['id']}/usage?limit=2", []
+    cursor: str | None = ""
     while cursor is not None:
         answer = (await city.client.get(f"{path}&cursor={cursor}", headers=clerk)).json()
         rows += answer["items"]
