@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import importlib
 import json
+import os
 import pkgutil
 import sys
 
@@ -12,6 +13,7 @@ from rich.table import Table
 
 import bench
 from bench import Benchmark
+from bench.big_city import SIZE
 
 
 def benchmarks() -> dict[str, Benchmark]:
@@ -37,11 +39,16 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="smaller sizes and fewer rounds")
     parser.add_argument(
+        "--customers", type=int, metavar="N", help="how large a generated city is measured"
+    )
+    parser.add_argument(
         "--json", action="store_true", help="one JSON object a line instead of a table"
     )
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.names if name not in every]:
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(every)}")
+    if arguments.customers:
+        os.environ[SIZE] = str(arguments.customers)
     rows = []
     for name in arguments.names or every:
         benchmark = every[name]

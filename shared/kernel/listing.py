@@ -200,7 +200,7 @@ class Listing:
             raise
         shown = rows[: request.limit]
         more = len(rows) > request.limit
-        following = _write_cursor(name, descending, shown[-1][1:3]) if more else None
+        following = write_cursor(name, shown[-1][1:3], descending=descending) if more else None
         parts = [
             '{"items":[' + ",".join(row[0] for row in shown) + "]",
             '"next":' + (f'"{following}"' if following else "null"),
@@ -241,5 +241,6 @@ class Listing:
         return [value, key]
 
 
-def _write_cursor(name: str, descending: bool, last: Sequence[str]) -> str:  # noqa: FBT001 - internal
+def write_cursor(name: str, last: Sequence[str], *, descending: bool = False) -> str:
+    """Return the cursor of the page that follows a row with these sort value and key."""
     return base64.urlsafe_b64encode(orjson.dumps([name, descending, *last])).decode()
