@@ -171,7 +171,10 @@ class Dialler:
             return parent, None
         if lane is Lane.BULK:
             self._pace.spend(batch.size, self._clock.now())
-        return parent, _Ready(batch, exchange.body_of(exchange.batch_content(batch)))
+        dispatch = batch.dispatch(
+            self._post.keys.calling, self._post.code, parent.code, now=self._clock.now()
+        )
+        return parent, _Ready(batch, exchange.body_of(exchange.batch_content(batch, dispatch)))
 
     def seconds_until_bulk(self) -> float:
         """Return after how many seconds the lane ``bulk`` may go on, by its window and rate; 0 for at once."""

@@ -24,7 +24,7 @@ from shared.federation.exchange import (
     Meeting,
     Poll,
 )
-from shared.federation.keys import PublicKey
+from shared.federation.keys import NodeKey, PublicKey
 from shared.federation.lane import Diverged, Position
 from shared.federation.models import Lane, Peer, PeerStatus, Relation
 from shared.federation.pace import Pace
@@ -119,10 +119,17 @@ def _signed_answer(request: Request, signed: HttpRequest, content: object) -> Re
     clock: Clock = request.app.state.clock  # read again: a poll may have waited long
     body = exchange.body_of(content)
     unsigned = HttpResponse(signed, 200, body.headers, body.content)
-    # A child that was away has not heard of this node's new key, and believes no answer that is signed by it.
-    key = post.keys.of(request.headers.get(exchange.RECEIVER_KEY_HEADER)) or post.key
+    key = _answering_key(request, post)
     response = signing.sign_response(key, post.code, unsigned, now=clock.now(), nonce=uuid4().hex)
     return Response(response.body, response.status_code, dict(response.headers))
+
+
+def _answering_key(request: Request, post: PostOffice) -> NodeKey:
+    """Return the key to sign an answer with.
+
+    A child that was away has not heard of this node's new key, and believes nothing that is signed by it.
+    """
+    return post.keys.of(request.headers.get(exchange.RECEIVER_KEY_HEADER)) or post.key
 
 
 async def body_within_limit(request: Request) -> bytes:
@@ -309,7 +316,9 @@ async def _next_batches(call: Incoming, asked: Poll) -> list[dict[str, object]]:
             if numbered is not None:
                 if lane is Lane.BULK:
                     pace.spend(numbered.size, call.now)
-                batches.append(exchange.batch_content(numbered))
+                key = _answering_key(call.request, call.post)
+                dispatch = numbered.dispatch(key, call.post.code, call.sender, now=call.now)
+                batches.append(exchange.batch_content(numbered, dispatch))
     return batches
 
 

@@ -9,8 +9,10 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.federation import receipt
 from shared.federation.delivery import Hop, hops_to_json
 from shared.federation.envelope import Message, Packed
+from shared.federation.keys import NodeKey
 from shared.federation.lane import Diverged, Position, beginning, links_after
 from shared.federation.models import Direction, Lane, LaneState, OutboxMessage
 from shared.federation.records import Receipt
@@ -35,6 +37,7 @@ class Numbered:
         lane: which lane.
         first: number of its first message.
         previous: the link that it goes on from, if the chain is known there.
+        link: the link that it comes to, likewise.
         messages: what to send.
         more: whether more may be waiting behind it.
     """
@@ -42,6 +45,7 @@ class Numbered:
     lane: Lane
     first: int
     previous: bytes | None
+    link: bytes | None
     messages: Sequence[Outgoing]
     more: bool
 
@@ -54,6 +58,15 @@ class Numbered:
     def last(self) -> int:
         """Number of its last message."""
         return self.first + len(self.messages) - 1
+
+    def dispatch(self, key: NodeKey, here: str, peer: str, *, now: datetime) -> str | None:
+        """Return this node's own signed word for having sent it, if it is worth one."""
+        if self.link is None or len(self.messages) < receipt.DISPATCHED_FROM:
+            return None
+        position = Position(self.last, self.link)
+        return receipt.issue_dispatch(
+            key, receipt.Dispatch(here, peer, self.lane.value, position, now)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +185,7 @@ async def number_next(
         raise Diverged(f"What follows message {start} of lane {lane} to {code} is no longer kept.")
     fresh: list[Any] = []
     kept = _within(rows, most_bytes)
+    link = kept[-1].link if kept else None
     if len(kept) == len(rows) < most:
         fresh = await _unnumbered(session, code, lane, most - len(rows))
         if not fresh and not rows:
@@ -179,7 +193,8 @@ async def number_next(
             await route_waiting(session, code)
             fresh = await _unnumbered(session, code, lane, most)
         kept = _within([*rows, *fresh], most_bytes)
-        await _give_numbers(session, state, kept[len(rows) :])
+        if len(kept) > len(rows):
+            link = await _give_numbers(session, state, kept[len(rows) :])
     if not kept:
         return None
     previous = await position_at(session, state, start)
@@ -187,6 +202,7 @@ async def number_next(
         lane,
         start + 1,
         previous.link if previous else None,
+        link,
         [Outgoing(row.envelope, row.signature, row.hops) for row in kept],
         more=len(kept) == most or len(kept) < len(rows) + len(fresh),
     )
@@ -198,6 +214,7 @@ _COLUMNS = (
     OutboxMessage.envelope,
     OutboxMessage.signature,
     OutboxMessage.hops,
+    OutboxMessage.link,
 )
 
 
@@ -240,9 +257,8 @@ def _within(rows: Sequence[Any], most_bytes: int) -> list[Any]:
     return kept
 
 
-async def _give_numbers(session: AsyncSession, state: LaneState, rows: Sequence[Any]) -> None:
-    if not rows:
-        return
+async def _give_numbers(session: AsyncSession, state: LaneState, rows: Sequence[Any]) -> bytes:
+    """Give rows the next numbers and links of the lane, and return the link of the last."""
     # A lane that was begun by a release without chains begins its chain here.
     previous = state.link or beginning(state.lane).link or b""
     links = links_after(previous, rows)
@@ -265,6 +281,7 @@ async def _give_numbers(session: AsyncSession, state: LaneState, rows: Sequence[
         state.acknowledged_link = None
     state.numbered += len(rows)
     state.link = links[-1]
+    return links[-1]
 
 
 async def position_at(session: AsyncSession, state: LaneState, number: int) -> Position | None:
