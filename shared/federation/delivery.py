@@ -77,5 +77,6 @@ def is_passing(error: Exception) -> bool:
     """Tell whether an error says nothing of the message at hand: the database is away, or two transactions met."""
     if is_away(error):
         return True
-    sqlstate = str(getattr(error.orig, "sqlstate", "")) if isinstance(error, DBAPIError) else ""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    sqlstate = str(getattr(cause, "sqlstate", ""))
     return sqlstate in _PASSING_DATABASE_ERRORS or sqlstate[:2] in _PASSING_CLASSES

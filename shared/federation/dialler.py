@@ -191,7 +191,7 @@ class Dialler:
         now = self._clock.now()
         try:
             async with self._database.transaction() as session:
-                await repository.note_contact(session, parent.code, now=now)
+                await repository.note_contact(session, parent, now=now)
                 return await outbox.acknowledge(
                     session, parent.code, answer.lane, received, statement=answer.receipt, now=now
                 )
@@ -248,6 +248,7 @@ class Dialler:
         try:
             for batch in answer.batches:
                 async with self._database.transaction() as session:
+                    parent = await self._parent(session)  # its keys may have changed meanwhile
                     await self._receiver.receive(session, parent, batch, now=now)
         except (SequenceGap, LaneDiverged) as error:
             raise LanesDisagree(str(error)) from None
@@ -257,7 +258,7 @@ class Dialler:
             sent = {lane: lanes[lane].numbered for lane in receipts}
             await inbox.note_receipts_sent(session, parent.code, sent)
             await repository.note_contact(
-                session, parent.code, now=now, offset=self._link.offset.total_seconds()
+                session, parent, now=now, offset=self._link.offset.total_seconds()
             )
         return sum(len(batch.messages) for batch in answer.batches)
 

@@ -64,6 +64,8 @@ class Incoming:
     signed: HttpRequest
     verified: signing.Verified
     now: datetime
+    peer: Peer | None
+    """The sender, if this node knows it, as it was a moment ago."""
 
     @property
     def sender(self) -> str:
@@ -93,21 +95,19 @@ class Incoming:
 
         Raises:
             PeerUnknown: if the sender is no active child (403).
-            PeerRevoked: if it was revoked (403).
             NonceReplayed: if the request came before (401).
         """
         async with self.database.transaction() as session:
-            peer = await repository.peer(session, self.sender)
-            if peer is not None and peer.status == PeerStatus.REVOKED:
-                raise PeerRevoked(peer=self.sender, here=self.post.code)
+            peer = self.peer
             if peer is None or peer.status != PeerStatus.ACTIVE or peer.relation != Relation.CHILD:
                 raise PeerUnknown(peer=self.sender, relation="child", here=self.post.code)
             if not await repository.use_nonce(
                 session, self.sender, self.verified.nonce, expires_at=self.verified.expires
             ):
                 raise NonceReplayed(peer=self.sender, nonce=self.verified.nonce)
-            await repository.note_contact(session, self.sender, now=self.now)
             yield session, peer
+            # At the end: the row is every lane's, and whoever has written it keeps the others waiting.
+            await repository.note_contact(session, peer, now=self.now)
 
     def answer(self, content: object) -> Response:
         """Return ``content`` as this node's signed answer: the child's receipt."""
@@ -159,7 +159,13 @@ def _as_signed(request: Request, body: bytes) -> HttpRequest:
     )
 
 
-def _verify(request: Request, body: bytes, key_of: signing.KeyLookup, now: datetime) -> Incoming:
+def _verify(
+    request: Request,
+    body: bytes,
+    key_of: signing.KeyLookup,
+    now: datetime,
+    peer: Peer | None = None,
+) -> Incoming:
     signed = _as_signed(request, body)
     try:
         verified = signing.verify_request(key_of, signed, now=now)
@@ -167,7 +173,7 @@ def _verify(request: Request, body: bytes, key_of: signing.KeyLookup, now: datet
         raise SignatureRefused(reason=error.reason, detail=str(error)) from None
     if len(verified.nonce) > exchange.LONGEST_NONCE:  # it is kept, so that it is not used again
         raise ExchangeMalformed(detail=f"A nonce has at most {exchange.LONGEST_NONCE} characters.")
-    return Incoming(request, signed, verified, now)
+    return Incoming(request, signed, verified, now, peer)
 
 
 def _require_encoding(request: Request) -> None:
@@ -194,12 +200,12 @@ async def incoming(request: Request, now: Now) -> Incoming:
         sender = signing.claimed_sender(request.headers)
     except signing.SignatureRefused as error:
         raise SignatureRefused(reason=error.reason, detail=str(error)) from None
-    async with database.transaction() as session:
+    async with database.reading() as session:
         peer = await repository.peer(session, sender)
     if peer is not None and peer.status == PeerStatus.REVOKED:
         raise PeerRevoked(peer=sender, here=request.app.state.settings.code)
     keys = peer.keys_at(now) if peer is not None and peer.relation == Relation.CHILD else ()
-    return _verify(request, body, lambda code: keys if code == sender else None, now)
+    return _verify(request, body, lambda code: keys if code == sender else None, now, peer)
 
 
 FromChild = Annotated[Incoming, Depends(incoming)]
@@ -327,7 +333,8 @@ async def reconcile(call: FromChild) -> Response:
     """Agree with a child on where each lane is, mending what a restored backup has broken."""
     theirs = _read(Meeting, call)
     receiver: Receiver = call.request.app.state.receiver
-    async with call.transaction() as (session, peer):
+    async with call.transaction() as (session, known):
+        peer = await repository.peer(session, known.code) or known  # to be written
         reconciler = Reconciler(
             session=session,
             here=call.post.code,

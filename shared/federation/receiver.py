@@ -137,12 +137,9 @@ class Receiver:
             ]
             await self._take(session, peer, arrivals, is_dispatched=dispatch is not None, now=now)
             self._telemetry.received(session, arrivals)
-            state.numbered, state.link = taken.position.number, taken.position.link
-            await session.flush()  # the caller answers with the cursor, so it must hold
-        return Received(
-            taken.position,
-            await self._receipt(session, peer, batch.lane, taken.position, dispatch, now=now),
-        )
+        statement = self._receipt(peer, batch.lane, taken.position, dispatch, now=now)
+        await inbox.move_cursor(session, state, taken.position, statement=statement, now=now)
+        return Received(taken.position, statement)
 
     def _dispatch(
         self, peer: Peer, batch: Batch, position: Position, *, now: datetime
@@ -160,9 +157,8 @@ class Receiver:
         covers = (said.lane, said.position) == (batch.lane.value, position)
         return batch.dispatch if covers else None
 
-    async def _receipt(
+    def _receipt(
         self,
-        session: AsyncSession,
         peer: Peer,
         lane: Lane,
         position: Position,
@@ -170,17 +166,13 @@ class Receiver:
         *,
         now: datetime,
     ) -> str | None:
-        """Sign and keep the receipt for what is received so far."""
+        """Sign the receipt for what is received so far."""
         if position.link is None or position.number == 0:
             return None
-        statement = receipt.issue(
+        return receipt.issue(
             self._post.key,
             receipt.Receipt(peer.code, self._here, lane.value, position, now, dispatch),
         )
-        await outbox.keep_receipt(
-            session, peer.code, lane, Direction.IN, position, statement=statement, now=now
-        )
-        return statement
 
     async def retry_parked(
         self,
@@ -228,6 +220,8 @@ class Receiver:
         self, session: AsyncSession, peer: Peer, origins: set[str]
     ) -> dict[str, RegistryEntry]:
         """Return what the registry knows of the origins, which must all be the peer's to speak for."""
+        if origins == {peer.code} and peer.entry is not None:
+            return {peer.code: peer.entry}
         for origin in await tree.foreign_origins(session, peer, origins, here=self._here):
             raise OriginForeign(peer=peer.code, origin=origin)
         return await repository.registry_entries(session, origins)
@@ -245,12 +239,7 @@ class Receiver:
         known = await self._known(
             session, peer, {row.origin for row in rows if row.message is not None}
         )
-        acting = self._sort(
-            rows,
-            known,
-            await inbox.seen(session, rows),
-            await inbox.blocked(session, {row.key for row in rows}),
-        )
+        acting = self._sort(rows, known, *await inbox.seen_or_blocked(session, rows))
         doubted = acting
         if is_dispatched:
             doubted = to_be_checked(acting, peer.code, here=self._here, pick=self._pick)
@@ -311,9 +300,10 @@ class Receiver:
 
     async def _take_alone(self, session: AsyncSession, row: Arrival, *, now: datetime) -> None:
         row.state, row.reason = InboxState.HANDLED, None  # nothing below meets it as a parked one
-        if await inbox.seen(session, [row]):
+        seen, blocked = await inbox.seen_or_blocked(session, [row])
+        if seen:
             row.state = InboxState.DUPLICATE
-        elif await inbox.blocked(session, {row.key}):
+        elif blocked:
             row.state, row.reason = InboxState.PARKED, BEHIND
         await inbox.keep(session, [row], now=now)
         if row.state is InboxState.HANDLED:
@@ -385,10 +375,14 @@ class Receiver:
                 f"This node does not understand messages of type {message.type}; upgrade it, then retry."
             )
         if route is not None and (route.transit or not passing):
-            with structlog.contextvars.bound_contextvars(
+            # Bound by hand: the context manager for it copies the whole context for each message.
+            bound = structlog.contextvars.bind_contextvars(
                 message_id=str(message.id), message_type=message.type, message_source=message.source
-            ):
+            )
+            try:
                 await route.handle(Delivery(message, hops, session, now, transit=passing))
+            finally:
+                structlog.contextvars.reset_contextvars(**bound)
         if not passing:
             return None
         return Posted(message, Packed(row.envelope, row.signature), Lane(row.lane), hops)
