@@ -134,21 +134,26 @@ class Dialler:
             NotEnrolled: if there is no parent yet.
         """
         newly = 0
+        answer: Acknowledgement | None = None
         parent, ready = await self._make_ready(lane, after=None)
         while ready is not None:
             sending = asyncio.ensure_future(self._send(parent, ready))
             following = None
             try:
-                if ready.batch.more:  # made ready while the parent works on the one before
+                # While the parent works on it, what it said to the one before is noted and the next is made ready.
+                if answer is not None:
+                    newly += await self._note_acknowledged(parent, answer)
+                if ready.batch.more:
                     parent, following = await self._make_ready(lane, after=ready.batch.last)
                 answer = await sending
             except BaseException:
                 sending.cancel()
                 raise
-            newly += await self._note_acknowledged(parent, answer)
             if following is not None and answer.received != following.batch.first - 1:
                 break  # the parent has less, or more, than was sent: begin anew from what it has
             ready = following
+        if answer is not None:
+            newly += await self._note_acknowledged(parent, answer)
         return newly
 
     async def _make_ready(self, lane: Lane, *, after: int | None) -> tuple[Peer, _Ready | None]:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation import receipt
@@ -15,7 +14,6 @@ from shared.federation.envelope import Message, Packed
 from shared.federation.keys import NodeKey
 from shared.federation.lane import Diverged, Position, beginning, links_after
 from shared.federation.models import Direction, Lane, LaneState, OutboxMessage
-from shared.federation.records import Receipt
 from shared.federation.tree import next_hop, route_waiting
 from shared.federation.wakeup import CHANNEL
 
@@ -180,6 +178,7 @@ async def number_next(
     start = state.acknowledged if after is None else after
     if start > state.numbered:
         return None
+    previous = await position_at(session, state, start)
     rows = await _numbered_after(session, code, lane, start, most) if start < state.numbered else []
     if start < state.numbered and (not rows or rows[0].sequence != start + 1):
         raise Diverged(f"What follows message {start} of lane {lane} to {code} is no longer kept.")
@@ -197,7 +196,6 @@ async def number_next(
             link = await _give_numbers(session, state, kept[len(rows) :])
     if not kept:
         return None
-    previous = await position_at(session, state, start)
     return Numbered(
         lane,
         start + 1,
@@ -262,26 +260,36 @@ async def _give_numbers(session: AsyncSession, state: LaneState, rows: Sequence[
     # A lane that was begun by a release without chains begins its chain here.
     previous = state.link or beginning(state.lane).link or b""
     links = links_after(previous, rows)
+    numbered = state.numbered + len(rows)
     await session.execute(
-        text(
-            """
-            UPDATE federation_outbox SET sequence = given.sequence, link = given.link
-            FROM unnest(CAST(:positions AS bigint[]), CAST(:sequences AS bigint[]), CAST(:links AS bytea[]))
-                AS given (position, sequence, link)
-            WHERE federation_outbox.position = given.position
-            """
-        ),
+        _GIVE_NUMBERS,
         {
             "positions": [row.position for row in rows],
-            "sequences": list(range(state.numbered + 1, state.numbered + len(rows) + 1)),
+            "sequences": list(range(state.numbered + 1, numbered + 1)),
             "links": links,
+            "peer": state.peer,
+            "lane": state.lane,
+            "numbered": numbered,
+            "link": links[-1],
         },
     )
-    if state.numbered and state.link is None:
-        state.acknowledged_link = None
-    state.numbered += len(rows)
-    state.link = links[-1]
     return links[-1]
+
+
+_GIVE_NUMBERS = text(
+    """
+    WITH lane AS (
+        UPDATE federation_lane
+        SET acknowledged_link = CASE WHEN numbered = 0 OR link IS NOT NULL THEN acknowledged_link END,
+            numbered = :numbered, link = :link
+        WHERE peer = :peer AND lane = :lane AND direction = 'out'
+    )
+    UPDATE federation_outbox SET sequence = given.sequence, link = given.link
+    FROM unnest(CAST(:positions AS bigint[]), CAST(:sequences AS bigint[]), CAST(:links AS bytea[]))
+        AS given (position, sequence, link)
+    WHERE federation_outbox.position = given.position
+    """
+)
 
 
 async def position_at(session: AsyncSession, state: LaneState, number: int) -> Position | None:
@@ -336,13 +344,34 @@ async def acknowledge(
             f"Peer {code} acknowledges lane {lane} up to {received}, and this node has sent it up to "
             f"{Position(state.numbered, state.link)}: one of the two databases was restored from a backup."
         )
-    newly = received.number - state.acknowledged
-    state.acknowledged, state.acknowledged_link = received.number, own.link
-    if statement is not None and received.link is not None:
-        await keep_receipt(
-            session, code, lane, Direction.OUT, received, statement=statement, now=now
-        )
-    return newly
+    await session.execute(
+        _ACKNOWLEDGE,
+        {
+            "peer": code,
+            "lane": lane.value,
+            "number": received.number,
+            "link": own.link,
+            "received": received.link,
+            "statement": statement,
+            "at": now,
+        },
+    )
+    return received.number - state.acknowledged
+
+
+_ACKNOWLEDGE = text(
+    """
+    WITH acknowledged AS (
+        UPDATE federation_lane SET acknowledged = :number, acknowledged_link = :link
+        WHERE peer = :peer AND lane = :lane AND direction = 'out'
+    )
+    INSERT INTO federation_receipt (peer, lane, direction, number, link, statement, at)
+    SELECT :peer, :lane, 'out', :number, receipt.link, receipt.statement, :at
+    FROM (VALUES (CAST(:received AS bytea), CAST(:statement AS text))) AS receipt (link, statement)
+    WHERE receipt.link IS NOT NULL AND receipt.statement IS NOT NULL
+    ON CONFLICT DO NOTHING
+    """
+)
 
 
 async def acknowledged(session: AsyncSession, code: str) -> dict[Lane, int]:
@@ -353,32 +382,6 @@ async def acknowledged(session: AsyncSession, code: str) -> dict[Lane, int]:
         )
     )
     return {Lane(row.lane): row.acknowledged for row in found}
-
-
-async def keep_receipt(
-    session: AsyncSession,
-    code: str,
-    lane: Lane,
-    direction: Direction,
-    position: Position,
-    *,
-    statement: str,
-    now: datetime,
-) -> None:
-    """Keep a receipt, given or got; one for the same position again adds nothing."""
-    await session.execute(
-        insert(Receipt)
-        .values(
-            peer=code,
-            lane=lane,
-            direction=direction,
-            number=position.number,
-            link=position.link,
-            statement=statement,
-            at=now,
-        )
-        .on_conflict_do_nothing()
-    )
 
 
 async def forget_acknowledged(session: AsyncSession, *, before: datetime) -> None:
