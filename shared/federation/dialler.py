@@ -38,6 +38,8 @@ log = structlog.get_logger("federation.dialler")
 MOST_ROUNDS = 10_000
 """A meeting gives back a batch a lane in each round; this many is far more than a node ever keeps."""
 
+FEWEST_MESSAGES = 10
+
 
 class NotEnrolled(Exception):
     """The node has no parent yet."""
@@ -92,6 +94,8 @@ class Dialler:
             transport=transport,
         )
         self._pace = Pace.of(settings.bulk_window, settings.bulk_bytes_per_second)
+        self._most = {lane: exchange.most_messages(lane) for lane in Lane}
+        """So many messages go into the next batch of a lane: fewer after one that was not answered."""
         self._told_at: datetime | None = None
 
     async def close(self) -> None:
@@ -166,7 +170,7 @@ class Dialler:
                     session,
                     parent.code,
                     lane,
-                    most=exchange.BATCH_MESSAGES,
+                    most=self._most[lane],
                     most_bytes=exchange.BATCH_BYTES,
                     after=after,
                 )
@@ -186,8 +190,16 @@ class Dialler:
         return self._pace.seconds_to_wait(self._clock.now())
 
     async def _send(self, parent: Peer, ready: _Ready) -> Acknowledgement:
-        path = f"/lanes/{ready.batch.lane.value}/batches"
-        return await self._link.call(self._callee(parent), path, ready.body, Acknowledgement)
+        lane = ready.batch.lane
+        path = f"/lanes/{lane.value}/batches"
+        try:
+            answer = await self._link.call(self._callee(parent), path, ready.body, Acknowledgement)
+        except LinkDown:
+            # It may have been too much for the time that an exchange may take, if much of it had to be parked.
+            self._most[lane] = max(self._most[lane] // 4, FEWEST_MESSAGES)
+            raise
+        self._most[lane] = min(self._most[lane] * 2, exchange.most_messages(lane))
+        return answer
 
     async def _note_acknowledged(self, parent: Peer, answer: Acknowledgement) -> int:
         received = Position(answer.received, None)

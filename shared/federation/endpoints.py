@@ -313,7 +313,7 @@ async def _next_batches(call: Incoming, asked: Poll) -> list[dict[str, object]]:
                     session,
                     call.sender,
                     lane,
-                    most=exchange.BATCH_MESSAGES,
+                    most=exchange.most_messages(lane),
                     most_bytes=exchange.BATCH_BYTES,
                     after=asked.received.get(lane),
                 )

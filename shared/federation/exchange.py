@@ -26,10 +26,17 @@ MAX_COMPRESSED = 8 * 1024 * 1024
 MAX_BODY = 32 * 1024 * 1024
 LONGEST_NONCE = 64
 BATCH_MESSAGES = 200
+LARGE_BATCH_MESSAGES = 1000
 MOST_MESSAGES = 2000
 """So many a receiver takes in one batch; a sender of a later release may send more at once than this one."""
 BATCH_BYTES = 1024 * 1024
 BASE_PATH = "/federation/v1"
+
+
+def most_messages(lane: Lane) -> int:
+    """Return how many messages go into one batch: many of what nobody waits for, few of what somebody does."""
+    return LARGE_BATCH_MESSAGES if lane in {Lane.ROLLUP, Lane.BULK} else BATCH_MESSAGES
+
 
 Content = TypeVar("Content", bound=BaseModel)
 Link = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

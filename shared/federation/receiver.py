@@ -8,8 +8,8 @@ Before anything is handled it is known to be its origin's own: by its signature,
 this node, by the peer's *dispatch* of the whole batch (:mod:`shared.federation.receipt`).
 
 A batch is taken in *together*: kept by one statement, and handled in one savepoint. Only if something in it fails is
-that undone and each message taken in alone, so that the failing one can be parked and the rest goes on. Handlers
-therefore may run twice for one message; their first effects are then rolled back.
+that undone and each half of it tried by itself, until the failing message is alone and can be parked, and the rest goes
+on. Handlers therefore may run several times for one message; all effects but the last ones are rolled back.
 """
 
 import secrets
@@ -235,7 +235,7 @@ class Receiver:
         is_dispatched: bool,
         now: datetime,
     ) -> None:
-        """Keep messages and settle them: together, or one by one if that fails."""
+        """Keep messages and settle them: together, or each half by itself if that fails, down to single ones."""
         known = await self._known(
             session, peer, {row.origin for row in rows if row.message is not None}
         )
@@ -250,9 +250,12 @@ class Receiver:
         except Exception as error:
             if is_passing(error):
                 raise
-            log.info("a batch is taken in message by message", peer=peer.code, because=str(error))
-            for row in rows:
-                await self._take_alone(session, row, now=now)
+            log.debug("messages are taken in by halves", count=len(rows), because=str(error))
+            if len(rows) == 1:
+                await self._take_alone(session, rows[0], now=now)
+                return
+            for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
+                await self._take(session, peer, half, is_dispatched=False, now=now)
 
     def _sort(
         self,
@@ -264,6 +267,10 @@ class Receiver:
         """Note which messages came before or wait, and return those that are to be handled or forwarded."""
         acting: list[Arrival] = []
         for row in rows:
+            row.state, row.reason = (
+                InboxState.HANDLED,
+                None,
+            )  # whatever an attempt before made of it
             if row.identity in seen:
                 row.state = InboxState.DUPLICATE
                 log.info("message seen before", message_id=str(row.message_id), origin=row.origin)
