@@ -61,10 +61,8 @@ class Numbered:
         """Return this node's own signed word for having sent it, if it is worth one."""
         if self.link is None or len(self.messages) < receipt.DISPATCHED_FROM:
             return None
-        position = Position(self.last, self.link)
-        return receipt.issue_dispatch(
-            key, receipt.Dispatch(here, peer, self.lane.value, position, now)
-        )
+        said = receipt.Dispatch(here, peer, self.lane.value, Position(self.last, self.link), now)
+        return receipt.issue_dispatch(key, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +279,7 @@ _GIVE_NUMBERS = text(
     WITH lane AS (
         UPDATE federation_lane
         SET acknowledged_link = CASE WHEN numbered = 0 OR link IS NOT NULL THEN acknowledged_link END,
-            numbered = :numbered, link = :link
-        WHERE peer = :peer AND lane = :lane AND direction = 'out'
+            numbered = :numbered, link = :link WHERE peer = :peer AND lane = :lane AND direction = 'out'
     )
     UPDATE federation_outbox SET sequence = given.sequence, link = given.link
     FROM unnest(CAST(:positions AS bigint[]), CAST(:sequences AS bigint[]), CAST(:links AS bytea[]))
@@ -362,13 +359,11 @@ async def acknowledge(
 _ACKNOWLEDGE = text(
     """
     WITH acknowledged AS (
-        UPDATE federation_lane SET acknowledged = :number, acknowledged_link = :link
-        WHERE peer = :peer AND lane = :lane AND direction = 'out'
+        UPDATE federation_lane SET acknowledged = :number, acknowledged_link = :link WHERE peer = :peer AND lane = :lane AND direction = 'out'
     )
     INSERT INTO federation_receipt (peer, lane, direction, number, link, statement, at)
-    SELECT :peer, :lane, 'out', :number, receipt.link, receipt.statement, :at
-    FROM (VALUES (CAST(:received AS bytea), CAST(:statement AS text))) AS receipt (link, statement)
-    WHERE receipt.link IS NOT NULL AND receipt.statement IS NOT NULL
+    SELECT :peer, :lane, 'out', :number, CAST(:received AS bytea), CAST(:statement AS text), :at
+    WHERE CAST(:received AS bytea) IS NOT NULL AND CAST(:statement AS text) IS NOT NULL
     ON CONFLICT DO NOTHING
     """
 )
