@@ -26,9 +26,10 @@ from shared.kernel.settings import load_settings
 from shared.node.app import Node, create_node
 
 CITY, PROVINCE = "440300", "440000"
-BATCHES, BATCHES_QUICK = 30, 10
+BATCHES, BATCHES_QUICK = 10, 4
 ROUNDS, ROUNDS_QUICK = 5, 3
 LANE = Lane.BULK
+SIZE = exchange.most_messages(LANE)
 LOOK_SECONDS = 0.02
 _ACKNOWLEDGED = "SELECT acknowledged FROM federation_lane WHERE lane = $1 AND direction = 'out'"
 
@@ -56,11 +57,11 @@ async def measure(batches: int, rounds: int) -> tuple[list[float], list[float]]:
                     PROVINCE,
                     lane=LANE,
                     dice=dice,
-                    count=exchange.BATCH_MESSAGES,
+                    count=SIZE,
                 )
             copies = await _waiting_batches(city)
             count = sum(len(batch) for batch in copies)
-            assert count == batches * exchange.BATCH_MESSAGES
+            assert count == batches * SIZE
             seconds = await _send(bare, copies)
             if number:  # the first round warms both up
                 through_bare.append(count / seconds)
@@ -86,8 +87,7 @@ async def _waiting_batches(city: Node) -> list[list[dict[str, Any]]]:
             }
             for each in waiting
         ]
-    size = exchange.BATCH_MESSAGES
-    return [messages[at : at + size] for at in range(0, len(messages), size)]
+    return [messages[at : at + SIZE] for at in range(0, len(messages), SIZE)]
 
 
 async def _send(bare: BareClient, batches: list[list[dict[str, Any]]]) -> float:

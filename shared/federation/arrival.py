@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -60,6 +60,23 @@ class Arrival:
     def identity(self) -> tuple[str, UUID]:
         """What names it."""
         return self.origin, self.message_id
+
+
+def to_be_checked(
+    rows: Sequence[Arrival], sender: str, *, here: str, pick: Callable[[Sequence[Arrival]], Arrival]
+) -> list[Arrival]:
+    """Return those whose own signatures are checked although ``sender`` has signed for having sent them all.
+
+    Its dispatch is as good as their signatures for what it says itself to this node; not for what others say, and not
+    for what goes on from here to those who have no dispatch. One of the others, by chance, is checked all the same:
+    a sender whose signatures are broken is found out at once.
+    """
+    checked: list[Arrival] = []
+    vouched: list[Arrival] = []
+    for row in rows:
+        is_own = row.message is not None and row.origin == sender and row.destination == here
+        (vouched if is_own else checked).append(row)
+    return [*checked, pick(vouched)] if vouched else checked
 
 
 async def verify_all(rows: Sequence[Arrival], known: Mapping[str, RegistryEntry]) -> None:

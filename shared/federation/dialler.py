@@ -38,6 +38,8 @@ log = structlog.get_logger("federation.dialler")
 MOST_ROUNDS = 10_000
 """A meeting gives back a batch a lane in each round; this many is far more than a node ever keeps."""
 
+FEWEST_MESSAGES = 10
+
 
 class NotEnrolled(Exception):
     """The node has no parent yet."""
@@ -92,6 +94,8 @@ class Dialler:
             transport=transport,
         )
         self._pace = Pace.of(settings.bulk_window, settings.bulk_bytes_per_second)
+        self._most = {lane: exchange.most_messages(lane) for lane in Lane}
+        """So many messages go into the next batch of a lane: fewer after one that was not answered."""
         self._told_at: datetime | None = None
 
     async def close(self) -> None:
@@ -134,21 +138,26 @@ class Dialler:
             NotEnrolled: if there is no parent yet.
         """
         newly = 0
+        answer: Acknowledgement | None = None
         parent, ready = await self._make_ready(lane, after=None)
         while ready is not None:
             sending = asyncio.ensure_future(self._send(parent, ready))
             following = None
             try:
-                if ready.batch.more:  # made ready while the parent works on the one before
+                # While the parent works on it, what it said to the one before is noted and the next is made ready.
+                if answer is not None:
+                    newly += await self._note_acknowledged(parent, answer)
+                if ready.batch.more:
                     parent, following = await self._make_ready(lane, after=ready.batch.last)
                 answer = await sending
             except BaseException:
                 sending.cancel()
                 raise
-            newly += await self._note_acknowledged(parent, answer)
             if following is not None and answer.received != following.batch.first - 1:
                 break  # the parent has less, or more, than was sent: begin anew from what it has
             ready = following
+        if answer is not None:
+            newly += await self._note_acknowledged(parent, answer)
         return newly
 
     async def _make_ready(self, lane: Lane, *, after: int | None) -> tuple[Peer, _Ready | None]:
@@ -161,7 +170,7 @@ class Dialler:
                     session,
                     parent.code,
                     lane,
-                    most=exchange.BATCH_MESSAGES,
+                    most=self._most[lane],
                     most_bytes=exchange.BATCH_BYTES,
                     after=after,
                 )
@@ -171,15 +180,26 @@ class Dialler:
             return parent, None
         if lane is Lane.BULK:
             self._pace.spend(batch.size, self._clock.now())
-        return parent, _Ready(batch, exchange.body_of(exchange.batch_content(batch)))
+        dispatch = batch.dispatch(
+            self._post.keys.calling, self._post.code, parent.code, now=self._clock.now()
+        )
+        return parent, _Ready(batch, exchange.body_of(exchange.batch_content(batch, dispatch)))
 
     def seconds_until_bulk(self) -> float:
         """Return after how many seconds the lane ``bulk`` may go on, by its window and rate; 0 for at once."""
         return self._pace.seconds_to_wait(self._clock.now())
 
     async def _send(self, parent: Peer, ready: _Ready) -> Acknowledgement:
-        path = f"/lanes/{ready.batch.lane.value}/batches"
-        return await self._link.call(self._callee(parent), path, ready.body, Acknowledgement)
+        lane = ready.batch.lane
+        path = f"/lanes/{lane.value}/batches"
+        try:
+            answer = await self._link.call(self._callee(parent), path, ready.body, Acknowledgement)
+        except LinkDown:
+            # It may have been too much for the time that an exchange may take, if much of it had to be parked.
+            self._most[lane] = max(self._most[lane] // 4, FEWEST_MESSAGES)
+            raise
+        self._most[lane] = min(self._most[lane] * 2, exchange.most_messages(lane))
+        return answer
 
     async def _note_acknowledged(self, parent: Peer, answer: Acknowledgement) -> int:
         received = Position(answer.received, None)
@@ -188,7 +208,7 @@ class Dialler:
         now = self._clock.now()
         try:
             async with self._database.transaction() as session:
-                await repository.note_contact(session, parent.code, now=now)
+                await repository.note_contact(session, parent, now=now)
                 return await outbox.acknowledge(
                     session, parent.code, answer.lane, received, statement=answer.receipt, now=now
                 )
@@ -245,6 +265,7 @@ class Dialler:
         try:
             for batch in answer.batches:
                 async with self._database.transaction() as session:
+                    parent = await self._parent(session)  # its keys may have changed meanwhile
                     await self._receiver.receive(session, parent, batch, now=now)
         except (SequenceGap, LaneDiverged) as error:
             raise LanesDisagree(str(error)) from None
@@ -254,7 +275,7 @@ class Dialler:
             sent = {lane: lanes[lane].numbered for lane in receipts}
             await inbox.note_receipts_sent(session, parent.code, sent)
             await repository.note_contact(
-                session, parent.code, now=now, offset=self._link.offset.total_seconds()
+                session, parent, now=now, offset=self._link.offset.total_seconds()
             )
         return sum(len(batch.messages) for batch in answer.batches)
 

@@ -24,7 +24,7 @@ from shared.federation.exchange import (
     Meeting,
     Poll,
 )
-from shared.federation.keys import PublicKey
+from shared.federation.keys import NodeKey, PublicKey
 from shared.federation.lane import Diverged, Position
 from shared.federation.models import Lane, Peer, PeerStatus, Relation
 from shared.federation.pace import Pace
@@ -64,6 +64,8 @@ class Incoming:
     signed: HttpRequest
     verified: signing.Verified
     now: datetime
+    peer: Peer | None
+    """The sender, if this node knows it, as it was a moment ago."""
 
     @property
     def sender(self) -> str:
@@ -93,21 +95,19 @@ class Incoming:
 
         Raises:
             PeerUnknown: if the sender is no active child (403).
-            PeerRevoked: if it was revoked (403).
             NonceReplayed: if the request came before (401).
         """
         async with self.database.transaction() as session:
-            peer = await repository.peer(session, self.sender)
-            if peer is not None and peer.status == PeerStatus.REVOKED:
-                raise PeerRevoked(peer=self.sender, here=self.post.code)
+            peer = self.peer
             if peer is None or peer.status != PeerStatus.ACTIVE or peer.relation != Relation.CHILD:
                 raise PeerUnknown(peer=self.sender, relation="child", here=self.post.code)
             if not await repository.use_nonce(
                 session, self.sender, self.verified.nonce, expires_at=self.verified.expires
             ):
                 raise NonceReplayed(peer=self.sender, nonce=self.verified.nonce)
-            await repository.note_contact(session, self.sender, now=self.now)
             yield session, peer
+            # At the end: the row is every lane's, and whoever has written it keeps the others waiting.
+            await repository.note_contact(session, peer, now=self.now)
 
     def answer(self, content: object) -> Response:
         """Return ``content`` as this node's signed answer: the child's receipt."""
@@ -119,10 +119,17 @@ def _signed_answer(request: Request, signed: HttpRequest, content: object) -> Re
     clock: Clock = request.app.state.clock  # read again: a poll may have waited long
     body = exchange.body_of(content)
     unsigned = HttpResponse(signed, 200, body.headers, body.content)
-    # A child that was away has not heard of this node's new key, and believes no answer that is signed by it.
-    key = post.keys.of(request.headers.get(exchange.RECEIVER_KEY_HEADER)) or post.key
+    key = _answering_key(request, post)
     response = signing.sign_response(key, post.code, unsigned, now=clock.now(), nonce=uuid4().hex)
     return Response(response.body, response.status_code, dict(response.headers))
+
+
+def _answering_key(request: Request, post: PostOffice) -> NodeKey:
+    """Return the key to sign an answer with.
+
+    A child that was away has not heard of this node's new key, and believes nothing that is signed by it.
+    """
+    return post.keys.of(request.headers.get(exchange.RECEIVER_KEY_HEADER)) or post.key
 
 
 async def body_within_limit(request: Request) -> bytes:
@@ -152,7 +159,13 @@ def _as_signed(request: Request, body: bytes) -> HttpRequest:
     )
 
 
-def _verify(request: Request, body: bytes, key_of: signing.KeyLookup, now: datetime) -> Incoming:
+def _verify(
+    request: Request,
+    body: bytes,
+    key_of: signing.KeyLookup,
+    now: datetime,
+    peer: Peer | None = None,
+) -> Incoming:
     signed = _as_signed(request, body)
     try:
         verified = signing.verify_request(key_of, signed, now=now)
@@ -160,7 +173,7 @@ def _verify(request: Request, body: bytes, key_of: signing.KeyLookup, now: datet
         raise SignatureRefused(reason=error.reason, detail=str(error)) from None
     if len(verified.nonce) > exchange.LONGEST_NONCE:  # it is kept, so that it is not used again
         raise ExchangeMalformed(detail=f"A nonce has at most {exchange.LONGEST_NONCE} characters.")
-    return Incoming(request, signed, verified, now)
+    return Incoming(request, signed, verified, now, peer)
 
 
 def _require_encoding(request: Request) -> None:
@@ -187,12 +200,12 @@ async def incoming(request: Request, now: Now) -> Incoming:
         sender = signing.claimed_sender(request.headers)
     except signing.SignatureRefused as error:
         raise SignatureRefused(reason=error.reason, detail=str(error)) from None
-    async with database.transaction() as session:
+    async with database.reading() as session:
         peer = await repository.peer(session, sender)
     if peer is not None and peer.status == PeerStatus.REVOKED:
         raise PeerRevoked(peer=sender, here=request.app.state.settings.code)
     keys = peer.keys_at(now) if peer is not None and peer.relation == Relation.CHILD else ()
-    return _verify(request, body, lambda code: keys if code == sender else None, now)
+    return _verify(request, body, lambda code: keys if code == sender else None, now, peer)
 
 
 FromChild = Annotated[Incoming, Depends(incoming)]
@@ -300,7 +313,7 @@ async def _next_batches(call: Incoming, asked: Poll) -> list[dict[str, object]]:
                     session,
                     call.sender,
                     lane,
-                    most=exchange.BATCH_MESSAGES,
+                    most=exchange.most_messages(lane),
                     most_bytes=exchange.BATCH_BYTES,
                     after=asked.received.get(lane),
                 )
@@ -309,7 +322,9 @@ async def _next_batches(call: Incoming, asked: Poll) -> list[dict[str, object]]:
             if numbered is not None:
                 if lane is Lane.BULK:
                     pace.spend(numbered.size, call.now)
-                batches.append(exchange.batch_content(numbered))
+                key = _answering_key(call.request, call.post)
+                dispatch = numbered.dispatch(key, call.post.code, call.sender, now=call.now)
+                batches.append(exchange.batch_content(numbered, dispatch))
     return batches
 
 
@@ -318,7 +333,8 @@ async def reconcile(call: FromChild) -> Response:
     """Agree with a child on where each lane is, mending what a restored backup has broken."""
     theirs = _read(Meeting, call)
     receiver: Receiver = call.request.app.state.receiver
-    async with call.transaction() as (session, peer):
+    async with call.transaction() as (session, known):
+        peer = await repository.peer(session, known.code) or known  # to be written
         reconciler = Reconciler(
             session=session,
             here=call.post.code,

@@ -46,6 +46,7 @@ _TYPE = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 _TEXT_FORM = "1 to 200 characters, none of them a control character"
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 _Value = TypeVar("_Value")
@@ -297,10 +298,9 @@ def _code(text: str) -> str:
 
 
 def _uuid(text: str) -> UUID:
-    value = UUID(text)
-    if str(value) != text:  # in braces, without hyphens, in capitals
+    if not _UUID.fullmatch(text):  # in braces, without hyphens, in capitals
         raise ValueError(text)
-    return value
+    return UUID(int=int(text.replace("-", ""), 16))
 
 
 def _moment(text: str) -> datetime:

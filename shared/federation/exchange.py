@@ -26,8 +26,17 @@ MAX_COMPRESSED = 8 * 1024 * 1024
 MAX_BODY = 32 * 1024 * 1024
 LONGEST_NONCE = 64
 BATCH_MESSAGES = 200
+LARGE_BATCH_MESSAGES = 1000
+MOST_MESSAGES = 2000
+"""So many a receiver takes in one batch; a sender of a later release may send more at once than this one."""
 BATCH_BYTES = 1024 * 1024
 BASE_PATH = "/federation/v1"
+
+
+def most_messages(lane: Lane) -> int:
+    """Return how many messages go into one batch: many of what nobody waits for, few of what somebody does."""
+    return LARGE_BATCH_MESSAGES if lane in {Lane.ROLLUP, Lane.BULK} else BATCH_MESSAGES
+
 
 Content = TypeVar("Content", bound=BaseModel)
 Link = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -56,7 +65,9 @@ class Batch(_Wire):
     first: int = Field(ge=1)
     previous: Link | None = None
     """The chain's link before the first message; releases before 0.2 do not send it."""
-    messages: list[WireMessage] = Field(min_length=1, max_length=10 * BATCH_MESSAGES)
+    dispatch: str | None = None
+    """The sender's word for all of the lane up to the last message (:mod:`shared.federation.receipt`)."""
+    messages: list[WireMessage] = Field(min_length=1, max_length=MOST_MESSAGES)
 
     def previous_link(self) -> bytes | None:
         """Return the link that the batch goes on from."""
@@ -151,12 +162,13 @@ def body_of(content: Any) -> Body:
     return Body(compress(orjson.dumps(content)))
 
 
-def batch_content(numbered: Numbered) -> dict[str, Any]:
-    """Return a numbered stretch as it is sent."""
+def batch_content(numbered: Numbered, dispatch: str | None = None) -> dict[str, Any]:
+    """Return a numbered stretch as it is sent, with its dispatch if it has one."""
     return {
         "lane": numbered.lane.value,
         "first": numbered.first,
         "previous": numbered.previous.hex() if numbered.previous else None,
+        **({"dispatch": dispatch} if dispatch else {}),
         "messages": [
             {
                 "envelope": message.envelope.decode(),

@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.federation import receipt
 from shared.federation.delivery import Hop, hops_to_json
 from shared.federation.envelope import Message, Packed
+from shared.federation.keys import NodeKey
 from shared.federation.lane import Diverged, Position, beginning, links_after
 from shared.federation.models import Direction, Lane, LaneState, OutboxMessage
-from shared.federation.records import Receipt
 from shared.federation.tree import next_hop, route_waiting
 from shared.federation.wakeup import CHANNEL
 
@@ -36,6 +36,7 @@ class Numbered:
         lane: which lane.
         first: number of its first message.
         previous: the link that it goes on from, if the chain is known there.
+        link: the link that it comes to, likewise.
         messages: what to send.
         more: whether more may be waiting behind it.
     """
@@ -43,6 +44,7 @@ class Numbered:
     lane: Lane
     first: int
     previous: bytes | None
+    link: bytes | None
     messages: Sequence[Outgoing]
     more: bool
 
@@ -55,6 +57,13 @@ class Numbered:
     def last(self) -> int:
         """Number of its last message."""
         return self.first + len(self.messages) - 1
+
+    def dispatch(self, key: NodeKey, here: str, peer: str, *, now: datetime) -> str | None:
+        """Return this node's own signed word for having sent it, if it is worth one."""
+        if self.link is None or len(self.messages) < receipt.DISPATCHED_FROM:
+            return None
+        said = receipt.Dispatch(here, peer, self.lane.value, Position(self.last, self.link), now)
+        return receipt.issue_dispatch(key, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +185,13 @@ async def number_next(
     start = state.acknowledged if after is None else after
     if start > state.numbered:
         return None
+    previous = await position_at(session, state, start)
     rows = await _numbered_after(session, code, lane, start, most) if start < state.numbered else []
     if start < state.numbered and (not rows or rows[0].sequence != start + 1):
         raise Diverged(f"What follows message {start} of lane {lane} to {code} is no longer kept.")
     fresh: list[Any] = []
     kept = _within(rows, most_bytes)
+    link = kept[-1].link if kept else None
     if len(kept) == len(rows) < most:
         fresh = await _unnumbered(session, code, lane, most - len(rows))
         if not fresh and not rows:
@@ -188,14 +199,15 @@ async def number_next(
             await route_waiting(session, code)
             fresh = await _unnumbered(session, code, lane, most)
         kept = _within([*rows, *fresh], most_bytes)
-        await _give_numbers(session, state, kept[len(rows) :])
+        if len(kept) > len(rows):
+            link = await _give_numbers(session, state, kept[len(rows) :])
     if not kept:
         return None
-    previous = await position_at(session, state, start)
     return Numbered(
         lane,
         start + 1,
         previous.link if previous else None,
+        link,
         [Outgoing(row.envelope, row.signature, row.hops) for row in kept],
         more=len(kept) == most or len(kept) < len(rows) + len(fresh),
     )
@@ -207,6 +219,7 @@ _COLUMNS = (
     OutboxMessage.envelope,
     OutboxMessage.signature,
     OutboxMessage.hops,
+    OutboxMessage.link,
 )
 
 
@@ -249,31 +262,40 @@ def _within(rows: Sequence[Any], most_bytes: int) -> list[Any]:
     return kept
 
 
-async def _give_numbers(session: AsyncSession, state: LaneState, rows: Sequence[Any]) -> None:
-    if not rows:
-        return
+async def _give_numbers(session: AsyncSession, state: LaneState, rows: Sequence[Any]) -> bytes:
+    """Give rows the next numbers and links of the lane, and return the link of the last."""
     # A lane that was begun by a release without chains begins its chain here.
     previous = state.link or beginning(state.lane).link or b""
     links = links_after(previous, rows)
+    numbered = state.numbered + len(rows)
     await session.execute(
-        text(
-            """
-            UPDATE federation_outbox SET sequence = given.sequence, link = given.link
-            FROM unnest(CAST(:positions AS bigint[]), CAST(:sequences AS bigint[]), CAST(:links AS bytea[]))
-                AS given (position, sequence, link)
-            WHERE federation_outbox.position = given.position
-            """
-        ),
+        _GIVE_NUMBERS,
         {
             "positions": [row.position for row in rows],
-            "sequences": list(range(state.numbered + 1, state.numbered + len(rows) + 1)),
+            "sequences": list(range(state.numbered + 1, numbered + 1)),
             "links": links,
+            "peer": state.peer,
+            "lane": state.lane,
+            "numbered": numbered,
+            "link": links[-1],
         },
     )
-    if state.numbered and state.link is None:
-        state.acknowledged_link = None
-    state.numbered += len(rows)
-    state.link = links[-1]
+    return links[-1]
+
+
+_GIVE_NUMBERS = text(
+    """
+    WITH lane AS (
+        UPDATE federation_lane
+        SET acknowledged_link = CASE WHEN numbered = 0 OR link IS NOT NULL THEN acknowledged_link END,
+            numbered = :numbered, link = :link WHERE peer = :peer AND lane = :lane AND direction = 'out'
+    )
+    UPDATE federation_outbox SET sequence = given.sequence, link = given.link
+    FROM unnest(CAST(:positions AS bigint[]), CAST(:sequences AS bigint[]), CAST(:links AS bytea[]))
+        AS given (position, sequence, link)
+    WHERE federation_outbox.position = given.position
+    """
+)
 
 
 async def position_at(session: AsyncSession, state: LaneState, number: int) -> Position | None:
@@ -328,13 +350,32 @@ async def acknowledge(
             f"Peer {code} acknowledges lane {lane} up to {received}, and this node has sent it up to "
             f"{Position(state.numbered, state.link)}: one of the two databases was restored from a backup."
         )
-    newly = received.number - state.acknowledged
-    state.acknowledged, state.acknowledged_link = received.number, own.link
-    if statement is not None and received.link is not None:
-        await keep_receipt(
-            session, code, lane, Direction.OUT, received, statement=statement, now=now
-        )
-    return newly
+    await session.execute(
+        _ACKNOWLEDGE,
+        {
+            "peer": code,
+            "lane": lane.value,
+            "number": received.number,
+            "link": own.link,
+            "received": received.link,
+            "statement": statement,
+            "at": now,
+        },
+    )
+    return received.number - state.acknowledged
+
+
+_ACKNOWLEDGE = text(
+    """
+    WITH acknowledged AS (
+        UPDATE federation_lane SET acknowledged = :number, acknowledged_link = :link WHERE peer = :peer AND lane = :lane AND direction = 'out'
+    )
+    INSERT INTO federation_receipt (peer, lane, direction, number, link, statement, at)
+    SELECT :peer, :lane, 'out', :number, CAST(:received AS bytea), CAST(:statement AS text), :at
+    WHERE CAST(:received AS bytea) IS NOT NULL AND CAST(:statement AS text) IS NOT NULL
+    ON CONFLICT DO NOTHING
+    """
+)
 
 
 async def acknowledged(session: AsyncSession, code: str) -> dict[Lane, int]:
@@ -345,32 +386,6 @@ async def acknowledged(session: AsyncSession, code: str) -> dict[Lane, int]:
         )
     )
     return {Lane(row.lane): row.acknowledged for row in found}
-
-
-async def keep_receipt(
-    session: AsyncSession,
-    code: str,
-    lane: Lane,
-    direction: Direction,
-    position: Position,
-    *,
-    statement: str,
-    now: datetime,
-) -> None:
-    """Keep a receipt, given or got; one for the same position again adds nothing."""
-    await session.execute(
-        insert(Receipt)
-        .values(
-            peer=code,
-            lane=lane,
-            direction=direction,
-            number=position.number,
-            link=position.link,
-            statement=statement,
-            at=now,
-        )
-        .on_conflict_do_nothing()
-    )
 
 
 async def forget_acknowledged(session: AsyncSession, *, before: datetime) -> None:

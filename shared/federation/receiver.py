@@ -4,23 +4,40 @@ Lock the cursor; skip what was seen; refuse a gap and a history that is not this
 message; move the cursor; sign the receipt. The caller commits and only then acknowledges, so a batch whose
 acknowledgement is lost comes again and is skipped.
 
+Before anything is handled it is known to be its origin's own: by its signature, or, of what the peer itself says to
+this node, by the peer's *dispatch* of the whole batch (:mod:`shared.federation.receipt`).
+
 A batch is taken in *together*: kept by one statement, and handled in one savepoint. Only if something in it fails is
-that undone and each message taken in alone, so that the failing one can be parked and the rest goes on. Handlers
-therefore may run twice for one message; their first effects are then rolled back.
+that undone and each half of it tried by itself, until the failing message is alone and can be parked, and the rest goes
+on. Handlers therefore may run several times for one message; all effects but the last ones are rolled back.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation import inbox, notices, outbox, receipt, repository, tree
-from shared.federation.arrival import Arrival, Key, arrival, arrived_again, verify_all
-from shared.federation.delivery import Delivery, Hop, MessageRefused, hops_from_json
+from shared.federation.arrival import (
+    Arrival,
+    Key,
+    arrival,
+    arrived_again,
+    to_be_checked,
+    verify_all,
+)
+from shared.federation.delivery import (
+    Delivery,
+    Handlers,
+    Hop,
+    MessageRefused,
+    hops_from_json,
+    is_passing,
+)
 from shared.federation.envelope import (
     EnvelopeForged,
     EnvelopeMalformed,
@@ -35,7 +52,6 @@ from shared.federation.post import PostOffice
 from shared.federation.problems import LaneDiverged, LaneStopped, OriginForeign, SequenceGap
 from shared.federation.records import NoticeKind
 from shared.federation.telemetry import Telemetry
-from shared.kernel.database import is_away
 from shared.kernel.problems import Problem
 from shared.kernel.settings import Settings
 
@@ -45,26 +61,6 @@ ORIGIN_UNKNOWN = "The origin is not in this node's registry yet; the message wai
 BEHIND = (
     "An earlier message of the same origin and partition key is parked; this one waits behind it."
 )
-
-_PASSING_DATABASE_ERRORS = frozenset({"40001", "40P01", "55P03", "57014"})
-"""Serialisation failure, deadlock, lock not available, query cancelled: the batch is simply received again."""
-_PASSING_CLASSES = frozenset({"53", "58"})
-"""Insufficient resources, such as a full disk, and system errors: they are the server's, and no message's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Who handles a type of message, and whether also when it only passes through.
-
-    ``recovered`` is told of this node's own messages of the type that a peer gave back after a restore.
-    """
-
-    handle: Callable[[Delivery], Awaitable[None]]
-    transit: bool = False
-    recovered: Callable[[Delivery], Awaitable[None]] | None = None
-
-
-Handlers = Mapping[str, Route]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +84,7 @@ class Receiver:
         post: its post office, which forwards and signs receipts.
         handlers: what it understands, by message type.
         telemetry: what it is observed by.
+        pick: takes the message whose signature is checked out of those that a dispatch covers.
     """
 
     def __init__(
@@ -96,11 +93,13 @@ class Receiver:
         post: PostOffice,
         handlers: Handlers,
         telemetry: Telemetry | None = None,
+        pick: Callable[[Sequence[Arrival]], Arrival] = secrets.choice,
     ) -> None:
         self._here = settings.code
         self._post = post
         self.handlers = handlers
         self._telemetry = telemetry or Telemetry()
+        self._pick = pick
 
     async def receive(
         self, session: AsyncSession, peer: Peer, batch: Batch, *, now: datetime
@@ -128,6 +127,7 @@ class Receiver:
             ) from None
         except Diverged as error:
             raise LaneDiverged(lane=batch.lane.value, peer=peer.code, detail=str(error)) from None
+        dispatch = self._dispatch(peer, batch, taken.position, now=now)
         fresh = messages[taken.skipped :]
         if fresh:
             first = batch.first + taken.skipped
@@ -135,28 +135,44 @@ class Receiver:
                 arrival(message, peer, batch.lane, nth, link, here=self._here, now=now)
                 for nth, (message, link) in enumerate(zip(fresh, taken.links, strict=True), first)
             ]
-            await self._take(session, peer, arrivals, now=now)
+            await self._take(session, peer, arrivals, is_dispatched=dispatch is not None, now=now)
             self._telemetry.received(session, arrivals)
-            state.numbered, state.link = taken.position.number, taken.position.link
-            await session.flush()  # the caller answers with the cursor, so it must hold
-        return Received(
-            taken.position, await self._receipt(session, peer, batch.lane, taken.position, now=now)
-        )
+        statement = self._receipt(peer, batch.lane, taken.position, dispatch, now=now)
+        await inbox.move_cursor(session, state, taken.position, statement=statement, now=now)
+        return Received(taken.position, statement)
 
-    async def _receipt(
-        self, session: AsyncSession, peer: Peer, lane: Lane, position: Position, *, now: datetime
+    def _dispatch(
+        self, peer: Peer, batch: Batch, position: Position, *, now: datetime
     ) -> str | None:
-        """Sign and keep the receipt for what is received so far."""
+        """Return the batch's dispatch, if that holds and is for where the lane is after it."""
+        if batch.dispatch is None:
+            return None
+        try:
+            said = receipt.check_dispatch(
+                batch.dispatch, peer.keys_at(now), sender=peer.code, receiver=self._here
+            )
+        except receipt.ReceiptInvalid as error:
+            log.warning("a dispatch does not hold", peer=peer.code, because=str(error))
+            return None
+        covers = (said.lane, said.position) == (batch.lane.value, position)
+        return batch.dispatch if covers else None
+
+    def _receipt(
+        self,
+        peer: Peer,
+        lane: Lane,
+        position: Position,
+        dispatch: str | None,
+        *,
+        now: datetime,
+    ) -> str | None:
+        """Sign the receipt for what is received so far."""
         if position.link is None or position.number == 0:
             return None
-        statement = receipt.issue(
+        return receipt.issue(
             self._post.key,
-            receipt.Receipt(peer.code, self._here, lane.value, position, now),
+            receipt.Receipt(peer.code, self._here, lane.value, position, now, dispatch),
         )
-        await outbox.keep_receipt(
-            session, peer.code, lane, Direction.IN, position, statement=statement, now=now
-        )
-        return statement
 
     async def retry_parked(
         self,
@@ -204,41 +220,57 @@ class Receiver:
         self, session: AsyncSession, peer: Peer, origins: set[str]
     ) -> dict[str, RegistryEntry]:
         """Return what the registry knows of the origins, which must all be the peer's to speak for."""
+        if origins == {peer.code} and peer.entry is not None:
+            return {peer.code: peer.entry}
         for origin in await tree.foreign_origins(session, peer, origins, here=self._here):
             raise OriginForeign(peer=peer.code, origin=origin)
         return await repository.registry_entries(session, origins)
 
     async def _take(
-        self, session: AsyncSession, peer: Peer, rows: Sequence[Arrival], *, now: datetime
+        self,
+        session: AsyncSession,
+        peer: Peer,
+        rows: Sequence[Arrival],
+        *,
+        is_dispatched: bool,
+        now: datetime,
     ) -> None:
-        """Keep messages and settle them: together, or one by one if that fails."""
+        """Keep messages and settle them: together, or each half by itself if that fails, down to single ones."""
         known = await self._known(
             session, peer, {row.origin for row in rows if row.message is not None}
         )
-        seen = await inbox.seen(session, rows)
-        blocked = await inbox.blocked(session, {row.key for row in rows})
+        acting = self._sort(rows, known, *await inbox.seen_or_blocked(session, rows))
+        doubted = acting
+        if is_dispatched:
+            doubted = to_be_checked(acting, peer.code, here=self._here, pick=self._pick)
         try:
             async with session.begin_nested():
-                await self._take_together(session, rows, known, seen, blocked, now=now)
+                await verify_all(doubted, known)
+                await self._take_together(session, rows, acting, now=now)
         except Exception as error:
             if is_passing(error):
                 raise
-            log.info("a batch is taken in message by message", peer=peer.code, because=str(error))
-            for row in rows:
-                await self._take_alone(session, row, now=now)
+            log.debug("messages are taken in by halves", count=len(rows), because=str(error))
+            if len(rows) == 1:
+                await self._take_alone(session, rows[0], now=now)
+                return
+            for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
+                await self._take(session, peer, half, is_dispatched=False, now=now)
 
-    async def _take_together(
+    def _sort(
         self,
-        session: AsyncSession,
         rows: Sequence[Arrival],
         known: Mapping[str, RegistryEntry],
         seen: set[tuple[str, UUID]],
         blocked: set[Key],
-        *,
-        now: datetime,
-    ) -> None:
+    ) -> list[Arrival]:
+        """Note which messages came before or wait, and return those that are to be handled or forwarded."""
         acting: list[Arrival] = []
         for row in rows:
+            row.state, row.reason = (
+                InboxState.HANDLED,
+                None,
+            )  # whatever an attempt before made of it
             if row.identity in seen:
                 row.state = InboxState.DUPLICATE
                 log.info("message seen before", message_id=str(row.message_id), origin=row.origin)
@@ -253,7 +285,16 @@ class Receiver:
                 if row.destination != self._here:
                     row.state = InboxState.FORWARDED
                 acting.append(row)
-        await verify_all(acting, known)
+        return acting
+
+    async def _take_together(
+        self,
+        session: AsyncSession,
+        rows: Sequence[Arrival],
+        acting: Sequence[Arrival],
+        *,
+        now: datetime,
+    ) -> None:
         await inbox.keep(session, rows, now=now)
         forwarded = []
         for row in acting:
@@ -266,9 +307,10 @@ class Receiver:
 
     async def _take_alone(self, session: AsyncSession, row: Arrival, *, now: datetime) -> None:
         row.state, row.reason = InboxState.HANDLED, None  # nothing below meets it as a parked one
-        if await inbox.seen(session, [row]):
+        seen, blocked = await inbox.seen_or_blocked(session, [row])
+        if seen:
             row.state = InboxState.DUPLICATE
-        elif await inbox.blocked(session, {row.key}):
+        elif blocked:
             row.state, row.reason = InboxState.PARKED, BEHIND
         await inbox.keep(session, [row], now=now)
         if row.state is InboxState.HANDLED:
@@ -340,10 +382,14 @@ class Receiver:
                 f"This node does not understand messages of type {message.type}; upgrade it, then retry."
             )
         if route is not None and (route.transit or not passing):
-            with structlog.contextvars.bound_contextvars(
+            # Bound by hand: the context manager for it copies the whole context for each message.
+            bound = structlog.contextvars.bind_contextvars(
                 message_id=str(message.id), message_type=message.type, message_source=message.source
-            ):
+            )
+            try:
                 await route.handle(Delivery(message, hops, session, now, transit=passing))
+            finally:
+                structlog.contextvars.reset_contextvars(**bound)
         if not passing:
             return None
         return Posted(message, Packed(row.envelope, row.signature), Lane(row.lane), hops)
@@ -352,11 +398,3 @@ class Receiver:
 def _is_awaited(origin: RegistryEntry | None) -> bool:
     """Tell whether the registry has yet to say whose signature counts for an origin."""
     return origin is None or origin.is_moving
-
-
-def is_passing(error: Exception) -> bool:
-    """Tell whether an error says nothing of the message at hand: the database is away, or two transactions met."""
-    if is_away(error):
-        return True
-    sqlstate = str(getattr(error.orig, "sqlstate", "")) if isinstance(error, DBAPIError) else ""
-    return sqlstate in _PASSING_DATABASE_ERRORS or sqlstate[:2] in _PASSING_CLASSES

@@ -29,7 +29,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation import inbox, outbox, recovery, repository
-from shared.federation.delivery import Delivery, hops_from_json
+from shared.federation.delivery import Delivery, Handlers, hops_from_json, is_passing
 from shared.federation.envelope import (
     EnvelopeForged,
     EnvelopeMalformed,
@@ -56,7 +56,6 @@ from shared.federation.lane import (
 )
 from shared.federation.models import Direction, Lane, LaneState, OutboxMessage, Peer
 from shared.federation.problems import LaneUnknown
-from shared.federation.receiver import Handlers, is_passing
 from shared.federation.records import Mended, Reconciliation
 from shared.kernel.listing import Listing, Sort
 

@@ -1,7 +1,7 @@
 """Every query of who the peers are, how they joined, and which nodes there are."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,8 @@ from shared.kernel.settings import HQ_CODE
 REGISTRY_LOCK = 0x726567
 """Key of the advisory lock that orders enrolments and registry news, so that no child misses an entry."""
 
+
+TO_THE_SECOND = timedelta(seconds=1)
 
 # Peers
 
@@ -71,19 +73,23 @@ async def parents(session: AsyncSession) -> Sequence[Peer]:
 
 
 async def note_contact(
-    session: AsyncSession, code: str, *, now: datetime, offset: float = 0.0
+    session: AsyncSession, peer: Peer, *, now: datetime, offset: float = 0.0
 ) -> None:
-    """Note that the peer was heard from: whatever kept us from calling it is over.
+    """Note that the peer was heard from, to the second: whatever kept us from calling it is over.
 
     Args:
         session: the transaction.
-        code: the peer.
+        peer: the peer as it was a moment ago.
         now: the present moment.
         offset: how many seconds its clock is ahead, if that is more than signatures allow.
     """
+    is_news = peer.failures or peer.retry_at or peer.clock_offset_seconds != offset
+    last = peer.last_contact_at
+    if not is_news and last is not None and timedelta(0) <= now - last < TO_THE_SECOND:
+        return
     await session.execute(
         update(Peer)
-        .where(Peer.code == code)
+        .where(Peer.code == peer.code)
         .values(
             last_contact_at=now,
             failures=0,

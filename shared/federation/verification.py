@@ -1,20 +1,25 @@
 """Checking the evidence: every chain, receipt and head that a node keeps, against one another.
 
 For each lane, in each direction, the links are calculated anew from the messages themselves; each message must carry
-its origin's signature, each receipt its signer's, and receipts and the neighbours' heads must name the links that were
-calculated. What is found wrong is a *break*; only the first of each lane's chain is named, since all that follow it
-follow from it. Messages that were forgotten after their time leave receipts and heads behind, which are then checked
-for their signatures and against each other.
+its origin's signature, each receipt its signer's and that of the dispatch in it, and receipts and the neighbours' heads
+must name the links that were calculated. What is found wrong is a *break*; only the first of each lane's chain is
+named, since all that follow it follow from it. Messages that were forgotten after their time leave receipts and heads
+behind, which are then checked for their signatures and against each other.
 
 Nothing is changed, and little memory is taken: messages are read in portions.
+
+What a neighbour says itself is believed on its dispatch of the whole batch, so its signature beside each message is
+checked here for the first time: in all that is kept by :class:`Verifier`, and once a day in what has come since by
+:func:`false_arrivals`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation import receipt, repository
@@ -26,10 +31,11 @@ from shared.federation.envelope import (
     verify,
 )
 from shared.federation.keys import PublicKey
-from shared.federation.lane import beginning, link_after
+from shared.federation.lane import Position, beginning, link_after
 from shared.federation.models import (
     Direction,
     InboxMessage,
+    InboxState,
     LaneState,
     OutboxMessage,
     RegistryEntry,
@@ -37,6 +43,7 @@ from shared.federation.models import (
 from shared.federation.records import Head, Receipt
 
 PORTION = 1000
+UNSIGNED = "The message does not carry its origin's signature."
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +163,20 @@ class Verifier:
         return (number - 1, link) if link else None
 
     async def _messages(self, state: LaneState) -> AsyncIterator[Any]:
-        table = OutboxMessage if state.direction == Direction.OUT else InboxMessage
+        table: type[OutboxMessage | InboxMessage] = OutboxMessage
+        handled: ColumnElement[bool] = true()
+        if state.direction == Direction.IN:
+            table, handled = InboxMessage, InboxMessage.state == InboxState.HANDLED
         after = 0
         while True:
             found = await self.session.execute(
-                select(table.sequence, table.link, table.envelope, table.signature)
+                select(
+                    table.sequence,
+                    table.link,
+                    table.envelope,
+                    table.signature,
+                    handled.label("is_believed"),
+                )
                 .where(table.peer == state.peer, table.lane == state.lane, table.sequence > after)
                 .order_by(table.sequence)
                 .limit(PORTION)
@@ -175,28 +191,25 @@ class Verifier:
                 return
 
     async def _check_signatures(self, state: LaneState, rows: Sequence[Any]) -> None:
-        """Check that each message carries its origin's signature."""
+        """Check the signatures of what this node has sent, and of what it took from the peer on its dispatch.
+
+        What others have said was checked when it came in, and parked if it was forged. Their keys may be others now.
+        """
         readable: list[tuple[Any, Message]] = []
         for row in rows:
             try:
-                readable.append((row, unpack(row.envelope)))
+                message = unpack(row.envelope)
             except EnvelopeMalformed:
                 continue  # it came like this and is parked; its place in the chain is checked all the same
+            is_sent = state.direction == Direction.OUT
+            if is_sent or (row.is_believed and message.source == state.peer):
+                readable.append((row, message))
         entries = await repository.registry_entries(
             self.session, {message.source for _, message in readable}
         )
 
-        def forged() -> list[int]:
-            return [
-                row.sequence
-                for row, message in readable
-                if not _is_signed(row, message, entries.get(message.source))
-            ]
-
-        for number in await asyncio.to_thread(forged):
-            if state.direction == Direction.OUT:
-                self._break(state, number, "The message does not carry its origin's signature.")
-            # One that came in forged is parked for that; what this node sent is its own responsibility.
+        for row in await asyncio.to_thread(_unsigned, readable, entries):
+            self._break(state, row.sequence, UNSIGNED)
 
     async def _keys_of(self, code: str) -> Sequence[PublicKey]:
         """Return every key that the registry knows a node to have had; a receipt outlives the key that signed it."""
@@ -207,7 +220,7 @@ class Verifier:
     async def _check_receipts(self, state: LaneState, links: dict[int, bytes]) -> None:
         is_out = state.direction == Direction.OUT
         sender, receiver = (self.here, state.peer) if is_out else (state.peer, self.here)
-        keys = await self._keys_of(receiver)
+        keys, keys_of_sender = await self._keys_of(receiver), await self._keys_of(sender)
         after = 0
         while True:
             found = await self.session.scalars(
@@ -225,7 +238,9 @@ class Verifier:
             for row in rows:
                 after = row.number
                 self.found.receipts += 1
-                wrong = _wrong_with(row, keys, sender, receiver, links)
+                wrong = _wrong_with(row, keys, sender, receiver, links) or _wrong_dispatch(
+                    row, keys_of_sender, sender, receiver
+                )
                 if wrong:
                     self.found.unverifiable_receipts += 1
                     self._break(state, row.number, wrong)
@@ -284,3 +299,70 @@ def _wrong_with(
     if row.number in links and links[row.number] != row.link:
         return "The receipt is for another history than the messages."
     return None
+
+
+def _wrong_dispatch(
+    row: Receipt, keys: Sequence[PublicKey], sender: str, receiver: str
+) -> str | None:
+    """Return what is wrong with the dispatch that a receipt repeats, if it does and anything is."""
+    dispatch = receipt.dispatch_in(row.statement)
+    if dispatch is None:
+        return None
+    try:
+        said = receipt.check_dispatch(dispatch, keys, sender=sender, receiver=receiver)
+    except receipt.ReceiptInvalid as error:
+        return f"The dispatch in the receipt does not hold: {error}"
+    if (said.lane, said.position) != (row.lane, Position(row.number, row.link)):
+        return "The dispatch in the receipt is for another position."
+    return None
+
+
+async def false_arrivals(session: AsyncSession, *, since: datetime) -> list[Break]:
+    """Return what neighbours have said themselves since a moment, was handled, and does not carry their signatures."""
+    own = (
+        InboxMessage.received_at >= since,
+        InboxMessage.origin == InboxMessage.peer,
+        InboxMessage.state == InboxState.HANDLED,
+        InboxMessage.sequence.is_not(None),
+    )
+    first = await session.scalar(select(func.min(InboxMessage.arrival)).where(*own))
+    if first is None:
+        return []
+    columns = (
+        InboxMessage.arrival,
+        InboxMessage.origin,
+        InboxMessage.lane,
+        InboxMessage.sequence,
+        InboxMessage.envelope,
+        InboxMessage.signature,
+    )
+    found: list[Break] = []
+    after = first - 1
+    while True:
+        portion = await session.execute(
+            select(*columns)
+            .where(*own, InboxMessage.arrival > after)
+            .order_by(InboxMessage.arrival)
+            .limit(PORTION)
+        )
+        rows = portion.all()
+        if not rows:
+            return found
+        after = rows[-1].arrival
+        readable = [(row, unpack(row.envelope)) for row in rows]
+        entries = await repository.registry_entries(session, {row.origin for row in rows})
+        found += [
+            Break(row.origin, row.lane, Direction.IN, row.sequence, UNSIGNED)
+            for row in await asyncio.to_thread(_unsigned, readable, entries)
+        ]
+
+
+def _unsigned(
+    readable: Sequence[tuple[Any, Message]], entries: Mapping[str, RegistryEntry]
+) -> list[Any]:
+    """Return the rows that do not carry their origin's signature."""
+    return [
+        row
+        for row, message in readable
+        if not _is_signed(row, message, entries.get(message.source))
+    ]

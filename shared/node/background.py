@@ -18,7 +18,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from shared.capability import Capability, Daily, Every, Job, NodeContext
-from shared.federation import evidence, inbox, outbox
+from shared.federation import evidence, inbox, outbox, verification
 from shared.federation import repository as federation
 from shared.federation.dialling import Dialling
 from shared.kernel.clock import BUSINESS_ZONE
@@ -34,6 +34,8 @@ LEADER_LOCK = 0x6C6561646572
 RETRY_SECONDS = 2.0
 OUTBOX_RETENTION = timedelta(days=30)
 PORTION = 10_000
+CHECKED_AGAIN = timedelta(hours=26)
+"""The signatures of so long are checked once a day: nothing is left out when one day's run is late."""
 
 
 async def _tidy(context: NodeContext, now: datetime) -> None:
@@ -77,6 +79,32 @@ HEADS = Job(
 )
 
 
+class EvidenceBroken(Exception):
+    """What neighbours have sent does not carry their signatures."""
+
+
+async def _check_arrivals(context: NodeContext, now: datetime) -> None:
+    async with context.database.transaction() as session:
+        found = await verification.false_arrivals(session, since=now - CHECKED_AGAIN)
+    if found:
+        first = found[0]
+        raise EvidenceBroken(
+            f"{len(found)} messages of neighbours do not carry their signatures, the first {first.number} of lane "
+            f"{first.lane} from {first.peer}: `guanxi federation verify` names them all."
+        )
+
+
+CHECK = Job(
+    "check-signatures",
+    Text(
+        "Check the signatures of what neighbours have sent, beside their word for whole batches",
+        "逐条核验相邻节点当日所发消息的签名",
+    ),
+    Daily("01:40"),
+    _check_arrivals,
+)
+
+
 class Background:
     """The scheduled work and the dialling of one process.
 
@@ -98,7 +126,7 @@ class Background:
         self._dialling = dialling
         self._tracer = tracer or Tracer()
         self.jobs = {job.name: job for capability in capabilities for job in capability.jobs} | {
-            job.name: job for job in (TIDY, HEADS)
+            job.name: job for job in (TIDY, HEADS, CHECK)
         }
 
     async def run(self) -> None:

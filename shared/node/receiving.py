@@ -14,7 +14,8 @@ from shared.federation import (
     registry,
     rotation,
 )
-from shared.federation.receiver import Receiver, Route
+from shared.federation.delivery import Route
+from shared.federation.receiver import Receiver
 from shared.federation.telemetry import Telemetry
 
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation import inbox, outbox, receiver, repository
-from shared.federation.arrival import Arrival
+from shared.federation.arrival import Arrival, Key
 from shared.federation.dialler import Dialler
 from shared.federation.lane import Gap, Position, Signed, TakenIn, links_after, take_in
 from shared.federation.models import Direction, Lane
@@ -30,13 +30,15 @@ def _nothing() -> None:
 
 def _without_dedupe() -> None:
     """Take everything for new."""
-    keep, add = inbox.keep, outbox.add
+    look, keep, add = inbox.seen_or_blocked, inbox.keep, outbox.add
 
     async def is_new(*_: object, **__: object) -> bool:
         return True
 
-    async def nothing_seen(*_: object) -> set[object]:
-        return set()
+    async def nothing_seen(
+        session: AsyncSession, rows: Sequence[Arrival]
+    ) -> tuple[set[object], set[Key]]:
+        return set(), (await look(session, rows))[1]
 
     def take_all_in(
         cursor: Position, first: int, previous: bytes | None, messages: Sequence[Signed]
@@ -59,7 +61,7 @@ def _without_dedupe() -> None:
 
     _replace(repository, "use_nonce", is_new)
     _replace(receiver, "take_in", take_all_in)
-    _replace(inbox, "seen", nothing_seen)
+    _replace(inbox, "seen_or_blocked", nothing_seen)
     _replace(inbox, "keep", keep_under_new_ids)
     _replace(outbox, "add", add_under_new_ids)
 

@@ -1,10 +1,15 @@
 """When a child calls its parent again."""
 
+import asyncio
 from datetime import timedelta
+
+import pytest
+import structlog
+from sqlalchemy import select
 
 from shared.federation.dialling import LONGEST_AWAY, LONGEST_BACKOFF, SHORTEST_BACKOFF
 from shared.federation.link import LinkDown, ParentAway
-from shared.federation.models import Lane
+from shared.federation.models import Lane, Peer
 from tests.conftest import Nation
 from tests.federation.conftest import numbers_at, post_numbers
 
@@ -76,3 +81,37 @@ async def test_the_time_that_a_parent_was_away_is_not_held_against_it(line: Nati
     pause = await city.node.dialling.attempt(fail)
     assert pause is not None
     assert pause <= SHORTEST_BACKOFF
+
+
+WRITING_WAITS = """
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+async def test_a_failure_that_another_lane_overtakes_is_told_all_the_same(
+    line: Nation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One task reaches the parent while another is still writing down that it could not."""
+    city, province = line["440300"], line["440000"]
+    dialling, pool = city.node.dialling, await city.database.pool()
+    under_way = asyncio.Event()
+
+    async def reach() -> int:
+        under_way.set()
+        while not await pool.fetchval(WRITING_WAITS):
+            pass
+        return 0
+
+    async def fail() -> int:
+        raise LinkDown("no route")
+
+    told = structlog.testing.CapturingLogger()
+    monkeypatch.setattr("shared.federation.dialling.log", told)
+    reaching = asyncio.create_task(dialling.attempt(reach))
+    await under_way.wait()
+    async with city.database.transaction() as session:
+        await session.execute(select(Peer.code).where(Peer.code == province.code).with_for_update())
+        failing = asyncio.create_task(dialling.attempt(fail))
+        assert await reaching is None
+    assert await failing is not None
+    assert [call.args for call in told.calls] == [("the parent cannot be reached",)]

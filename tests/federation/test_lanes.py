@@ -3,14 +3,17 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import func, select, text
 
-from shared.federation import inbox, outbox, repository
+from shared.federation import exchange, inbox, outbox, repository
+from shared.federation.arrival import Arrival
 from shared.federation.link import LinkDown
 from shared.federation.models import InboxMessage, Lane, OutboxMessage, RegistryEntry
+from shared.federation.receiver import Receiver
 from tests.conftest import MakeNode, Nation, enrol
 from tests.federation.conftest import COUNTED, COUNTING, ECHOED, numbers_at, post_numbers
 
@@ -257,3 +260,49 @@ async def test_a_failed_commit_is_never_acknowledged(line: Nation) -> None:
             )
             == 1
         )
+
+
+async def test_a_batch_that_is_not_answered_is_sent_again_in_smaller_parts(line: Nation) -> None:
+    """It may have been too much for the time that an exchange may take, and would be so for ever."""
+    city, province = line["440300"], line["440000"]
+    await post_numbers(city, "440000", *range(1, 121))
+    through = line.network.handle_async_request
+    sizes: list[int] = []
+
+    async def too_slow_for_many(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/batches"):
+            batch = exchange.read(exchange.Batch, request.content)
+            sizes.append(len(batch.messages))
+            if len(batch.messages) > 40:
+                raise httpx.ReadTimeout("not in time", request=request)
+        return await through(request)
+
+    line.network.handle_async_request = too_slow_for_many  # type: ignore[method-assign]
+    for _ in range(2):
+        with pytest.raises(LinkDown, match="not in time"):
+            await city.node.dialler.push(Lane.REQUEST)
+    for _ in range(8):
+        await line.settle()
+    assert sizes[:3] == [120, 50, 12]
+    assert max(sizes[3:]) <= 50, "it grows again, and not at once"
+    assert await numbers_at(province) == list(range(1, 121))
+
+
+async def test_one_bad_message_of_many_is_found_without_taking_each_alone(
+    line: Nation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city, province = line["440300"], line["440000"]
+    alone: list[int] = []
+    take_alone = Receiver._take_alone
+
+    async def counted(receiver: Receiver, session: Any, row: Arrival, **more: Any) -> None:
+        alone.append(row.sequence or 0)
+        await take_alone(receiver, session, row, **more)
+
+    monkeypatch.setattr(Receiver, "_take_alone", counted)
+    for number in range(1, 41):
+        await post_numbers(city, "440000", number, key=str(number % 7), poison=number == 20)
+    await line.settle()
+    assert alone == [20]
+    # 27 and 34 have the key of 20, and wait behind it
+    assert await numbers_at(province) == [n for n in range(1, 41) if n not in {20, 27, 34}]
