@@ -80,6 +80,36 @@ async def test_a_handset_stands_with_its_line(city: TestNode, clerk: Headers) ->
     assert wrong.status_code == 422
 
 
+async def test_a_line_changes_against_the_customers_version(city: TestNode, clerk: Headers) -> None:
+    customer, other = await settle(city, clerk), await settle(city, clerk, 2)
+    held = await subscribe(city, clerk, customer)
+    path, patch = (
+        f"/customers/{customer['id']}/subscriptions/{held['id']}",
+        {"plan": "238", "imei": None},
+    )
+    assert (await city.client.patch(path, json=patch, headers=clerk)).status_code == 428
+    stale = await city.client.patch(path, json=patch, headers=fresh(clerk, customer))
+    assert stale.status_code == 412
+    current = {**clerk, "If-Match": '"2"'}
+    foreign = path.replace(customer["id"], other["id"])
+    assert (
+        await city.client.patch(foreign, json=patch, headers=fresh(clerk, other))
+    ).status_code == 404
+    assert (
+        await city.client.patch(path, json={"contract_term": None}, headers=current)
+    ).status_code == 422
+    changed = await city.client.patch(path, json=patch, headers=current)
+    assert (changed.status_code, changed.headers["etag"]) == (200, '"3"'), changed.text
+    whole = await page(city, clerk, customer, "subscriptions,changes")
+    assert whole["subscriptions"] == [{**held, **patch}]
+    assert whole["changes"][0]["changes"] == [
+        {"field": f"subscriptions/{held['msisdn']}/plan", "old": "128", "new": "238"},
+        {"field": f"subscriptions/{held['msisdn']}/imei", "old": held["imei"], "new": None},
+    ]
+    same = await city.client.patch(path, json=patch, headers={**clerk, "If-Match": '"3"'})
+    assert same.headers["etag"] == '"3"'
+
+
 @pytest.mark.parametrize(
     ("unpaid", "expected"),
     [

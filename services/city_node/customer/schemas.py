@@ -236,6 +236,22 @@ class SubscriptionCreate(Body):
         return self
 
 
+class SubscriptionPatch(Body):
+    """A JSON merge patch (RFC 7396) of a line: what is absent stays, ``null`` empties."""
+
+    brand: Line | None = None
+    plan: Line | None = None
+    contract_term: ContractTerm | None = None
+    handset: Line | None = None
+    imei: Imei | None = None
+
+    @model_validator(mode="after")
+    def _not_emptied(self) -> Self:
+        if "contract_term" in self.model_fields_set and self.contract_term is None:
+            raise ValueError("contract_term cannot be empty: leave it out to keep it")
+        return self
+
+
 class ContactCreate(Body):
     """A way to reach the customer."""
 

@@ -19,8 +19,9 @@ from services.city_node.generator.usage import add_usage
 from shared.kernel.database import driver_connection
 
 BATCH = 5_000
-CUSTOMERS_OF_A_MONTH = 100_000
-"""How many customers' usage one statement makes: PostgreSQL keeps its checks in memory until it ends."""
+SLICE = 4 * BATCH
+"""Customers whose usage one statement makes: their part of the index stays in memory, and the rows of each month lie
+together for long enough that the block-range index finds them."""
 
 _MADE_BEFORE = """
     SELECT (SELECT count(*) FROM customer WHERE source = $1),
@@ -106,7 +107,7 @@ async def _people(
             await copying
         copying = asyncio.create_task(_copy(connection, rows, made))
         ids = rows["customer"][0][0], rows["customer"][-1][0]
-        if done % CUSTOMERS_OF_A_MONTH:
+        if done % SLICE:
             slices[-1] = slices[-1][0], ids[1]
         else:
             slices.append(ids)
@@ -134,9 +135,6 @@ async def _usage(
     made: Made,
     on_progress: Progress,
 ) -> None:
-    # A slice's months one after another: its part of the index stays in memory, and each run of a month is long enough
-    # for the block-range index.
-    steps = [(month, slice_) for slice_ in slices for month in city.months]
-    for done, (month, (first, last)) in enumerate(steps, 1):
-        made.add("usage_month", await add_usage(connection, first, last, month, city.seed))
-        on_progress("usage by month", done, len(steps))
+    for done, (first, last) in enumerate(slices, 1):
+        made.add("usage_month", await add_usage(connection, first, last, city.seed))
+        on_progress("usage", done, len(slices))
