@@ -68,6 +68,23 @@ async def test_one_call_gives_every_part(city: TestNode, clerk: Headers) -> None
         assert part in wrong.json()["detail"]
 
 
+async def test_only_what_the_version_covers_is_not_sent_again(
+    city: TestNode, clerk: Headers
+) -> None:
+    customer = await settle(city, clerk)
+    had = {**clerk, "If-None-Match": '"1"'}
+    for include, status in (
+        ("contacts,preferences", 304),
+        ("arrears", 200),
+        ("ties", 200),
+        ("all", 200),
+    ):
+        answer = await city.client.get(
+            f"/customers/{customer['id']}?include={include}", headers=had
+        )
+        assert answer.status_code == status, include
+
+
 async def test_a_handset_stands_with_its_line(city: TestNode, clerk: Headers) -> None:
     customer = await settle(city, clerk)
     held = await subscribe(city, clerk, customer)
@@ -418,3 +435,25 @@ async def test_programs_read_and_do_not_write(
     assert (
         await city.client.get(f"/customers/{customer['id']}/ties", headers=analyst)
     ).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-12:00",
+        "2026-01-01T00:00:00",
+        "2026-01-01",
+        0,
+    ],
+)
+async def test_a_moment_is_one_with_a_zone_of_this_age(
+    city: TestNode, clerk: Headers, at: object
+) -> None:
+    customer = await settle(city, clerk)
+    call = {"channel": "web", "kind": "inquiry", "subject": "x", "at": at}
+    assert (await note(city, clerk, customer, "interactions", call)).status_code == 422
+    listed = await city.client.get(
+        f"/customers/{customer['id']}/interactions", params={"at_from": str(at)}, headers=clerk
+    )
+    assert listed.status_code == 422

@@ -84,7 +84,8 @@ async def read_customer(request: Request, customer_id: UUID, principal: Reader) 
     version, body = await profile.read(pool, how, customer_id, principal.unit_path, today=today)
     if how.with_document_number:
         return await _with_document_number(request, context, principal, customer_id, version, body)
-    return profile_response(version, body, request.headers.get("if-none-match"))
+    had = request.headers.get("if-none-match") if how.versioned else None
+    return profile_response(version, body, had)
 
 
 async def _with_document_number(

@@ -92,8 +92,8 @@ OWN_PARTS = (
     Part("contacts", _contacts("value_masked"), _contacts("value")),
     Part("bills", _BILLS),
     Part("changes", _CHANGES),
-    Part("arrears", _ARREARS),
-    Part("manager", _MANAGER),
+    Part("arrears", _ARREARS, versioned=False),
+    Part("manager", _MANAGER, versioned=False),
 )
 """What every customer's page can show; other packages offer more."""
 
@@ -188,12 +188,13 @@ clear_contacts_columns = {**contacts.columns, "value": "p.value"}
 class Reading:
     """A way to read one customer: ``sql`` takes the id and the reader's unit path and gives version and JSON.
 
-    With ``at_day`` it takes the business day, too.
+    With ``at_day`` it takes the business day, too. Unless ``versioned``, it may change while the version stays.
     """
 
     sql: str
     with_document_number: bool
     at_day: bool = False
+    versioned: bool = True
 
 
 EVERY_PART = "all"
@@ -225,7 +226,8 @@ def reading(
     columns = {name: _COLUMNS[name] for name in wanted}
     offered = {part.name: part for part in parts}
     asked = [name.strip() for name in include.split(",")] if include else []
-    for name in offered if asked == [EVERY_PART] else asked:
+    asked = list(offered) if asked == [EVERY_PART] else asked
+    for name in asked:
         if name not in offered:
             raise QueryInvalid("include", name, ", ".join([EVERY_PART, *offered]))
         columns[name] = offered[name].json(clear=clear_contacts)
@@ -234,7 +236,8 @@ def reading(
         f"SELECT c.version, row_to_json(p)::text FROM {SOURCE} CROSS JOIN LATERAL (SELECT {values}) p "
         "WHERE c.id = $1 AND starts_with(u.path, $2)"
     )
-    return Reading(sql, len(wanted) < len(names), TODAY in sql)
+    versioned = all(offered[name].versioned for name in asked)
+    return Reading(sql, len(wanted) < len(names), TODAY in sql, versioned)
 
 
 async def read(
