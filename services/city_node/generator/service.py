@@ -63,8 +63,18 @@ async def generate(
     append: bool,
     usage: bool,
     on_progress: Progress,
+    batch_customers: int = BATCH,
 ) -> Made:
     """Make ``customers`` customers in the session's transaction.
+
+    Args:
+        session: the transaction.
+        city: what the customers have in common.
+        customers: how many.
+        append: whether the node may have customers.
+        usage: whether to make usage, too.
+        on_progress: told after each batch.
+        batch_customers: customers in a batch: what the run holds in memory. Other batches make another city.
 
     Raises:
         CityInhabited: if there are customers and none are to be added to them (409).
@@ -81,7 +91,14 @@ async def generate(
         f"{city.seed}-",
     ):
         raise SeedUsed(node=city.node, seed=city.seed)
-    slices = await _people(connection, city, customers, made, on_progress)
+    slices = await _people(
+        connection,
+        city,
+        customers,
+        made,
+        batch_customers=batch_customers,
+        on_progress=on_progress,
+    )
     if usage:
         await session.execute(text("ANALYZE bill"))
         await _usage(connection, city, slices, made, on_progress)
@@ -90,7 +107,13 @@ async def generate(
 
 
 async def _people(
-    connection: asyncpg.Connection, city: City, customers: int, made: Made, on_progress: Progress
+    connection: asyncpg.Connection,
+    city: City,
+    customers: int,
+    made: Made,
+    *,
+    batch_customers: int,
+    on_progress: Progress,
 ) -> list[Slice]:
     """Make the customers, drawing a batch while the one before is copied; return their ids in slices."""
     first, line = await connection.fetchrow(_MADE_BEFORE, SOURCE)
@@ -98,22 +121,28 @@ async def _people(
     numbered = await connection.fetchval(_RESERVE_NUMBERS, customers) - customers + 1
     slices: list[Slice] = []
     copying: asyncio.Task[None] | None = None
-    for done in range(0, customers, BATCH):
-        size, rows = min(BATCH, customers - done), no_rows()
-        batch = Batch(city, rows, first + done, line)
-        await asyncio.to_thread(_draw, batch, range(numbered + done, numbered + done + size))
-        line = batch.next_line
+    try:
+        for done in range(0, customers, batch_customers):
+            size, rows = min(batch_customers, customers - done), no_rows()
+            batch = Batch(city, rows, first + done, line)
+            await asyncio.to_thread(_draw, batch, range(numbered + done, numbered + done + size))
+            line = batch.next_line
+            if copying is not None:
+                await copying
+            copying = asyncio.create_task(_copy(connection, rows, made))
+            ids = rows["customer"][0][0], rows["customer"][-1][0]
+            if done // SLICE == (done - batch_customers) // SLICE:
+                slices[-1] = slices[-1][0], ids[1]
+            else:
+                slices.append(ids)
+            on_progress("customers", done + size, customers)
         if copying is not None:
             await copying
-        copying = asyncio.create_task(_copy(connection, rows, made))
-        ids = rows["customer"][0][0], rows["customer"][-1][0]
-        if done % SLICE:
-            slices[-1] = slices[-1][0], ids[1]
-        else:
-            slices.append(ids)
-        on_progress("customers", done + size, customers)
-    if copying is not None:
-        await copying
+    finally:
+        # Whatever went wrong, the connection is left to nobody else before it is done with.
+        if copying is not None:
+            copying.cancel()
+            await asyncio.gather(copying, return_exceptions=True)
     return slices
 
 
