@@ -92,7 +92,11 @@ class Held:
     def part(self) -> Part:
         """Its part of the customer's page."""
         return Part(
-            self.name, self._json(clear=False), self._json(clear=True) if self.private else None
+            self.name,
+            self._json(clear=False),
+            self._json(clear=True) if self.private else None,
+            # Expressions tell about other rows, which change by themselves.
+            versioned=not self.expressions,
         )
 
     def _json(self, *, clear: bool) -> str:
