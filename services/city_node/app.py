@@ -11,7 +11,7 @@ from services.city_node import (
     service_request,
     usage,
 )
-from shared import glossary, organisation, staff, statistics
+from shared import glossary, organisation, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -27,6 +27,7 @@ CAPABILITIES = (
     card_replacement.capability,
     rollup.capability,
     statistics.capability,
+    work.capability,
     glossary.capability,
 )
 
