@@ -241,8 +241,10 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                [*("and", "or", "not", "has", "count", "field", "measure", "changed", "where")]
-                + [*("operator", "value", "months", "function", "today", "fen", "x")]
+                [
+                    *("and", "or", "not", "has", "count", "field", "measure", "changed", "where"),
+                    *("operator", "value", "months", "function", "today", "fen", "x"),
+                ]
             ),
             inner,
             max_size=4,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from services.city_node.query.condition import Condition
 from services.city_node.query.problems import ConditionForbidden, ConditionInvalid
@@ -66,6 +66,13 @@ def business_day(now: datetime) -> date:
     return now.astimezone(BUSINESS_ZONE).date()
 
 
+class Restriction(Protocol):
+    """What else customers must be, such as members of a list."""
+
+    def sql(self, binder: Binder) -> str:
+        """Return it as a condition on customer ``c``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The customers of a unit and below that meet a condition, on a day.
@@ -74,15 +81,19 @@ class Selection:
         condition: what they meet; ``None`` for all of them.
         scopes: paths of units, all of which they are below.
         today: the business day.
+        restriction: what else they must be.
     """
 
     condition: Condition | None
     scopes: tuple[str, ...]
     today: date
+    restriction: Restriction | None = None
 
     def where(self, binder: Binder, cipher: Cipher) -> str:
         """Return the SQL condition on :data:`SOURCE`."""
-        scopes = [f"starts_with(u.path, {binder.bind(path, 'text')})" for path in self.scopes]
-        if self.condition is None:
-            return " AND ".join(scopes)
-        return " AND ".join([*scopes, Compiler(binder, self.today, cipher).sql(self.condition)])
+        parts = [f"starts_with(u.path, {binder.bind(path, 'text')})" for path in self.scopes]
+        if self.condition is not None:
+            parts.append(Compiler(binder, self.today, cipher).sql(self.condition))
+        if self.restriction is not None:
+            parts.append(self.restriction.sql(binder))
+        return " AND ".join(parts)
