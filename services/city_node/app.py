@@ -3,15 +3,23 @@
 from typing import Any
 
 from services.city_node import (
+    agreement,
     card_replacement,
+    competitor_use,
+    custom_attribute,
     customer,
     customer_import,
     export,
+    generator,
+    group,
     interaction,
+    preference,
+    product_holding,
     query,
     rollup,
     segment,
     service_request,
+    tie,
     usage,
 )
 from shared import glossary, organisation, staff, statistics, work
@@ -23,9 +31,17 @@ CAPABILITIES = (
     customer.capability,  # first: its reads are the most frequent, and routes are tried in order
     organisation.capability,
     staff.capability,
+    custom_attribute.capability,
+    group.capability,
     usage.capability,
     interaction.capability,
+    agreement.capability,
+    product_holding.capability,
+    competitor_use.capability,
+    preference.capability,
+    tie.capability,
     customer_import.capability,
+    generator.capability,
     service_request.capability,
     card_replacement.capability,
     query.capability,

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Sequence, T
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.kernel.database import Base
+from shared.kernel.database import Base, one_of
 
 ByteOrder = Text(collation="C")
 """Text in byte order: one order on every server, and an index that answers prefixes too."""
@@ -111,13 +111,9 @@ class ChangeAction(StrEnum):
     RESTORED = "restored"
     SUBSCRIBED = "subscribed"
     CONTACT_ADDED = "contact_added"
-
-
-def one_of(column: str, values: type[StrEnum], name: str) -> CheckConstraint:
-    """Return the check that a column holds one of these values."""
-    return CheckConstraint(
-        f"{column} IN ({', '.join(repr(value.value) for value in values)})", name=name
-    )
+    PART_ADDED = "part_added"
+    PART_CHANGED = "part_changed"
+    PART_REMOVED = "part_removed"
 
 
 class Customer(Base):
@@ -246,6 +242,10 @@ class Subscription(Base):
     status: Mapped[str] = mapped_column(server_default=text("'active'"))
     entry_date: Mapped[date]
     ended_on: Mapped[date | None]
+    handset: Mapped[str | None]
+    """Make and model of the telephone that is used with the line."""
+    imei: Mapped[str | None]
+    """The telephone's own number (3GPP TS 23.003)."""
 
 
 class Sim(Base):

@@ -2,12 +2,14 @@
 
 import math
 import re
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,6 +23,7 @@ from pydantic import (
 from services.city_node.customer.identity import (
     check_document,
     check_iccid,
+    check_imei,
     check_imsi,
     check_medium,
     check_msisdn,
@@ -47,6 +50,13 @@ _LONGEST_VALUE = 4000
 def clean(text: str) -> str:
     """Return a line of text without space around it; control characters and halves of characters are refused."""
     if _CONTROL.search(text) or _LINE_BREAK.search(text):
+        raise ValueError("contains a control character or half of a character")
+    return text
+
+
+def clean_prose(text: str) -> str:
+    """Return text of several lines; control characters and halves of characters are refused."""
+    if _CONTROL.search(text):
         raise ValueError("contains a control character or half of a character")
     return text
 
@@ -87,16 +97,43 @@ def written_day(value: object) -> object:
     return value
 
 
+def written_moment(value: object) -> object:
+    """Return a moment that was written as one: a number would be taken for seconds since 1970."""
+    if isinstance(value, datetime | None) or (isinstance(value, str) and "T" in value):
+        return value
+    raise ValueError("must be a moment such as 2026-11-01T09:30:00+08:00")
+
+
 Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(clean),
 ]
+Prose = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=4000),
+    AfterValidator(clean_prose),
+]
 Day = Annotated[date, BeforeValidator(written_day), Field(ge=EARLIEST, le=LATEST)]
+Fen = Annotated[int, Field(ge=0, le=2**53, description="In fen.")]
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(written_moment),
+    Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(2999, 12, 31, tzinfo=UTC)),
+]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}(-[0-9A-Za-z]{1,12})*$")]
 Msisdn = Annotated[str, AfterValidator(check_msisdn), Field(examples=["13800138000"])]
 Iccid = Annotated[str, AfterValidator(check_iccid), Field(examples=["89860026112345678901"])]
 Imsi = Annotated[str, AfterValidator(check_imsi), Field(examples=["460001234567890"])]
+Imei = Annotated[str, AfterValidator(check_imei), Field(examples=["490154203237518"])]
+Phone = Annotated[
+    Line, AfterValidator(partial(check_medium, MediumKind.PHONE)), Field(examples=["13800138000"])
+]
+Email = Annotated[
+    Line,
+    AfterValidator(partial(check_medium, MediumKind.EMAIL)),
+    Field(examples=["name@example.com"]),
+]
 Attributes = Annotated[dict[str, Any], AfterValidator(check_attributes)]
 
 
@@ -202,11 +239,29 @@ class SubscriptionCreate(Body):
     entry_date: Day | None = None
     iccid: Iccid | None = None
     imsi: Imsi | None = None
+    handset: Line | None = Field(default=None, description="Make and model of the telephone.")
+    imei: Imei | None = None
 
     @model_validator(mode="after")
     def _sim_whole(self) -> Self:
         if (self.iccid is None) != (self.imsi is None):
             raise ValueError("give iccid and imsi together: they are of one card")
+        return self
+
+
+class SubscriptionPatch(Body):
+    """A JSON merge patch (RFC 7396) of a line: what is absent stays, ``null`` empties."""
+
+    brand: Line | None = None
+    plan: Line | None = None
+    contract_term: ContractTerm | None = None
+    handset: Line | None = None
+    imei: Imei | None = None
+
+    @model_validator(mode="after")
+    def _not_emptied(self) -> Self:
+        if "contract_term" in self.model_fields_set and self.contract_term is None:
+            raise ValueError("contract_term cannot be empty: leave it out to keep it")
         return self
 
 

@@ -6,10 +6,14 @@ is known by its *source* and *source key*, and loaded once. Interactions are his
 correction kept, and are not deleted.
 """
 
-from services.city_node.interaction import models as models
+from services.city_node.held.endpoints import router_of
+from services.city_node.interaction.held import interactions
 from shared.capability import Capability
 from shared.kernel.language import Text
 
 capability = Capability(
-    name="interaction", summary=Text("Contacts with customers", "客户接触与服务历史")
+    name="interaction",
+    summary=Text("Contacts with customers", "客户接触与服务历史"),
+    routers=(router_of(interactions),),
+    offers=(interactions.part,),
 )

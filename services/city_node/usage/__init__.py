@@ -8,8 +8,14 @@ them apart, and a month of a line and kind has either that row or rows of the th
 Rows are written by imports from billing and never at a desk.
 """
 
-from services.city_node.usage import models as models
+from services.city_node.usage.endpoints import router
+from services.city_node.usage.reading import part
 from shared.capability import Capability
 from shared.kernel.language import Text
 
-capability = Capability(name="usage", summary=Text("Usage by month and kind", "月度用量"))
+capability = Capability(
+    name="usage",
+    summary=Text("Usage by month and kind", "月度用量"),
+    routers=(router,),
+    offers=(part,),
+)
