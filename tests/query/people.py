@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.city_node.agreement.models import AgreementKind
 from services.city_node.customer.identity import document_index
 from services.city_node.customer.models import (
     ContractTerm,
@@ -20,6 +21,8 @@ from services.city_node.customer.models import (
     SubscriptionStatus,
 )
 from services.city_node.interaction.models import Channel, InteractionKind
+from services.city_node.preference.models import PreferenceTopic
+from services.city_node.product_holding.models import ProductCategory
 from services.city_node.usage.models import TimeBand, UsageKind
 from shared.kernel.database import copy_rows
 from shared.kernel.encryption import Cipher
@@ -151,6 +154,7 @@ def _person(chance: random.Random, at: int, cipher: Cipher) -> Person:
             }
             for _ in range(chance.choice([0, 0, 1, 3]))
         ],
+        **_holdings(chance),
         "change": [_change(chance) for _ in range(chance.choice([0, 1, 2, 4]))],
     }
     months = [date(2025, 12, 1), *(date(2026, month, 1) for month in range(6, 13))]
@@ -180,6 +184,51 @@ def _person(chance: random.Random, at: int, cipher: Cipher) -> Person:
         if chance.random() < 0.3
     ]
     return person
+
+
+def _holdings(chance: random.Random) -> dict[str, list[dict[str, Any]]]:
+    def some() -> range:
+        return range(chance.choice([0, 0, 1, 2]))
+
+    return {
+        "agreement": [
+            {
+                "number": f"A{at}",
+                "kind": chance.choice(list(AgreementKind)).value,
+                "starts_on": date(2020, 1, 1),
+                "expires_on": _or_none(chance, date(2026, 11, 1) + timedelta(days=at * 40)),
+                "auto_renews": False,
+                "amount": _or_none(chance, chance.choice([0, 30_000])),
+            }
+            for at in some()
+        ],
+        "product": [
+            {
+                "code": f"P{at}",
+                "category": chance.choice(list(ProductCategory)).value,
+                "quantity": chance.choice([1, 2, 100]),
+                "fee": _or_none(chance, chance.choice([0, 10_000])),
+                "since": date(2020, 1, 1),
+                "until": _or_none(chance, date(2026, 11, 23)),
+            }
+            for at in some()
+        ],
+        "competitor_use": [
+            {
+                "operator": chance.choice([word for word in WORDS if word]),
+                "category": chance.choice(list(ProductCategory)).value,
+                "share": _or_none(chance, chance.randrange(101)),
+                "expires_on": _or_none(chance, _day(chance)),
+                "until": None,
+            }
+            for _ in some()
+        ],
+        "preference": [
+            {"topic": topic.value, "value": chance.choice([word for word in WORDS if word])}
+            for topic in PreferenceTopic
+            if chance.random() < 0.3
+        ],
+    }
 
 
 def _line(chance: random.Random, at: int, number: int) -> dict[str, Any]:
@@ -278,6 +327,38 @@ async def _things(session: AsyncSession, folk: list[Person]) -> None:
     )
     talk = ("at", "channel", "kind", "subject", "outcome", "staff")
     await copy_rows(session, "interaction", (*head, *talk), rows("interaction", *talk))
+    held = ("number", "kind", "starts_on", "expires_on", "auto_renews", "amount")
+    await copy_rows(
+        session,
+        "agreement",
+        (*head, *held[:-1], "amount_fen", "title"),
+        [(*row, "title") for row in rows("agreement", *held)],
+    )
+    held = ("code", "category", "quantity", "fee", "since", "until")
+    await copy_rows(
+        session,
+        "product_holding",
+        (
+            *head,
+            "product_code",
+            "category",
+            "quantity",
+            "monthly_fee_fen",
+            "since",
+            "until",
+            "name",
+        ),
+        [(*row, "name") for row in rows("product", *held)],
+    )
+    await copy_rows(
+        session,
+        "competitor_use",
+        (*head, "operator", "category", "share_percent", "expires_on", "until"),
+        rows("competitor_use", "operator", "category", "share", "expires_on", "until"),
+    )
+    await copy_rows(
+        session, "preference", (*head, "topic", "value"), rows("preference", "topic", "value")
+    )
     await copy_rows(
         session,
         "customer_change",

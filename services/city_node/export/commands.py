@@ -12,7 +12,7 @@ from services.city_node.export.files import PlainCsv, Taking, open_file
 from services.city_node.export.models import Format
 from services.city_node.export.service import Source, write_rows
 from services.city_node.query.bulk_read import Act, note_bulk_read
-from services.city_node.query.selection import Selection, business_day, read_condition
+from services.city_node.query.selection import Selection, read_condition
 from services.city_node.segment.service import Segments
 from shared.capability import NodeContext, Requester
 from shared.commandline import (
@@ -23,14 +23,10 @@ from shared.commandline import (
     run,
     show,
 )
+from shared.kernel.clock import business_day
 
 app = typer.Typer(help="Customers of a city.", no_args_is_help=True)
 EVERY_UNIT = ""
-
-
-@app.callback()
-def _customers() -> None:
-    """Work on the customers of a city."""
 
 
 @app.command("export")

@@ -19,13 +19,13 @@ from services.city_node.export.columns import COLUMNS, Kind
 from services.city_node.export.models import Format
 
 BOM = b"\xef\xbb\xbf"
-CHUNKS_AHEAD = 64
+CHUNKS_AHEAD = 16
 ROWS_OF_A_SHEET = 1_048_576
 """What Excel opens, its header included; more go to further sheets."""
 LARGEST_EXACT = 2**53
 """Beyond it a number of a spreadsheet is no longer exact, and is written as text."""
-ROWS_OF_A_GROUP = 65_536
-BLOCK_BYTES = 4 * 1024 * 1024
+ROWS_OF_A_GROUP = 32_768
+BLOCK_BYTES = 1024 * 1024
 
 
 class Taking(Protocol):
@@ -186,12 +186,17 @@ def write_parquet(stream: BinaryIO, path: Path, columns: Sequence[str]) -> None:
         Kind.INSTANT: pa.timestamp("us", tz="UTC"),
     }
     schema = pa.schema([(name, types[COLUMNS[name].kind]) for name in columns])
-    with parquet.ParquetWriter(path, schema, compression="zstd") as file:
+    # The system's own memory, which is given back: Arrow's keeps what it had at its peak.
+    pool = pa.system_memory_pool()
+    with parquet.ParquetWriter(path, schema, compression="zstd", memory_pool=pool) as file:
         if not stream.peek(1):  # type: ignore[attr-defined]
             return  # the reader below refuses a file without a row
         batches = arrow_csv.open_csv(
             stream,
-            read_options=arrow_csv.ReadOptions(column_names=columns, block_size=BLOCK_BYTES),
+            memory_pool=pool,
+            read_options=arrow_csv.ReadOptions(
+                column_names=columns, block_size=BLOCK_BYTES, use_threads=False
+            ),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=schema,

@@ -28,12 +28,13 @@ from services.city_node.export.problems import (
 )
 from services.city_node.export.schemas import NewExport
 from services.city_node.query.bulk_read import Act, note_bulk_read
-from services.city_node.query.selection import Selection, business_day, read_condition
+from services.city_node.query.selection import Selection, read_condition
 from services.city_node.query.writing import to_json
 from services.city_node.segment.repository import count
 from services.city_node.segment.service import Segments
 from shared.access import Principal
 from shared.capability import NodeContext, Requester, Role, WorkHandle
+from shared.kernel.clock import business_day
 from shared.kernel.encryption import Cipher
 from shared.kernel.settings import Settings
 from shared.work.service import request_work, requester_of

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from services.city_node.agreement.models import AgreementKind
 from services.city_node.customer.access import CONTACT, DOCUMENT
 from services.city_node.customer.models import (
     ChangeAction,
@@ -18,6 +19,8 @@ from services.city_node.customer.models import (
     SubscriptionStatus,
 )
 from services.city_node.interaction.models import Channel, InteractionKind
+from services.city_node.preference.models import PreferenceTopic
+from services.city_node.product_holding.models import ProductCategory
 from services.city_node.query.condition import Operator
 from services.city_node.usage.models import TimeBand, UsageKind
 from shared.kernel.language import Text
@@ -250,6 +253,49 @@ RELATIONS: Mapping[str, Relation] = {
             "subject": _field(Type.TEXT, "Subject", "主题", "i.subject"),
             "outcome": _nullable(_field(Type.TEXT, "Outcome", "结果", "i.outcome")),
             "staff": _nullable(_field(Type.TEXT, "Staff", "经办人", "i.staff")),
+        },
+    ),
+    "agreement": Relation(
+        Text("Agreement", "协议"),
+        "agreement a WHERE a.customer_id = c.id",
+        {
+            "number": _field(Type.TEXT, "Number", "协议编号", "a.number"),
+            "kind": _choice("Kind", "类型", "a.kind", AgreementKind),
+            "starts_on": _field(Type.DATE, "Starts on", "生效日期", "a.starts_on"),
+            "expires_on": _nullable(_field(Type.DATE, "Expires on", "到期日期", "a.expires_on")),
+            "auto_renews": _field(Type.BOOLEAN, "Renews itself", "自动续约", "a.auto_renews"),
+            "amount": _nullable(_money("Amount", "金额", "a.amount_fen")),
+        },
+    ),
+    "product": Relation(
+        Text("Product held", "持有产品"),
+        "product_holding p WHERE p.customer_id = c.id",
+        {
+            "code": _field(Type.TEXT, "Product code", "产品编码", "p.product_code"),
+            "category": _choice("Category", "类别", "p.category", ProductCategory),
+            "quantity": _field(Type.INTEGER, "Quantity", "数量", "p.quantity"),
+            "fee": _nullable(_money("Monthly fee", "月费", "p.monthly_fee_fen")),
+            "since": _field(Type.DATE, "Since", "起始日期", "p.since"),
+            "until": _nullable(_field(Type.DATE, "Until", "终止日期", "p.until")),
+        },
+    ),
+    "competitor_use": Relation(
+        Text("Use of a competitor", "竞争对手使用情况"),
+        "competitor_use r WHERE r.customer_id = c.id",
+        {
+            "operator": _field(Type.TEXT, "Operator", "运营商", "r.operator"),
+            "category": _choice("Category", "类别", "r.category", ProductCategory),
+            "share": _nullable(_field(Type.INTEGER, "Share (%)", "份额（%）", "r.share_percent")),
+            "expires_on": _nullable(_field(Type.DATE, "Expires on", "到期日期", "r.expires_on")),
+            "until": _nullable(_field(Type.DATE, "Until", "终止日期", "r.until")),
+        },
+    ),
+    "preference": Relation(
+        Text("Preference", "偏好"),
+        "preference f WHERE f.customer_id = c.id",
+        {
+            "topic": _choice("Topic", "主题", "f.topic", PreferenceTopic),
+            "value": _field(Type.TEXT, "Value", "内容", "f.value"),
         },
     ),
     "change": Relation(

@@ -17,11 +17,6 @@ EVERY_UNIT = ""
 """The path that every unit's path begins with: whoever runs a command is the node's operator."""
 
 
-@app.callback()
-def _customers() -> None:
-    """Work on the customers of a city."""
-
-
 @app.command("query")
 def query(
     condition: Annotated[

@@ -1,7 +1,7 @@
 """Which customers are meant: a condition as somebody may ask it, within their unit, as SQL."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Protocol
 
 from services.city_node.query.condition import Condition
@@ -10,7 +10,6 @@ from services.city_node.query.reading import Reader
 from services.city_node.query.statement import Binder, Compiler
 from services.city_node.query.text import Text
 from services.city_node.query.words import Misspelt, line_and_column
-from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.encryption import Cipher
 from shared.kernel.problems import Fault
 
@@ -59,11 +58,6 @@ def read_condition(
     if reader.forbidden:
         raise ConditionForbidden([placed(fault) for fault in reader.forbidden])
     return condition
-
-
-def business_day(now: datetime) -> date:
-    """Return the day on which relative dates are counted."""
-    return now.astimezone(BUSINESS_ZONE).date()
 
 
 class Restriction(Protocol):

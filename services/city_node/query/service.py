@@ -34,10 +34,11 @@ from services.city_node.query.schemas import (
     QueryIn,
     RelationOut,
 )
-from services.city_node.query.selection import Selection, business_day, read_condition
+from services.city_node.query.selection import Selection, read_condition
 from services.city_node.query.statement import Numbered
 from services.city_node.query.writing import to_json, to_text
 from shared.capability import NodeContext, Requester
+from shared.kernel.clock import business_day
 from shared.kernel.language import Language
 from shared.kernel.listing import PageRequest, Sort, Where
 

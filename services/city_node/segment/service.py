@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.city_node.customer.problems import UnitOutOfScope
 from services.city_node.query.bulk_read import Act as BulkAct
 from services.city_node.query.bulk_read import note_bulk_read
-from services.city_node.query.selection import Selection, business_day, read_condition
+from services.city_node.query.selection import Selection, read_condition
 from services.city_node.query.statement import Numbered
 from services.city_node.query.writing import to_json, to_text
 from services.city_node.segment import repository
@@ -31,6 +31,7 @@ from services.city_node.segment.schemas import (
     SegmentOut,
 )
 from shared.capability import Requester
+from shared.kernel.clock import business_day
 from shared.kernel.database import driver_connection
 from shared.kernel.encryption import Cipher
 from shared.kernel.listing import Where
