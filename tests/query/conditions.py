@@ -33,7 +33,7 @@ TODAYS = st.one_of(
 )
 TEXTS = st.one_of(
     st.sampled_from(WORDS),
-    st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=6),
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6),
 )
 NUMBERS = st.one_of(st.integers(-3, 100), st.integers(-(2**62), 2**62))
 QUANTITIES = {

@@ -245,16 +245,15 @@ def _line(chance: random.Random, at: int, number: int) -> dict[str, Any]:
 
 
 def _change(chance: random.Random) -> dict[str, Any]:
-    field, known = chance.choice(
-        [
-            ("level", [level.value for level in Level]),
-            ("unit_code", list(UNITS)),
-            ("manager_id", [str(each) for each in MANAGERS]),
-            ("monthly_charge_fen", [10_000, 30_000]),
-            ("payment_method", list(WORDS)),
-            ("birth_date", ["1990-11-23", "1996-02-29"]),
-        ]
-    )
+    recorded: list[tuple[str, list[Any]]] = [
+        ("level", [level.value for level in Level]),
+        ("unit_code", list(UNITS)),
+        ("manager_id", [str(each) for each in MANAGERS]),
+        ("monthly_charge_fen", [10_000, 30_000]),
+        ("payment_method", list(WORDS)),
+        ("birth_date", ["1990-11-23", "1996-02-29"]),
+    ]
+    field, known = chance.choice(recorded)
     return {
         "at": _moment(chance),
         "by": "zhang",

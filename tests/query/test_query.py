@@ -43,7 +43,12 @@ async def test_pages_follow_one_another_in_any_sort(city: TestNode, supervisor: 
     made = [await settle(city, supervisor, at, level="gold") for at in range(5)]
     await settle(city, supervisor, 9, level="silver")
     for sort, order in (("customer_number", 1), ("-customer_number", -1), ("-updated_at", 0)):
-        asked = {"condition": "level = gold", "sort": sort, "limit": 2, "fields": ["id"]}
+        asked: dict[str, Any] = {
+            "condition": "level = gold",
+            "sort": sort,
+            "limit": 2,
+            "fields": ["id"],
+        }
         page = await ask(city, supervisor, count=True, **asked)
         assert page["count"] == 5
         found = page["items"]

@@ -68,7 +68,7 @@ async def act(
 
 async def members(city: TestNode, headers: Headers, kept: dict[str, Any]) -> set[str]:
     found: set[str] = set()
-    cursor = ""
+    cursor: str | None = ""
     while cursor is not None:
         path = f"/segments/{kept['id']}/members?limit=2&fields=id" + (
             f"&cursor={cursor}" if cursor else ""

@@ -24,8 +24,10 @@ ROWS_OF_A_SHEET = 1_048_576
 """What Excel opens, its header included; more go to further sheets."""
 LARGEST_EXACT = 2**53
 """Beyond it a number of a spreadsheet is no longer exact, and is written as text."""
-ROWS_OF_A_GROUP = 32_768
-BLOCK_BYTES = 1024 * 1024
+ROWS_OF_A_GROUP = 16_384
+BLOCK_BYTES = 512 * 1024
+PAGE_BYTES = 128 * 1024
+"""Each column of a group holds such pages until the group is written: small ones keep the memory small."""
 
 
 class Taking(Protocol):
@@ -186,14 +188,17 @@ def write_parquet(stream: BinaryIO, path: Path, columns: Sequence[str]) -> None:
         Kind.INSTANT: pa.timestamp("us", tz="UTC"),
     }
     schema = pa.schema([(name, types[COLUMNS[name].kind]) for name in columns])
-    # The system's own memory, which is given back: Arrow's keeps what it had at its peak.
-    pool = pa.system_memory_pool()
-    with parquet.ParquetWriter(path, schema, compression="zstd", memory_pool=pool) as file:
+    with parquet.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        data_page_size=PAGE_BYTES,
+        dictionary_pagesize_limit=PAGE_BYTES,
+    ) as file:
         if not stream.peek(1):  # type: ignore[attr-defined]
             return  # the reader below refuses a file without a row
         batches = arrow_csv.open_csv(
             stream,
-            memory_pool=pool,
             read_options=arrow_csv.ReadOptions(
                 column_names=columns, block_size=BLOCK_BYTES, use_threads=False
             ),
@@ -213,3 +218,5 @@ def write_parquet(stream: BinaryIO, path: Path, columns: Sequence[str]) -> None:
                 waiting.clear()
         if waiting:
             file.write_table(pa.Table.from_batches(waiting, schema))
+            waiting.clear()
+    pa.default_memory_pool().release_unused()
