@@ -167,6 +167,10 @@ class TestNode:
         """Run one of its jobs; unlike at work, a failure is raised."""
         await self.node.background.jobs[name].run(self.context, self.clock.now())
 
+    async def run_work(self, kind: str) -> bool:
+        """Do the next piece of long work of a kind, to its end; tells whether there was one."""
+        return await self.node.background.worker.step(kind)
+
 
 class Reachable(httpx.AsyncBaseTransport):
     """Carries HTTP to nodes of this process by host name, ``http://440000``; a link can be cut."""

@@ -9,17 +9,20 @@ from services.city_node import (
     custom_attribute,
     customer,
     customer_import,
+    export,
     generator,
     group,
     interaction,
     preference,
     product_holding,
+    query,
     rollup,
+    segment,
     service_request,
     tie,
     usage,
 )
-from shared import glossary, organisation, staff, statistics
+from shared import glossary, organisation, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -41,8 +44,12 @@ CAPABILITIES = (
     generator.capability,
     service_request.capability,
     card_replacement.capability,
+    query.capability,
+    segment.capability,
+    export.capability,
     rollup.capability,
     statistics.capability,
+    work.capability,
     glossary.capability,
 )
 

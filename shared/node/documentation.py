@@ -196,6 +196,9 @@ def capabilities_page() -> str:
             parts.append("\n" + _table(("permission", "allows", "权限", "held by"), rows))
         if capability.jobs:
             parts.append("\n" + _jobs(capability.jobs))
+        if capability.works:
+            works = ((f"`{w.name}`", w.summary.en, w.summary.zh) for w in capability.works)
+            parts.append("\n" + _table(("long work", "does", "后台任务"), works))
     parts.append("\n## Every node\n\n" + _jobs([TIDY]))
     return "".join(parts)
 
