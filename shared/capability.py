@@ -33,6 +33,7 @@ class Role(StrEnum):
     PROVINCE_COORDINATOR = "province_coordinator"
     HQ_ANALYST = "hq_analyst"
     OPERATOR = "operator"
+    AUDITOR = "auditor"
     INTEGRATION = "integration"
 
 
@@ -43,6 +44,14 @@ class Permission:
     code: str
     summary: Text
     roles: frozenset[Role]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that the audit log records, as ``noun.verb`` in the past."""
+
+    code: str
+    summary: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,8 @@ class Capability:
     messages: tuple[MessageHandler, ...] = ()
     jobs: tuple[Job, ...] = ()
     permissions: tuple[Permission, ...] = ()
+    actions: tuple[Action, ...] = ()
+    """What it leaves in the audit log."""
     commands: tuple[tuple[str, Typer], ...] = ()
     """Groups of commands by name: ``("customer", app)`` gives ``guanxi customer ...``."""
     on_start: tuple[Callable[[NodeContext], Awaitable[None]], ...] = field(default=())

@@ -9,7 +9,7 @@ from services.city_node import (
     rollup,
     service_request,
 )
-from shared import glossary, organisation, staff, statistics
+from shared import audit, glossary, organisation, staff, statistics
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -18,6 +18,7 @@ CAPABILITIES = (
     customer.capability,  # first: its reads are the most frequent, and routes are tried in order
     organisation.capability,
     staff.capability,
+    audit.capability,
     customer_import.capability,
     service_request.capability,
     card_replacement.capability,

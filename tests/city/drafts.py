@@ -6,7 +6,7 @@ from typing import Any
 
 from services.city_node import customer as customers
 from services.city_node import customer_import
-from shared import organisation, staff
+from shared import audit, organisation, staff
 from shared.organisation.models import OrganisationUnit
 from tests.conftest import MakeNode, TestNode
 
@@ -15,6 +15,7 @@ CAPABILITIES = (
     staff.capability,
     customers.capability,
     customer_import.capability,
+    audit.capability,
 )
 CITY = "440300"
 TEAM, OTHER_TEAM = "440300-01", "440300-02"

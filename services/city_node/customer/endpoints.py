@@ -11,7 +11,7 @@ from services.city_node.customer import profile
 from services.city_node.customer.access import DOCUMENT, DocumentReader, Reader
 from services.city_node.customer.answers import JSON, documented, profile_response, reading_for
 from services.city_node.customer.filters import customer_filters
-from services.city_node.customer.looks import look_at_document
+from services.city_node.customer.looks import look, look_at_document, search
 from services.city_node.customer.models import ChangeAction, ChangeSource
 from services.city_node.customer.representations import (
     ChangePage,
@@ -22,7 +22,7 @@ from services.city_node.customer.representations import (
 )
 from shared.access import Principal, require
 from shared.capability import Context, NodeContext
-from shared.kernel.edge import Now, Page, Transaction, now_of
+from shared.kernel.edge import Now, Page, now_of
 
 router = APIRouter(prefix="/customers")
 
@@ -68,29 +68,26 @@ async def read_customer(request: Request, customer_id: UUID, principal: Reader) 
     context: NodeContext = request.app.state.context
     asked = request.query_params
     how = reading_for(principal, asked.get("fields"), asked.get("include"))
+    if how.with_document_number:
+        await require(DOCUMENT)(request)
     pool = await context.database.pool()
     version, body = await profile.read(pool, how, customer_id, principal.unit_path)
+    await look(context, principal, customer_id, how.shows, now=now_of(request))
     if how.with_document_number:
-        return await _with_document_number(request, context, principal, customer_id, version, body)
+        return profile_response(
+            version, await _with_document_number(context, principal, customer_id, body)
+        )
     return profile_response(version, body, request.headers.get("if-none-match"))
 
 
 async def _with_document_number(
-    request: Request,
-    context: NodeContext,
-    principal: Principal,
-    customer_id: UUID,
-    version: int,
-    body: str,
-) -> Response:
-    await require(DOCUMENT)(request)
-    # Its own transaction, and not the endpoint's: most reads need none, and it would cost them their speed.
-    async with context.database.transaction() as session:
-        document = await look_at_document(
-            session, context.cipher, principal, customer_id, now=now_of(request)
-        )
-    profile_with_number = {**orjson.loads(body), profile.DOCUMENT_NUMBER: document.document_number}
-    return profile_response(version, orjson.dumps(profile_with_number))
+    context: NodeContext, principal: Principal, customer_id: UUID, body: str
+) -> bytes:
+    _, stored = await profile.stored_document(
+        await context.database.pool(), customer_id, principal.unit_path
+    )
+    number = None if stored is None else context.cipher.decrypt(stored)
+    return orjson.dumps({**orjson.loads(body), profile.DOCUMENT_NUMBER: number})
 
 
 @router.get(
@@ -104,16 +101,16 @@ async def list_customers(
     context: Context,
     page: Page,
     filters: Annotated[dict[str, Any], Depends(customer_filters)],
+    now: Now,
 ) -> Response:
     """Return a page of the customers of the caller's unit and those below, of the in-network library unless asked.
 
     Sorts: `id`, `name` (pinyin), `monthly_charge_fen`, `entry_date`, `updated_at`; `-` before one for descending.
     """
     pool = await context.database.pool()
-    return Response(
-        await profile.customers.page(pool, page, {"scope": principal.unit_path, **filters}),
-        media_type=JSON,
-    )
+    body = await profile.customers.page(pool, page, {"scope": principal.unit_path, **filters})
+    await search(context, principal, filters, body, now=now)
+    return Response(body, media_type=JSON)
 
 
 @router.get(
@@ -122,10 +119,10 @@ async def list_customers(
     responses=documented(DocumentOut, 404, 422),
 )
 async def read_document(
-    customer_id: UUID, principal: DocumentReader, context: Context, session: Transaction, now: Now
+    customer_id: UUID, principal: DocumentReader, context: Context, now: Now
 ) -> DocumentOut:
     """Return the identity document's number in clear, and record who looked at whom, and when."""
-    return await look_at_document(session, context.cipher, principal, customer_id, now=now)
+    return await look_at_document(context, principal, customer_id, now=now)
 
 
 @router.get(
@@ -139,6 +136,7 @@ async def list_changes(
     principal: Reader,
     context: Context,
     page: Page,
+    now: Now,
     action: ChangeAction | None = None,
     source: ChangeSource | None = None,
 ) -> Response:
@@ -152,7 +150,9 @@ async def list_changes(
         "source": source,
     }
     latest_first = replace(page, sort=page.sort or "-id")
-    return Response(await profile.changes.page(pool, latest_first, filters), media_type=JSON)
+    body = await profile.changes.page(pool, latest_first, filters)
+    await look(context, principal, customer_id, ["changes"], now=now)
+    return Response(body, media_type=JSON)
 
 
 @router.get(
@@ -161,10 +161,11 @@ async def list_changes(
     responses=documented(SubscriptionList, 404, 422),
     response_class=Response,
 )
-async def list_subscriptions(customer_id: UUID, principal: Reader, context: Context) -> Response:
+async def list_subscriptions(
+    customer_id: UUID, principal: Reader, context: Context, now: Now
+) -> Response:
     """Return every line of a customer, ended ones too, with the SIM in use."""
     pool = await context.database.pool()
-    return Response(
-        await profile.read_part(pool, "subscriptions", customer_id, principal.unit_path),
-        media_type=JSON,
-    )
+    body = await profile.read_part(pool, "subscriptions", customer_id, principal.unit_path)
+    await look(context, principal, customer_id, ["subscriptions"], now=now)
+    return Response(body, media_type=JSON)

@@ -141,10 +141,17 @@ changes = Listing(
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A way to read one customer: ``sql`` takes the id and the reader's unit path and gives version and JSON."""
+    """A way to read one customer.
+
+    Attributes:
+        sql: takes the id and the reader's unit path, and gives version and JSON.
+        with_document_number: whether the number in clear was asked for, too.
+        shows: what the reader sees, as the audit log names it.
+    """
 
     sql: str
     with_document_number: bool
+    shows: tuple[str, ...]
 
 
 @lru_cache(maxsize=1000)
@@ -165,18 +172,21 @@ def reading(fields: str | None, include: str | None, clear_contacts: bool) -> Re
         if name not in _COLUMNS:
             raise QueryInvalid("fields", name, ", ".join([*_COLUMNS, DOCUMENT_NUMBER]))
     columns = {name: _COLUMNS[name] for name in wanted}
+    shows = dict.fromkeys(names if fields else ["profile"])
     for part in (name.strip() for name in include.split(",")) if include else ():
         if part not in _PARTS:
             raise QueryInvalid("include", part, ", ".join(_PARTS))
+        masked = part == "contacts" and not clear_contacts
         columns[part] = (
             _contacts("value") if part == "contacts" and clear_contacts else _PARTS[part]
         )
+        shows[f"{part}_masked" if masked else part] = None
     values = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
     sql = (
         f"SELECT c.version, row_to_json(p)::text FROM {_SOURCE} CROSS JOIN LATERAL (SELECT {values}) p "
         "WHERE c.id = $1 AND starts_with(u.path, $2)"
     )
-    return Reading(sql, len(wanted) < len(names))
+    return Reading(sql, len(wanted) < len(names), tuple(shows))
 
 
 async def read(
@@ -209,6 +219,24 @@ async def read_part(
     if found is None:
         raise CustomerNotFound(customer=customer_id)
     return found
+
+
+async def stored_document(
+    connection: asyncpg.Connection | asyncpg.Pool, customer_id: UUID, unit_path: str
+) -> tuple[str | None, bytes | None]:
+    """Return the type and the encrypted number of a customer's document.
+
+    Raises:
+        CustomerNotFound: if there is none below the unit.
+    """
+    row = await connection.fetchrow(
+        f"SELECT c.document_type, c.document_cipher FROM {_SOURCE} WHERE c.id = $1 AND starts_with(u.path, $2)",
+        customer_id,
+        unit_path,
+    )
+    if row is None:
+        raise CustomerNotFound(customer=customer_id)
+    return row[0], row[1]
 
 
 async def require_in_scope(
