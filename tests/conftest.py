@@ -75,7 +75,8 @@ async def template(postgres: EmbeddedPostgres) -> str:
     load_tables()
     postgres.create_database(TEMPLATE)
     await upgrade(postgres.database_url(TEMPLATE), node_role=NODE_ROLE)
-    # For tables that a test makes of its own.
+    # For tables that a test makes of its own, by itself or by a capability.
+    await _administer(postgres, f"GRANT CREATE ON SCHEMA public TO {NODE_ROLE}", TEMPLATE)
     rights = (
         f"ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {NODE_ROLE}"
     )
