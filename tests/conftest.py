@@ -370,6 +370,7 @@ async def joined(
         kept: dict[str, Kept] = {}
         for code, node in nodes.items():
             await node.node.stop()
+            await node.database.close()  # a database in use cannot be copied
             keys = tmp_path_factory.mktemp("joined") / "keys"
             shutil.copytree(node.node.settings.directory / "keys", keys)
             name = f"joined_{next(_names)}"
