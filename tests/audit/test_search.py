@@ -1,5 +1,6 @@
 """Who may search the log, what each of them finds, and that the search itself is found."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -52,6 +53,18 @@ async def test_who_looked_at_whom(city: TestNode, sign_in: SignIn) -> None:
     assert await found(city, auditor, f"trace={look['trace_id']}&action=customer.looked") == [look]
     assert len(await found(city, auditor, f"by={look['by']}&subject_type=customer")) == 7
     assert len(await found(city, auditor, f"user={look['user_id']}&action=customer.looked")) == 5
+
+
+async def test_many_looks_at_once_share_commits(city: TestNode, sign_in: SignIn) -> None:
+    clerk = await sign_in(city, Role.CLERK)
+    path = (await city.client.post("/customers", json=person(1), headers=clerk)).headers["location"]
+    answers = await asyncio.gather(*(city.client.get(path, headers=clerk) for _ in range(100)))
+    assert {answer.status_code for answer in answers} == {200}
+    async with city.database.transaction() as session:
+        counted = "SELECT count(*), count(DISTINCT xid) FROM audit_record WHERE action = 'customer.looked'"
+        looks, commits = (await session.execute(text(counted))).one()
+    assert looks == 100
+    assert commits < 50
 
 
 async def test_what_was_not_found_was_not_looked_at(city: TestNode, sign_in: SignIn) -> None:
