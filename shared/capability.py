@@ -35,6 +35,7 @@ class Role(StrEnum):
     PROVINCE_COORDINATOR = "province_coordinator"
     HQ_ANALYST = "hq_analyst"
     OPERATOR = "operator"
+    AUDITOR = "auditor"
     INTEGRATION = "integration"
 
 
@@ -45,6 +46,14 @@ class Permission:
     code: str
     summary: Text
     roles: frozenset[Role]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that the audit log records, as ``noun.verb`` in the past."""
+
+    code: str
+    summary: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +171,8 @@ class Capability:
     jobs: tuple[Job, ...] = ()
     works: tuple[WorkKind, ...] = ()
     permissions: tuple[Permission, ...] = ()
+    actions: tuple[Action, ...] = ()
+    """What it leaves in the audit log."""
     commands: tuple[tuple[str, Typer], ...] = ()
     """Groups of commands by name: ``("customer", app)`` gives ``guanxi customer ...``."""
     offers: tuple[object, ...] = ()

@@ -22,7 +22,7 @@ from services.city_node import (
     tie,
     usage,
 )
-from shared import glossary, organisation, staff, statistics, work
+from shared import audit, glossary, organisation, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -31,6 +31,7 @@ CAPABILITIES = (
     customer.capability,  # first: its reads are the most frequent, and routes are tried in order
     organisation.capability,
     staff.capability,
+    audit.capability,
     custom_attribute.capability,
     group.capability,
     usage.capability,

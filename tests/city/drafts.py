@@ -17,7 +17,7 @@ from services.city_node import (
     usage,
 )
 from services.city_node import customer as customers
-from shared import organisation, staff
+from shared import audit, organisation, staff
 from shared.organisation.models import OrganisationUnit
 from tests.conftest import MakeNode, TestNode
 
@@ -35,6 +35,7 @@ CAPABILITIES = (
     preference.capability,
     tie.capability,
     customer_import.capability,
+    audit.capability,
 )
 CITY = "440300"
 TEAM, OTHER_TEAM = "440300-01", "440300-02"
