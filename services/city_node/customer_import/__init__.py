@@ -33,6 +33,7 @@ number that somebody else takes while the file is loaded undoes the import; run 
 
 from services.city_node.customer_import.commands import app
 from services.city_node.customer_import.endpoints import IMPORT, router
+from services.city_node.customer_import.jobs import GO_ON
 from shared.capability import Capability, Permission, Role
 from shared.kernel.language import Text
 
@@ -40,6 +41,7 @@ capability = Capability(
     name="customer-import",
     summary=Text("Import of customers from files", "客户批量导入"),
     routers=(router,),
+    jobs=(GO_ON,),
     permissions=(
         Permission(
             IMPORT,

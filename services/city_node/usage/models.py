@@ -4,7 +4,7 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.city_node.customer.models import one_of
@@ -45,6 +45,7 @@ class UsageMonth(Base):
         CheckConstraint("extract(day FROM period) = 1", name="period"),
         CheckConstraint("quantity >= 0", name="quantity"),
         Index("usage_month_period_idx", "period", postgresql_using="brin"),
+        Index("usage_month_import_number_idx", "import_number", postgresql_using="brin"),
     )
 
     subscription_id: Mapped[UUID] = mapped_column(ForeignKey("subscription.id"), primary_key=True)
@@ -57,3 +58,5 @@ class UsageMonth(Base):
     """First day of the month."""
     kind: Mapped[str] = mapped_column(primary_key=True)
     band: Mapped[str] = mapped_column(primary_key=True)
+    import_number: Mapped[int | None] = mapped_column(Integer)
+    """Which import wrote it last."""
