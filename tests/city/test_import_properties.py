@@ -4,6 +4,8 @@ import contextlib
 import gzip
 import io
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -13,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from services.city_node.customer_import import service
-from services.city_node.customer_import.mapping import ImportMapping
+from services.city_node.customer_import.mapping import ImportMapping, read_mapping
 from services.city_node.customer_import.models import ImportState
 from services.city_node.customer_import.problems import FileDiffers, FileUnusable, ImportStateUnfit
 from services.city_node.customer_import.undoing import undo
@@ -159,7 +161,7 @@ async def test_hostile_cells_are_loaded_as_they_are_or_rejected(
 
 
 HOSTILE = [
-    (extract([row(1)])[:-40] + b'"', "CSV|cells"),
+    (extract([row(1)])[:-40] + b',"', "CSV"),
     (b"\xff\xfe" + extract([row(1)]), "not utf-8"),
     (extract([row(1)]).decode().encode("utf-16"), "not utf-8"),
     (b"PAR1" + b"\x00" * 100, "Parquet"),
@@ -196,22 +198,19 @@ async def test_the_form_of_a_file_makes_no_difference(city: TestNode, form: str)
     assert counts(await load(city, people)) == (5, 0, 0, 0)
     plain = extract(people)
     content = {
-        "gzip": lambda: gzip.compress(plain),
-        "zstd": lambda: pa.compress(plain, "zstd", asbytes=True),
-        "parquet": lambda: parquet(people),
-    }[form]()
+        "gzip": gzip.compress(plain),
+        "zstd": pa.compress(plain, "zstd", asbytes=True),
+        "parquet": parquet(people),
+    }[form]
     assert counts(await load(city, content)) == (0, 0, 5, 0)
 
 
 async def test_typed_columns_are_read_as_a_csv_would_have_them(city: TestNode) -> None:
-    from datetime import date
-    from decimal import Decimal
-
     await load(city, [row(1)])
     bills = [
         {"msisdn": 13900000001, "month": date(2026, 9, 1), "yuan": Decimal("12.30"), "paid": None}
     ]
-    mapping = service.read_mapping(BILLS_TEXT.replace('\nformat = "%Y-%m"', ""))
+    mapping = read_mapping(BILLS_TEXT.replace('\nformat = "%Y-%m"', ""))
     content = parquet(bills, yuan=pa.decimal128(10, 2), paid=pa.date32())
     assert counts(await load(city, content, mapping)) == (1, 0, 0, 0)
     assert ("13900000001", date(2026, 9, 1), 1230, None, True) in (await everything(city))[3]

@@ -20,18 +20,18 @@ def images(record: str, key: str, source: str) -> str:
     return f"{_KEEP} SELECT CAST(:import_id AS uuid), r.customer_id, '{record}', CAST({key} AS text), to_jsonb(k) FROM {source}"
 
 
-def added(record: str, key: str, insert: str, customer: str = "made.customer_id") -> str:
+def added(record: str, key: str, insert: str, *, through: str | None = None) -> str:
     """Return an ``INSERT`` that also notes which rows it adds.
 
     Args:
         record: their table.
         key: its key column.
         insert: the statement, without ``RETURNING``.
-        customer: SQL of the customer's id, from ``made``.
+        through: column of ``import_row`` that equals the key, for a table without the customer's id.
     """
-    # A SIM has no customer; its line has one.
-    columns = key if "SELECT" in customer else f"{key}, customer_id"
-    return (
-        f"WITH made AS ({insert} RETURNING {columns}) {_KEEP}"
-        f" SELECT CAST(:import_id AS uuid), {customer}, '{record}', CAST(made.{key} AS text), NULL FROM made"
-    )
+    returned, source = f"{key}, customer_id", "made r"
+    if through is not None:
+        returned, source = key, f"made JOIN import_row r ON r.{through} = made.{key}"
+    return f"""
+        WITH made AS ({insert} RETURNING {returned})
+        {_KEEP} SELECT CAST(:import_id AS uuid), r.customer_id, '{record}', CAST(r.{through or key} AS text), NULL FROM {source}"""

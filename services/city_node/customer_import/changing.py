@@ -103,7 +103,7 @@ class Changes:
         if mapping.fills("subscription.msisdn"):
             yield added("subscription", "id", _INSERT_LINES)
         if mapping.fills("sim.iccid"):
-            yield added("sim", "iccid", _INSERT_SIMS, _OF_THE_SIM)
+            yield added("sim", "iccid", _INSERT_SIMS, through="iccid")
         if mapping.fills("bill.charge_fen"):
             yield _INSERT_BILLS + self._on_known_bill()
         yield from (added("contact_medium", "id", _insert_medium(kind)) for kind in self._media)
@@ -287,7 +287,6 @@ _SIMS_IN_USE = """
 _KNOWN_BILLS = """
     import_row r JOIN bill k ON k.subscription_id = r.subscription_id AND k.period = r.bill_period
     WHERE r.bill_charge_fen IS NOT NULL"""
-_OF_THE_SIM = "(SELECT r.customer_id FROM import_row r WHERE r.iccid = made.iccid)"
 _REPLACE_SIMS = """
     UPDATE sim m SET state = 'replaced', ended_at = :now
     FROM import_row r

@@ -103,6 +103,7 @@ class Checks:
     async def check(self, staging: Staging, rows: list[Row]) -> Checked:
         """Tell which of the rows contradict nothing, as far as that can be told yet."""
         await staging.claim(rows)
+        await staging.join(by_index=True)
         found = await staging.rows(self._statement)
         rest = list[Row]()
         if found:
@@ -123,7 +124,7 @@ class Checks:
         accepted, taken = list[Row](), dict[tuple[str, object], int]()
         claimed = tuple(self._claimed.items())
         for row in rows:
-            claims = [(KEY, self.natural_key(row))]
+            claims: list[tuple[str, object]] = [(KEY, self.natural_key(row))]
             for target, slot in claimed:
                 if row[slot] is not None and (slot != _MSISDN_SLOT or row[_STATUS] != "ended"):
                     claims.append((target, row[slot]))
@@ -136,5 +137,6 @@ class Checks:
                 ]
             else:
                 accepted.append(row)
-                taken.update(dict.fromkeys(claims, row[_LINE]))
+                line: int = row[_LINE]
+                taken.update(dict.fromkeys(claims, line))
         return accepted

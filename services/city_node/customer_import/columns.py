@@ -65,8 +65,8 @@ class Converter:
                 reason = f"the row has {len(row)} cells, the header {self._width}"
                 faults[number] = [RowFault(number, "", reason)]
             numbers, rows = list(compress(numbers, fits)), list(compress(rows, fits))
-        texts = list(zip(*rows, strict=True)) if rows else [()] * self._width
-        values = {name: texts[index] for name, index, _ in self._columns}
+        texts: list[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * self._width
+        values: dict[str, Sequence[Any]] = {name: texts[index] for name, index, _ in self._columns}
         wrong = set[int]()
         for name, _, convert in self._columns:
             values[name], failed = _converted(convert, values[name])

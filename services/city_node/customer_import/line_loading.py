@@ -32,13 +32,17 @@ _LOCK = """
     ) locked"""
 _MOVED = """
     SELECT count(*) FROM import_found f JOIN subscription s ON s.id = f.subscription_id WHERE s.customer_id <> f.customer_id"""
-_COUNT = "SELECT count(*) FILTER (WHERE NOT known), count(*) FILTER (WHERE known AND NOT same) FROM import_found"
+_COUNT = """
+    SELECT count(*) FILTER (WHERE reason IS NOT NULL), count(*) FILTER (WHERE reason IS NULL AND NOT known),
+           count(*) FILTER (WHERE reason IS NULL AND known AND NOT same) FROM import_found"""
 
 Record = tuple[Any, ...]
 
 
 class LineLoader:
     """Loads the records of one file."""
+
+    portion = 40_000
 
     def __init__(self, run: Run) -> None:
         self._mapping = run.mapping
@@ -124,16 +128,18 @@ class LineLoader:
     ) -> tuple[Loaded, list[RowFault]]:
         sql = self._statements
         await staging.plan_anew()
+        await staging.join(by_index=True)
         await staging.refill("import_record", self._columns, rows)
         await staging.run("TRUNCATE import_found")
         await staging.run(sql.resolve)
-        faults = [RowFault(*found) for found in await staging.rows(_FAULTS)]
-        if faults:
+        ((wrong, new, differing),) = await staging.rows(_COUNT)
+        faults = list[RowFault]()
+        if wrong:
+            faults = [RowFault(*found) for found in await staging.rows(_FAULTS)]
             await staging.run("DELETE FROM import_found WHERE reason IS NOT NULL")
         await staging.rows(_LOCK)
         if self._record.owner == "subscription" and (await staging.rows(_MOVED))[0][0]:
             raise ImportDisturbed(constraint="subscription")
-        ((new, differing),) = await staging.rows(_COUNT)
         if differing:
             for statement in sql.correct:
                 await staging.run(statement)

@@ -48,7 +48,9 @@ class Loaded:
 
 
 class Loader(Protocol):
-    """How records of one kind are loaded."""
+    """How records of one kind are loaded, so many rows in a portion."""
+
+    portion: int
 
     async def prepare(self, staging: Staging) -> None:
         """Make the temporary tables."""
@@ -74,6 +76,8 @@ class Loader(Protocol):
 
 class CustomerLoader:
     """Loads customers, or lines of customers who are known."""
+
+    portion = 10_000
 
     def __init__(self, run: Run, unit_code: str) -> None:
         constants = {
@@ -123,6 +127,7 @@ class CustomerLoader:
         lines = await staging.lines(_KNOWN)
         new = [row for row in rows if row[LINE] not in lines] if lines else rows
         known = [row for row in rows if row[LINE] in lines] if lines else []
+        await staging.join(by_index=False)
         if new:
             await self._create(staging, new)
         changed = await self._changes.apply(staging, known) if known else 0

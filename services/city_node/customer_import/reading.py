@@ -23,8 +23,8 @@ from services.city_node.customer_import.problems import FileUnusable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PORTION = 20_000
-"""Rows that are read, and later committed, together."""
+_BATCH = 10_000
+"""Rows of a Parquet file that are decoded together."""
 REJECTED = ("rejected_line", "rejected_column", "rejected_value", "rejected_reason")
 """Columns that a file of rejected rows has beside those of the file itself."""
 _BUFFER = 1 << 18
@@ -106,14 +106,14 @@ def _require(header: Sequence[str], name: str, mapping: ImportMapping) -> None:
 def _zstandard(file: BinaryIO) -> BinaryIO:
     import pyarrow as pa  # noqa: PLC0415 - a node at rest does without its 40 MB
 
-    stream: BinaryIO = pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd")
+    stream: BinaryIO = pa.CompressedInputStream(pa.PythonFile(_Plain(file), "r"), "zstd")
     return stream
 
 
 class _Decompressed(io.RawIOBase):
     """What a compressed stream holds, with one kind of error for all that may be wrong with it."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO | gzip.GzipFile) -> None:
         self._stream = stream
 
     def readable(self) -> bool:
@@ -214,6 +214,15 @@ class _Plain(io.RawIOBase):
         buffer[: len(data)] = data
         return len(data)
 
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
 
 class _ParquetRows:
     """The flat columns of a Parquet file."""
@@ -230,11 +239,11 @@ class _ParquetRows:
         self._line = 2
         self._left = Lines((), ())
         try:
-            opened = pq.ParquetFile(pa.PythonFile(file, "r"))
+            opened = pq.ParquetFile(pa.PythonFile(_Plain(file), "r"))
             nested = pa.types.is_nested
             self.header = [each.name for each in opened.schema_arrow if not nested(each.type)]
             self._batches: Iterator[pa.RecordBatch] = opened.iter_batches(
-                PORTION, columns=self.header
+                _BATCH, columns=self.header
             )
         except self._broken as error:
             raise FileUnusable(name, 1, f"this is not Parquet ({error}).") from None

@@ -24,7 +24,7 @@ from services.city_node.customer_import.models import Records
 from services.city_node.customer_import.rejecting import RowFault
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.encryption import Cipher
-from shared.kernel.ids import new_id
+from shared.kernel.ids import new_ids
 
 (
     LINE, KEY, CUSTOMER_ID, SUBSCRIPTION_ID, NAME, NAME_SORT, KIND, LIBRARY, BIRTH_DATE, DOCUMENT_TYPE, CIPHER, INDEX, MASKED,
@@ -39,9 +39,6 @@ from shared.kernel.ids import new_id
         "bill_period", "bill_charge_fen", "bill_paid_on", "history", DOCUMENT_NUMBER, "now",
     )
 )  # fmt: skip
-_MEDIA = tuple(
-    (SLOTS[kind], SLOTS[f"{kind}_masked"], SLOTS[f"{kind}_id"], kind.value) for kind in MediumKind
-)
 _REMEMBERED = {**{name: name for name in TRACKED}, "document_number": "document_masked"}
 _HISTORY = tuple((field, SLOTS[staged]) for field, staged in _REMEMBERED.items() if staged in SLOTS)
 
@@ -85,6 +82,11 @@ class RowBuilder:
         self._constant_attributes: dict[str, Any] = {}
         for name, filling in mapping.fillings.items():
             self._place(name, filling, header)
+        media = [kind for kind in MediumKind if mapping.fills(f"contact.{kind}")]
+        self._media = [(SLOTS[kind], SLOTS[f"{kind}_masked"], kind.value) for kind in media]
+        self._ids = [CUSTOMER_ID, *(SLOTS[f"{kind}_id"] for kind in media)]
+        if mapping.fills("subscription.msisdn"):
+            self._ids.append(SUBSCRIPTION_ID)
         self._has_name = mapping.fills("customer.name")
 
     def _place(self, name: str, filling: Filling, header: Sequence[str]) -> None:
@@ -109,6 +111,8 @@ class RowBuilder:
         whole[KEY] = columns.keys
         for name, slot in self._filled.items():
             whole[slot] = columns.values[name]
+        for slot in self._ids:
+            whole[slot] = new_ids(number)
         if self._attributes or self._constant_attributes:
             whole[ATTRIBUTES] = self._attributes_of(columns)
         rows, faults = list[Row](), list[RowFault]()
@@ -144,12 +148,11 @@ class RowBuilder:
             self._check_ended(row)
         else:
             self._check_days(row)
-        row[CUSTOMER_ID] = new_id()
         self._seal(row)
         self._complete_line(row)
-        for slot, masked, identity, kind in _MEDIA:
+        for slot, masked, kind in self._media:
             if row[slot] is not None:
-                row[masked], row[identity] = mask_medium(kind, row[slot]), new_id()
+                row[masked] = mask_medium(kind, row[slot])
 
     def _check_ended(self, row: Row) -> None:
         if row[MSISDN] is None:
@@ -206,7 +209,6 @@ class RowBuilder:
                     )
             row[ICCID] = row[IMSI] = row[CHARGE] = None
             return
-        row[SUBSCRIPTION_ID] = new_id()
         row[LINE_ENTRY_DATE] = row[LINE_ENTRY_DATE] or row[ENTRY_DATE]
         if (row[ICCID] is None) != (row[IMSI] is None):
             raise _Refused("sim.iccid", "and the IMSI belong together, and one of them is missing")

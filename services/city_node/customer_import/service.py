@@ -30,7 +30,7 @@ from services.city_node.customer_import.problems import (
     ImportDisturbed,
     ImportStateUnfit,
 )
-from services.city_node.customer_import.reading import PORTION, RowFile, digest, open_rows
+from services.city_node.customer_import.reading import RowFile, digest, open_rows
 from services.city_node.customer_import.rejecting import Rejecter, RowFault
 from services.city_node.customer_import.staging import Run, Staging
 from shared.kernel.clock import Clock
@@ -80,14 +80,14 @@ class Desk:
         clock: read once for each portion.
         cipher: the node's keys for personal numbers.
         node: division code of the node.
-        portion: rows in a portion: what the import holds in memory, and what a crash may cost.
+        portion: rows in a portion: what the import holds in memory, and what a crash may cost; else by their kind.
     """
 
     database: Database
     clock: Clock
     cipher: Cipher
     node: str
-    portion: int = PORTION
+    portion: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,12 +261,13 @@ class _Reader:
         self, desk: Desk, opened: RowFile, converter: Converter, loader: Loader, file: BinaryIO
     ) -> None:
         self._desk, self._opened, self._converter = desk, opened, converter
+        self._portion = desk.portion or loader.portion
         self._loader, self._file = loader, file
 
     async def skip(self, done: int) -> AsyncIterator[Any]:
         """Give the columns of the first rows of the file, which are done."""
         while done:
-            lines = await asyncio.to_thread(self._opened.read, min(done, self._desk.portion))
+            lines = await asyncio.to_thread(self._opened.read, min(done, self._portion))
             done -= len(lines.rows)
             yield await asyncio.to_thread(self._converter.convert, lines)
 
@@ -275,7 +276,7 @@ class _Reader:
         return asyncio.ensure_future(asyncio.to_thread(self._next, self._desk.clock.now()))
 
     def _next(self, now: datetime) -> _Portion | None:
-        lines = self._opened.read(self._desk.portion)
+        lines = self._opened.read(self._portion)
         if not lines.rows:
             return None
         position = self._file.tell()

@@ -128,6 +128,21 @@ class Staging:
         await self.session.execute(text("TRUNCATE import_change"))
         await self.refill("import_row", tuple(STAGED), map(_STAGE, rows))
 
+    async def join(self, *, by_index: bool) -> None:
+        """Have the portion joined with the node's tables row by row, through their indexes, or as the planner likes.
+
+        The planner does not know how much of a table is in memory: for a few thousand rows it would read the lines
+        and bills of a whole city, again for every portion.
+        """
+        setting = "off" if by_index else "on"
+        await self.session.execute(
+            text(
+                "SELECT set_config('enable_hashjoin', :on, true), set_config('enable_mergejoin', :on, true),"
+                " set_config('random_page_cost', '1', true)"
+            ),
+            {"on": setting},
+        )
+
     async def plan_anew(self) -> None:
         """Let statements be planned for the tables as they have become, and not as they were at the first portion.
 

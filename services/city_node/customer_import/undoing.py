@@ -7,10 +7,12 @@ import is undone. Undone a second time, an import finds nothing to undo but what
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import TypeEngine
 
 from services.city_node.customer_import import undoing_customers, undoing_records
 from services.city_node.customer_import.line_records import LINE_RECORDS
@@ -29,6 +31,12 @@ _TABLES = (
     "undo_customer (customer_id uuid PRIMARY KEY, first bigint, created boolean, reason text)",
     "undo_charge (customer_id uuid PRIMARY KEY, moved bigint, monthly_then bigint, monthly_now bigint)",
 )
+_VALUES: Sequence[tuple[str, TypeEngine[Any]]] = (
+    ("import_id", Uuid()),
+    ("import_number", Integer()),
+    ("now", DateTime(timezone=True)),
+    ("by", Text()),
+)
 _COUNT_KEPT = "SELECT count(*) FROM customer_import_kept WHERE import_id = :import_id"
 _REFERENCES = """
     SELECT CAST(CAST(k.conrelid AS regclass) AS text), quote_ident(a.attname), CAST(CAST(k.confrelid AS regclass) AS text)
@@ -46,12 +54,9 @@ class Undo:
 
     async def run(self, statement: str) -> int:
         """Run a statement with the values of the import by name; returns how many rows it touched."""
-        types = (Uuid(), Integer(), DateTime(timezone=True), Text())
         bound = [
             bindparam(name, value, kind)
-            for name, value, kind in zip(
-                ("import_id", "import_number", "now", "by"), self.values, types, strict=True
-            )
+            for (name, kind), value in zip(_VALUES, self.values, strict=True)
             if f":{name}" in statement
         ]
         result = await self.session.execute(text(statement).bindparams(*bound))
