@@ -223,3 +223,26 @@ def test_a_mapping_of_records_is_checked_whole(wrong: str, pointer: str) -> None
     with pytest.raises(MappingInvalid) as refusal:
         read_mapping(wrong)
     assert pointer in [fault.pointer for fault in refusal.value.faults]
+
+
+async def test_bills_alone_are_added_to_the_lines_of_a_file_of_customers(city: TestNode) -> None:
+    await load(city, [row(1), row(2)])
+    bills = read_mapping(
+        '[source]\nname = "crm"\nkey = "id"\n[subscription.msisdn]\ncolumn = "msisdn"\n'
+        '[bill.period]\ncolumn = "month"\nconvert = "date"\nformat = "%Y-%m"\n'
+        '[bill.charge_fen]\ncolumn = "fen"\n[bill.paid_on]\ncolumn = "paid"\n'
+    )
+    november = b"id,msisdn,month,fen,paid\r\nC1,13900000001,2026-11,100,\r\nC7,13900000007,2026-11,5,\r\nC2,13900000002,2026-11,300,2026-11-20\r\n"
+    assert counts(await load(city, november, bills)) == (0, 2, 0, 1)
+    assert counts(await load(city, november, bills)) == (0, 0, 2, 1)
+    assert counts(await load(city, november.replace(b",100,", b",100,2026-11-21"), bills)) == (
+        0,
+        1,
+        1,
+        1,
+    )
+    found = await rows_of(
+        city, "SELECT charge_fen, paid_on::text FROM bill WHERE period = '2026-11-01' ORDER BY 1"
+    )
+    assert found == [(100, "2026-11-21"), (300, "2026-11-20")]
+    assert "belongs to no customer" in (await rejects(city))[0][2]

@@ -138,7 +138,7 @@ class Staging:
         await self.session.execute(
             text(
                 "SELECT set_config('enable_hashjoin', :on, true), set_config('enable_mergejoin', :on, true),"
-                " set_config('random_page_cost', '1', true)"
+                " set_config('enable_material', :on, true), set_config('random_page_cost', '1', true)"
             ),
             {"on": setting},
         )
