@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from bench.city import CITY, NOW, open_city
+from bench.city import CITY, NOW, open_city, owner_url
 from bench.lanes import fresh_home
 from bench.processes import clean_environment, free_port, process
 from services.city_node.generator.people import City
@@ -89,7 +89,7 @@ async def big_city(customers: int, *, months: int = MONTHS) -> AsyncIterator[Big
                     now=NOW,
                     tier=Tier.CITY,
                 )
-            connection = await asyncpg.connect(context.database.url)
+            connection = await asyncpg.connect(owner_url(context))
             await connection.execute("VACUUM ANALYZE")
             await connection.close()
             async with _served(home) as port:

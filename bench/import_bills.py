@@ -14,7 +14,7 @@ import asyncpg
 
 from bench import Benchmark, Result
 from bench.bulk import Comparison, copy, measured, read_back
-from bench.city import load_file, mapping, open_city, people
+from bench.city import load_file, mapping, open_city, owner_url, people
 from services.city_node.customer_import.mapping import read_mapping
 
 CUSTOMERS, CUSTOMERS_QUICK = 20_000, 2_000
@@ -57,7 +57,7 @@ async def measure(customers: int, rounds: int = ROUNDS) -> Comparison:
     content, how, rows = bills(customers), read_mapping(MAPPING), customers * MONTHS
     with tempfile.TemporaryDirectory(prefix="guanxi-bench-") as home:
         async with open_city(Path(home)) as context:
-            connection = await asyncpg.connect(context.database.url)
+            connection = await asyncpg.connect(owner_url(context))
 
             async def imported() -> None:
                 loaded = await load_file(context, content, how)

@@ -14,6 +14,7 @@ from time import perf_counter
 
 from bench import Benchmark, Result
 from bench.bare_exchange import BareClient, bare_line
+from bench.city import owner_url
 from bench.lane_node import ASKED, payload
 from bench.lanes import effects_at, fresh_home, join, opened, percentile, post, served, until_known
 from shared.capability import NodeContext
@@ -43,7 +44,7 @@ async def _five() -> AsyncIterator[tuple[NodeContext, BareClient]]:
                 await join(nodes[code], nodes[parent], urls[parent])
             urls[code] = await stack.enter_async_context(served(home, code))
         await until_known(list(nodes.values()))
-        bare = await stack.enter_async_context(bare_line(home, nodes[HQ].database.url))
+        bare = await stack.enter_async_context(bare_line(home, owner_url(nodes[HQ])))
         yield nodes[ASKING], bare
 
 

@@ -13,6 +13,7 @@ from time import perf_counter
 
 from bench import Benchmark, Result
 from bench.bare_exchange import BareClient, bare_line
+from bench.city import owner_url
 from bench.lane_node import EFFECTED, payload
 from bench.lanes import effects_at, fresh_home, join, opened, percentile, post, served
 from shared.capability import NodeContext
@@ -33,7 +34,7 @@ async def _line() -> AsyncIterator[tuple[NodeContext, NodeContext, BareClient]]:
         url = await enter(served(home, PROVINCE))
         await join(city, province, url)
         await enter(served(home, CITY))
-        yield city, province, await enter(bare_line(home, province.database.url))
+        yield city, province, await enter(bare_line(home, owner_url(province)))
 
 
 async def measure(hops: int) -> tuple[list[float], list[float]]:

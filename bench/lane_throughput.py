@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from bench import Benchmark, Result
 from bench.bare_exchange import BareClient, bare_line
+from bench.city import owner_url
 from bench.lane_node import CAPABILITY, KEPT
 from bench.lanes import fresh_home, join, opened, post, served
 from shared.federation import exchange
@@ -48,7 +49,7 @@ async def measure(batches: int, rounds: int) -> tuple[list[float], list[float]]:
         await city.start()
         stack.push_async_callback(city.stop)
         await join(city.context, province, url)
-        bare = await stack.enter_async_context(bare_line(home, province.database.url))
+        bare = await stack.enter_async_context(bare_line(home, owner_url(province)))
         for number in range(rounds + 1):
             for _ in range(batches):
                 await post(
