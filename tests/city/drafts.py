@@ -9,6 +9,7 @@ from services.city_node import (
     competitor_use,
     custom_attribute,
     customer_import,
+    departure,
     group,
     interaction,
     preference,
@@ -34,6 +35,7 @@ CAPABILITIES = (
     competitor_use.capability,
     preference.capability,
     tie.capability,
+    departure.capability,
     customer_import.capability,
 )
 CITY = "440300"

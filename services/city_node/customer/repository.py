@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.customer.models import (
+    ERASED,
     ContactMedium,
     Customer,
     CustomerChange,
@@ -19,7 +20,7 @@ from services.city_node.customer.models import (
     SubscriptionStatus,
     customer_number_sequence,
 )
-from services.city_node.customer.problems import CustomerNotFound, of_constraint
+from services.city_node.customer.problems import CustomerErased, CustomerNotFound, of_constraint
 from shared.organisation.models import OrganisationUnit
 from shared.staff.models import StaffMember
 
@@ -31,6 +32,7 @@ async def lock_customer(session: AsyncSession, customer_id: UUID, unit_path: str
 
     Raises:
         CustomerNotFound: if there is none below the unit.
+        CustomerErased: if there was one.
     """
     found = await session.scalar(
         select(Customer)
@@ -41,6 +43,8 @@ async def lock_customer(session: AsyncSession, customer_id: UUID, unit_path: str
     )
     if found is None:
         raise CustomerNotFound(customer=customer_id)
+    if found.library == ERASED:
+        raise CustomerErased(found.id, found.updated_at)
     return found
 
 
@@ -88,13 +92,20 @@ async def stored_document(
     """
     row = (
         await session.execute(
-            select(Customer.document_type, Customer.document_cipher)
+            select(
+                Customer.document_type,
+                Customer.document_cipher,
+                Customer.library,
+                Customer.updated_at,
+            )
             .join(OrganisationUnit, OrganisationUnit.code == Customer.unit_code)
             .where(Customer.id == customer_id, func.starts_with(OrganisationUnit.path, unit_path))
         )
     ).first()
     if row is None:
         raise CustomerNotFound(customer=customer_id)
+    if row.library == ERASED:
+        raise CustomerErased(customer_id, row.updated_at)
     return row.document_type, row.document_cipher
 
 

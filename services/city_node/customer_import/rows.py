@@ -22,20 +22,21 @@ from services.city_node.customer.schemas import clean
 from services.city_node.customer_import.layout import DEFAULTS, DOCUMENT_NUMBER, SLOTS, Row
 from services.city_node.customer_import.mapping import Filling, ImportMapping
 from services.city_node.customer_import.targets import LONGEST_TEXT
+from services.city_node.departure.catalogue import Catalogue
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.encryption import Cipher, mask
 from shared.kernel.ids import new_id
 
 (
     LINE, KEY, CUSTOMER_ID, SUBSCRIPTION_ID, NAME, NAME_SORT, KIND, LIBRARY, BIRTH_DATE, DOCUMENT_TYPE, CIPHER, INDEX, MASKED,
-    ENTRY_DATE, LEFT_ON, LEFT_AT, LEFT_REASON, LEFT_DESTINATION, ATTRIBUTES, MSISDN, LINE_STATUS, LINE_ENTRY_DATE, ICCID, IMSI,
+    ENTRY_DATE, LEFT_ON, LEFT_AT, LEFT_REASON, LEFT_DESTINATION, LEFT_COMPETITOR, LEFT_NOTE, ATTRIBUTES, MSISDN, LINE_STATUS, LINE_ENTRY_DATE, ICCID, IMSI,
     SIM_STATE, PERIOD, CHARGE, PAID_ON, HISTORY, NUMBER,
 ) = (
     SLOTS[name]
     for name in (
         "line", "key", "customer_id", "subscription_id", "name", "name_sort", "kind", "library", "birth_date", "document_type",
         "document_cipher", "document_index", "document_masked", "entry_date", "left_on", "left_at", "left_reason",
-        "left_destination", "attributes", "msisdn", "line_status", "line_entry_date", "iccid", "imsi", "sim_state",
+        "left_destination", "left_competitor", "left_note", "attributes", "msisdn", "line_status", "line_entry_date", "iccid", "imsi", "sim_state",
         "bill_period", "bill_charge_fen", "bill_paid_on", "history", DOCUMENT_NUMBER,
     )
 )  # fmt: skip
@@ -44,6 +45,9 @@ _MEDIA = tuple(
 )
 _REMEMBERED = {**{name: name for name in TRACKED}, "document_number": "document_masked"}
 _HISTORY = tuple((field, SLOTS[staged]) for field, staged in _REMEMBERED.items() if staged in SLOTS)
+
+
+_NO_DEPARTURES = Catalogue({}, {})
 
 
 class RowFault(NamedTuple):
@@ -82,6 +86,7 @@ class RowBuilder:
         now: the present moment; nothing in the past of a customer may lie after its business day.
         constants: what is the same in every row of the run, by slot.
         declared: what the node says of attributes.
+        departures: by which reasons for leaving and destinations become codes.
     """
 
     def __init__(
@@ -93,7 +98,9 @@ class RowBuilder:
         now: datetime,
         constants: Mapping[str, object],
         declared: Declarations = Declarations(),  # noqa: B008 - frozen
+        departures: Catalogue = _NO_DEPARTURES,
     ) -> None:
+        self._departures = departures
         self._declared, self._knows_kind = declared, mapping.fills("customer.kind")
         self._mapping = mapping
         self._header = header
@@ -168,6 +175,8 @@ class RowBuilder:
         if row[NAME] is not None:
             row[NAME_SORT] = name_sort(row[NAME], person=row[KIND] == CustomerKind.INDIVIDUAL)
         self._check_days(row)
+        row[LEFT_REASON], row[LEFT_NOTE] = self._departures.reason(row[LEFT_REASON])
+        row[LEFT_COMPETITOR] = self._departures.competitor(row[LEFT_DESTINATION])
         row[CUSTOMER_ID] = new_id()
         self._seal(row)
         self._complete_line(row)

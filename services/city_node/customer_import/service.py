@@ -21,6 +21,7 @@ from services.city_node.customer_import.problems import ImportDisturbed
 from services.city_node.customer_import.reading import BATCH, Batch, CsvFile
 from services.city_node.customer_import.rows import RowBuilder
 from services.city_node.customer_import.staging import Run, Staging
+from services.city_node.departure.catalogue import Catalogue
 from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_id
 
@@ -107,6 +108,7 @@ async def load_file(
         now=now,
         constants=constants,
         declared=await declarations(session, strict=importer.strict),
+        departures=await Catalogue.read(session),
     )
     statement, changes = checks(mapping), Changes(mapping)
     batches = opened.batches(builder, batch_rows)
