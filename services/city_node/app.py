@@ -19,6 +19,7 @@ from services.city_node import (
     service_request,
     tie,
     usage,
+    win_back,
 )
 from shared import glossary, organisation, staff, statistics
 from shared.kernel.settings import Settings
@@ -39,6 +40,7 @@ CAPABILITIES = (
     preference.capability,
     tie.capability,
     departure.capability,
+    win_back.capability,
     customer_import.capability,
     generator.capability,
     service_request.capability,

@@ -16,6 +16,7 @@ from services.city_node import (
     product_holding,
     tie,
     usage,
+    win_back,
 )
 from services.city_node import customer as customers
 from shared import organisation, staff
@@ -36,6 +37,7 @@ CAPABILITIES = (
     preference.capability,
     tie.capability,
     departure.capability,
+    win_back.capability,
     customer_import.capability,
 )
 CITY = "440300"
