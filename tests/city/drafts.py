@@ -12,6 +12,7 @@ from services.city_node import (
     departure,
     group,
     interaction,
+    legal_hold,
     preference,
     product_holding,
     tie,
@@ -38,6 +39,7 @@ CAPABILITIES = (
     tie.capability,
     departure.capability,
     win_back.capability,
+    legal_hold.capability,
     customer_import.capability,
 )
 CITY = "440300"
