@@ -10,11 +10,13 @@ from services.city_node import (
     custom_attribute,
     customer_import,
     departure,
+    erasure,
     group,
     interaction,
     legal_hold,
     preference,
     product_holding,
+    subject_request,
     tie,
     usage,
     win_back,
@@ -40,6 +42,8 @@ CAPABILITIES = (
     departure.capability,
     win_back.capability,
     legal_hold.capability,
+    erasure.capability,
+    subject_request.capability,
     customer_import.capability,
 )
 CITY = "440300"
