@@ -11,6 +11,7 @@ from pathlib import Path
 from services.city_node.customer_import.mapping import ImportMapping, read_mapping
 from services.city_node.customer_import.service import Importer
 from shared.capability import NodeContext
+from shared.kernel.embedded_postgres import NODE_ROLE, SUPERUSER
 from shared.kernel.settings import load_settings
 from shared.node.tiers import load_tables
 from shared.organisation.service import ensure_divisions, path_of_division
@@ -76,6 +77,11 @@ async def open_city(home: Path) -> AsyncIterator[NodeContext]:
     async with open_context(load_settings(code=CITY, home=home, log_level="error")) as context:
         await ensure_divisions(context)
         yield context
+
+
+def owner_url(context: NodeContext) -> str:
+    """Return the address of the city's database as the owner of the tables, who may vacuum and make checkpoints."""
+    return context.database.url.replace(f"//{NODE_ROLE}@", f"//{SUPERUSER}@")
 
 
 def mapping() -> ImportMapping:

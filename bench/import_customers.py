@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 
 from bench import Benchmark, Result
-from bench.city import NOW, importer, mapping, open_city, people
+from bench.city import NOW, importer, mapping, open_city, owner_url, people
 from services.city_node.customer_import.service import load_file
 from shared.capability import NodeContext
 
@@ -32,7 +32,7 @@ async def measure(rows: int, rounds: int = ROUNDS) -> tuple[float, float]:
     content = people(rows)
     with tempfile.TemporaryDirectory(prefix="guanxi-bench-") as home:
         async with open_city(Path(home)) as context:
-            connection = await asyncpg.connect(context.database.url)
+            connection = await asyncpg.connect(owner_url(context))
             try:
                 await _import(context, connection, content)
                 copied = {table: await _read_back(connection, table) for table in TABLES}

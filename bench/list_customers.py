@@ -60,10 +60,8 @@ async def measure(city: BigCity, rounds: int) -> dict[str, tuple[float, float]]:
             for number in range(rounds + 5):
                 question = ask(number)
                 target = f"/customers?{urlencode(question.query)}"
-                took, (status, _, body) = await _timed(
-                    lambda target=target: line.ask("GET", target, city.headers)
-                )
-                took_bare, rows = await _timed(lambda q=question: bare.fetch(q.sql, *q.values))
+                took, (status, _, body) = await _timed(line.ask("GET", target, city.headers))
+                took_bare, rows = await _timed(bare.fetch(question.sql, *question.values))
                 assert status == 200, body
                 assert len(orjson.loads(body)["items"]) == len(rows) > 0, question
                 if number >= 5:  # both are warm
@@ -73,9 +71,9 @@ async def measure(city: BigCity, rounds: int) -> dict[str, tuple[float, float]]:
     return found
 
 
-async def _timed(act: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
+async def _timed(act: Awaitable[Any]) -> tuple[float, Any]:
     began = perf_counter()
-    result = await act()
+    result = await act
     return (perf_counter() - began) * 1000, result
 
 
@@ -118,10 +116,12 @@ async def _questions(bare: asyncpg.Connection) -> dict[str, Callable[[int], Ques
     def listed(after: tuple[str, str] | None) -> Callable[[int], Question]:
         def ask(_: int) -> Question:
             query = {"sort": "name"}
-            where, values = "", []
+            where = ""
+            values: list[Any] = []
             if after is not None:
                 query["cursor"] = write_cursor("name", after)
-                where, values = "AND (c.name_sort, c.id) > ($1, $2::text::uuid)", list(after)
+                where = "AND (c.name_sort, c.id) > ($1, $2::text::uuid)"
+                values += after
             sql = f"{_FROM} WHERE c.library = 'in_network' {where} ORDER BY c.name_sort, c.id LIMIT 50"
             return Question("listed", query, sql, values)
 
@@ -134,7 +134,8 @@ async def _questions(bare: asyncpg.Connection) -> dict[str, Callable[[int], Ques
                 "level": "gold",
                 "min_monthly_charge_fen": str(_RICH),
             }
-            where, values = "", [_RICH]
+            where = ""
+            values: list[Any] = [_RICH]
             if after is not None:
                 query["cursor"] = write_cursor("monthly_charge_fen", after)
                 where = "AND (c.monthly_charge_fen, c.id) > ($2::text::bigint, $3::text::uuid)"

@@ -1,17 +1,19 @@
 """What a capability is: the one thing a package says about itself to become part of a node.
 
 A node is a tier, its settings and a tuple of capabilities. Each names the routers it serves, the messages it
-understands, the work it does by the clock, the permissions it asks for and who holds them, and its commands. A
-capability is added to a tier by adding its folder and one line in that tier's ``app.py``.
+understands, the work it does by the clock and on request, the permissions it asks for and who holds them, and its
+commands. A capability is added to a tier by adding its folder and one line in that tier's ``app.py``.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Protocol
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 from typer import Typer
 
 from shared.federation.delivery import Delivery
@@ -33,6 +35,7 @@ class Role(StrEnum):
     PROVINCE_COORDINATOR = "province_coordinator"
     HQ_ANALYST = "hq_analyst"
     OPERATOR = "operator"
+    AUDITOR = "auditor"
     INTEGRATION = "integration"
 
 
@@ -43,6 +46,14 @@ class Permission:
     code: str
     summary: Text
     roles: frozenset[Role]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that the audit log records, as ``noun.verb`` in the past."""
+
+    code: str
+    summary: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,56 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asked for a piece of work, as they were when they asked.
+
+    Attributes:
+        name: how the history names them.
+        id: the member of staff; ``None`` for an operator at the command line.
+        unit_code: their organisation unit.
+        permissions: what they held; ``None`` for an operator, who holds everything.
+    """
+
+    name: str
+    id: UUID | None
+    unit_code: str
+    permissions: frozenset[str] | None
+
+
+class WorkHandle(Protocol):
+    """What a piece of long work holds while it runs; :mod:`shared.work` has its life cycle."""
+
+    id: UUID
+    attempt: int
+    """1 the first time, more after an interruption."""
+    parameters: Mapping[str, Any]
+    requester: Requester
+
+    async def progress(self, done: int, total: int | None = None, unit: str | None = None) -> None:
+        """Tell how far the work is; ends it, by raising, if it is no longer wanted here."""
+
+    async def checkpoint(self) -> None:
+        """End the work, by raising, if it is no longer wanted here."""
+
+    async def finish(self, session: AsyncSession, result: Mapping[str, Any]) -> None:
+        """Declare the work done in the very transaction that did it, so that the two cannot part."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkKind:
+    """A kind of long work, run in one process of the node and taken up again if it is interrupted.
+
+    ``run`` opens its own transactions, tells its progress, may run twice, and returns the result to keep.
+    """
+
+    name: str
+    summary: Text
+    run: Callable[[NodeContext, WorkHandle], Awaitable[Mapping[str, Any] | None]]
+    at_once: int = 1
+    """How many of this kind may run beside one another."""
+
+
+@dataclass(frozen=True, slots=True)
 class Capability:
     """What one package adds to a node."""
 
@@ -108,7 +169,10 @@ class Capability:
     routers: tuple[APIRouter, ...] = ()
     messages: tuple[MessageHandler, ...] = ()
     jobs: tuple[Job, ...] = ()
+    works: tuple[WorkKind, ...] = ()
     permissions: tuple[Permission, ...] = ()
+    actions: tuple[Action, ...] = ()
+    """What it leaves in the audit log."""
     commands: tuple[tuple[str, Typer], ...] = ()
     """Groups of commands by name: ``("customer", app)`` gives ``guanxi customer ...``."""
     offers: tuple[object, ...] = ()

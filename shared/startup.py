@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
+import asyncpg
 import structlog
 
 from shared.capability import NodeContext
@@ -11,9 +13,10 @@ from shared.federation.keyring import KeyRing
 from shared.federation.post import PostOffice
 from shared.kernel.clock import Clock, SystemClock
 from shared.kernel.database import Database
-from shared.kernel.embedded_postgres import EmbeddedPostgres
+from shared.kernel.embedded_postgres import NODE_ROLE, EmbeddedPostgres
 from shared.kernel.encryption import Cipher
 from shared.kernel.migrations import upgrade
+from shared.kernel.privileges import role_of
 from shared.kernel.settings import Settings
 
 log = structlog.get_logger("startup")
@@ -21,15 +24,30 @@ log = structlog.get_logger("startup")
 SUPERVISION_SECONDS = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseAddresses:
+    """Two ways into a node's database; the same one, if an administrator gave the node one role for both.
+
+    Attributes:
+        node: as the role that the node works as.
+        owner: as the role that the tables belong to, for migrations and what else only it may do.
+    """
+
+    node: str
+    owner: str
+
+
 @contextlib.asynccontextmanager
-async def database_url(settings: Settings) -> AsyncIterator[str]:
-    """Give the address of the node's database for as long as it is used.
+async def database_addresses(settings: Settings) -> AsyncIterator[DatabaseAddresses]:
+    """Give the addresses of the node's database for as long as it is used.
 
     With ``database_url`` set that is all. Without it the machine's embedded PostgreSQL is started if it does not
     run, watched and started again after a crash, and stopped when its last user leaves.
     """
     if settings.database_url:
-        yield settings.database_url
+        yield DatabaseAddresses(
+            settings.database_url, settings.database_owner_url or settings.database_url
+        )
         return
     server = EmbeddedPostgres(settings.home / "postgres")
     await asyncio.to_thread(server.start)
@@ -37,7 +55,7 @@ async def database_url(settings: Settings) -> AsyncIterator[str]:
     supervision = asyncio.create_task(_supervise(server))
     try:
         await asyncio.to_thread(server.create_database, name)
-        yield server.database_url(name)
+        yield DatabaseAddresses(server.database_url(name, NODE_ROLE), server.database_url(name))
     finally:
         supervision.cancel()
         await asyncio.gather(supervision, return_exceptions=True)
@@ -54,15 +72,28 @@ async def _supervise(server: EmbeddedPostgres) -> None:
             log.exception("embedded PostgreSQL is down and cannot be started")
 
 
+async def migrate(addresses: DatabaseAddresses, revision: str = "head") -> None:
+    """Bring the database to ``revision``, and give the node's role what it needs there."""
+    if addresses.node == addresses.owner:
+        await upgrade(addresses.owner, revision)
+        return
+    connection = await asyncpg.connect(addresses.node)
+    try:
+        role = await role_of(connection)
+    finally:
+        await connection.close()
+    await upgrade(addresses.owner, revision, node_role=role)
+
+
 @contextlib.asynccontextmanager
 async def open_context(
     settings: Settings, clock: Clock | None = None
 ) -> AsyncIterator[NodeContext]:
     """Open what a node of these settings works with: a migrated database, its keys, its post office."""
-    async with database_url(settings) as url:
-        await upgrade(url)
+    async with database_addresses(settings) as addresses:
+        await migrate(addresses)
         keys = settings.directory / "keys"
-        database = Database(url, settings.database_pool)
+        database = Database(addresses.node, settings.database_pool)
         try:
             yield NodeContext(
                 settings=settings,

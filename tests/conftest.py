@@ -28,7 +28,7 @@ from shared.federation.link import LinkDown
 from shared.federation.models import Lane
 from shared.kernel.clock import HandClock
 from shared.kernel.database import Database
-from shared.kernel.embedded_postgres import EmbeddedPostgres
+from shared.kernel.embedded_postgres import NODE_ROLE, SUPERUSER, EmbeddedPostgres
 from shared.kernel.ids import new_id
 from shared.kernel.migrations import upgrade
 from shared.kernel.settings import Settings, load_settings
@@ -84,7 +84,13 @@ async def template(postgres: EmbeddedPostgres) -> str:
     """The name of a migrated database that others are copied from."""
     load_tables()
     postgres.create_database(TEMPLATE)
-    await upgrade(postgres.database_url(TEMPLATE))
+    await upgrade(postgres.database_url(TEMPLATE), node_role=NODE_ROLE)
+    # For tables that a test makes of its own, by itself or by a capability.
+    await _administer(postgres, f"GRANT CREATE ON SCHEMA public TO {NODE_ROLE}", TEMPLATE)
+    rights = (
+        f"ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {NODE_ROLE}"
+    )
+    await _administer(postgres, rights, TEMPLATE)
     return TEMPLATE
 
 
@@ -92,7 +98,10 @@ async def template(postgres: EmbeddedPostgres) -> str:
 async def database_url(
     postgres: EmbeddedPostgres, template: str
 ) -> AsyncIterator[Callable[..., Awaitable[str]]]:
-    """Make databases, migrated and empty or as another is; they are dropped after the test."""
+    """Make databases, migrated and empty or as another is; they are dropped after the test.
+
+    Their addresses are those of the owner; :func:`as_node` gives a node's.
+    """
     made: list[str] = []
 
     async def make(source: str | None = None) -> str:
@@ -106,6 +115,11 @@ async def database_url(
         await _administer(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+def as_node(owner_url: str) -> str:
+    """Return the address of a database of the test's server as the role that nodes work as."""
+    return owner_url.replace(f"//{SUPERUSER}@", f"//{NODE_ROLE}@")
+
+
 async def _copy_database(server: EmbeddedPostgres, source: str, name: str) -> None:
     await _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{source}" STRATEGY FILE_COPY')
 
@@ -117,8 +131,10 @@ async def _forget_durability(server: EmbeddedPostgres) -> None:
     await _administer(server, "SELECT pg_reload_conf()")
 
 
-async def _administer(postgres: EmbeddedPostgres, statement: str) -> None:
-    connection = await asyncpg.connect(postgres.database_url("postgres"))
+async def _administer(
+    postgres: EmbeddedPostgres, statement: str, database: str = "postgres"
+) -> None:
+    connection = await asyncpg.connect(postgres.database_url(database))
     try:
         await connection.execute(statement)
     finally:
@@ -135,13 +151,26 @@ async def database(database_url: Callable[[], Awaitable[str]]) -> AsyncIterator[
 
 @dataclass
 class TestNode:
-    """A started node, with a client that speaks to it."""
+    """A started node, with a client that speaks to it; the node works as its role, the test as the owner.
+
+    Attributes:
+        node: the node.
+        client: speaks HTTP to it.
+        clock: its clock.
+        owner: its database, as the owner of the tables.
+    """
 
     __test__ = False
 
     node: Node
     client: httpx.AsyncClient
     clock: HandClock
+    owner: Database | None = None
+
+    @property
+    def database(self) -> Database:
+        """Its database, with the rights of the owner if the test has them."""
+        return self.owner or self.node.context.database
 
     @property
     def code(self) -> str:
@@ -154,11 +183,6 @@ class TestNode:
         return self.node.context
 
     @property
-    def database(self) -> Database:
-        """Its database."""
-        return self.node.context.database
-
-    @property
     def app(self) -> Any:
         """Its ASGI application."""
         return self.node.app
@@ -166,6 +190,10 @@ class TestNode:
     async def run_job(self, name: str) -> None:
         """Run one of its jobs; unlike at work, a failure is raised."""
         await self.node.background.jobs[name].run(self.context, self.clock.now())
+
+    async def run_work(self, kind: str) -> bool:
+        """Do the next piece of long work of a kind, to its end; tells whether there was one."""
+        return await self.node.background.worker.step(kind)
 
 
 class Reachable(httpx.AsyncBaseTransport):
@@ -220,10 +248,12 @@ async def make_node(
     ) -> TestNode:
         if as_kept is not None:
             shutil.copytree(as_kept.keys, tmp_path / "nodes" / code / "keys", dirs_exist_ok=True)
+        url = await database_url(as_kept and as_kept.database)
         settings: Settings = load_settings(
             code=code,
             home=tmp_path,
-            database_url=await database_url(as_kept and as_kept.database),
+            database_url=as_node(url),
+            database_owner_url=url,
             scheduler=False,
             log_level="error",
             **given,
@@ -238,12 +268,14 @@ async def make_node(
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app=node.app), base_url=f"http://{code}"
         )
-        made.append(TestNode(node, client, clock))
+        made.append(TestNode(node, client, clock, Database(url, 5)))
         return made[-1]
 
     yield make
     for test_node in reversed(made):
         await test_node.client.aclose()
+        if test_node.owner:
+            await test_node.owner.close()
         await test_node.node.stop()
 
 
@@ -361,6 +393,7 @@ async def joined(
         kept: dict[str, Kept] = {}
         for code, node in nodes.items():
             await node.node.stop()
+            await node.database.close()  # a database in use cannot be copied
             keys = tmp_path_factory.mktemp("joined") / "keys"
             shutil.copytree(node.node.settings.directory / "keys", keys)
             name = f"joined_{next(_names)}"

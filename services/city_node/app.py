@@ -11,20 +11,23 @@ from services.city_node import (
     customer_import,
     departure,
     erasure,
+    export,
     generator,
     group,
     interaction,
     legal_hold,
     preference,
     product_holding,
+    query,
     rollup,
+    segment,
     service_request,
     subject_request,
     tie,
     usage,
     win_back,
 )
-from shared import glossary, organisation, staff, statistics
+from shared import audit, glossary, organisation, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -33,6 +36,7 @@ CAPABILITIES = (
     customer.capability,  # first: its reads are the most frequent, and routes are tried in order
     organisation.capability,
     staff.capability,
+    audit.capability,
     custom_attribute.capability,
     group.capability,
     usage.capability,
@@ -51,8 +55,12 @@ CAPABILITIES = (
     generator.capability,
     service_request.capability,
     card_replacement.capability,
+    query.capability,
+    segment.capability,
+    export.capability,
     rollup.capability,
     statistics.capability,
+    work.capability,
     glossary.capability,
 )
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared import glossary, organisation, staff, statistics
+from shared import audit, glossary, organisation, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -10,7 +10,9 @@ from shared.node.app import Node, create_node
 CAPABILITIES = (
     organisation.capability,
     staff.capability,
+    audit.capability,
     statistics.capability,
+    work.capability,
     glossary.capability,
 )
 

@@ -1,9 +1,10 @@
-"""The node's database: tables, transactions, bulk copy, hot reads and notifications.
+"""The node's database: tables, transactions, bulk copy, hot reads, group commit and notifications.
 
 Two ways in, to the same PostgreSQL. Ordinary work goes through SQLAlchemy sessions, one transaction for each
 request, message or job, opened and committed by that edge and by nobody else. Hot reads and bulk loads speak to
 asyncpg: a pool of its own for reads whose JSON PostgreSQL builds, and the session's own connection for ``COPY``,
-so that a bulk load is part of the transaction around it.
+so that a bulk load is part of the transaction around it. Rows that a hot read has to leave behind before it is
+answered are committed in groups, on one connection more.
 """
 
 import asyncio
@@ -27,6 +28,8 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from shared.kernel.group_commit import GroupCommit
 
 NAMING = {
     "ix": "%(table_name)s_%(column_0_N_name)s_idx",
@@ -88,6 +91,8 @@ class Database:
         self._readers = async_sessionmaker(single, expire_on_commit=False)
         self._pool: asyncpg.Pool | None = None
         self._pool_lock = asyncio.Lock()
+        self._appending: dict[str, GroupCommit[Sequence[Any]]] = {}
+        self._append_pool: asyncpg.Pool | None = None
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -123,6 +128,33 @@ class Database:
                     )
         return self._pool
 
+    async def append(self, insert: str, row: Sequence[Any]) -> None:
+        """Add a row, and return once it is committed, with those that others add at the same time.
+
+        For what must be on disk before an answer that needs no transaction otherwise.
+
+        Args:
+            insert: a statement that takes one array for each column, as ``INSERT ... SELECT ... FROM unnest(...)``.
+            row: a value for each of them.
+
+        Raises:
+            Exception: what the insert failed with; whether the row is there is then unknown.
+        """
+        group = self._appending.get(insert)
+        if group is None:
+            group = GroupCommit(lambda rows: self._insert(insert, rows), is_away)
+            self._appending[insert] = group
+        await group.add(row)
+
+    async def _insert(self, insert: str, rows: Sequence[Sequence[Any]]) -> None:
+        async with self._pool_lock:
+            if self._append_pool is None:
+                # One connection, which the pool replaces when it is lost.
+                self._append_pool = await asyncpg.create_pool(
+                    self.url, min_size=0, max_size=1, server_settings=SESSION, reset=_leave_as_it_is
+                )
+        await self._append_pool.execute(insert, *map(list, zip(*rows, strict=True)))
+
     def usage(self) -> dict[str, PoolUsage]:
         """Return how much of each pool is in use: ``sessions`` for ordinary work, ``reads`` for hot reads."""
         sessions, reads = self.engine.pool, self._pool
@@ -139,9 +171,12 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+        for group in self._appending.values():
+            await group.close()
+        for pool in (self._pool, self._append_pool):
+            if pool is not None:
+                await pool.close()
+        self._pool = self._append_pool = None
         await self.engine.dispose()
 
 

@@ -1,6 +1,7 @@
 """A real PostgreSQL of the program's own, for nodes that are given no ``DATABASE_URL``.
 
-All nodes of a home, with all their worker processes, share one server and have a database each.
+All nodes of a home, with all their worker processes, share one server and have a database each. Its
+tables belong to the superuser; the nodes work as :data:`NODE_ROLE`, which changes no table.
 
 *directory*: what the caller names; it holds ``start.lock``, ``users.lock`` and usually the place.
 *place*: holds ``data/``, ``log/``, ``socket/`` and ``guanxi.conf``. It is the directory itself, or
@@ -50,6 +51,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from shared.kernel.postgres_programs import (
+    CREATE_DATABASE,
+    NODE_ROLE,
     Account,
     EmbeddedPostgresError,
     Installation,
@@ -63,7 +66,7 @@ from shared.kernel.postgres_programs import (
     write_durably,
 )
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
+__all__ = ["NODE_ROLE", "EmbeddedPostgres", "EmbeddedPostgresError"]
 
 SUPERUSER = "guanxi"
 PORT = 5432
@@ -109,11 +112,6 @@ log_filename = 'postgresql-%Y%m%d-%H%M%S.log'
 log_file_mode = 0600            # statements in it may hold personal data
 log_rotation_age = 0            # by size alone; each start of the server removes the oldest
 log_rotation_size = 10MB
-"""
-
-CREATE_DATABASE = r"""
-SELECT format('CREATE DATABASE %I TEMPLATE template0', :'name')
-WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 """
 
 log = logging.getLogger(__name__)
@@ -190,10 +188,10 @@ class EmbeddedPostgres:
             finally:
                 os.close(lock)
 
-    def database_url(self, database: str) -> str:
+    def database_url(self, database: str, role: str = SUPERUSER) -> str:
         """Return the connection string of ``database`` for asyncpg and libpq, after ``start``."""
         host = quote(str(self._socket.parent))
-        return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={host}&port={PORT}"
+        return f"postgresql://{role}@/{quote(database, safe='')}?host={host}&port={PORT}"
 
     def create_database(self, database: str) -> None:
         """Create ``database`` unless it is there; several processes may do so at once."""
@@ -205,6 +203,7 @@ class EmbeddedPostgres:
         self._require_registration()
         psql = self.binaries / "psql"
         options = ["-XqAt", "-v", "ON_ERROR_STOP=1", "-v", f"name={database}"]
+        options += ["-v", f"role={NODE_ROLE}"]
         with self._exclusively():
             self._start_server()
             Account().run(psql, *options, self.database_url("postgres"), text=CREATE_DATABASE)

@@ -115,6 +115,14 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
+class Where:
+    """A condition that was put together elsewhere: SQL whose parameters are numbered from ``$1``, and their values."""
+
+    sql: str
+    values: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """What a collection offers.
 
@@ -158,6 +166,7 @@ class Listing:
         filters: Mapping[str, Any],
         *,
         columns: Mapping[str, str] | None = None,
+        where: Where | None = None,
     ) -> bytes:
         """Return one page as JSON: ``{"items": [...], "next": cursor or null}``, with ``count`` if asked for.
 
@@ -166,16 +175,19 @@ class Listing:
             request: the part that is asked for.
             filters: values by filter name; ``None`` means not filtered.
             columns: what the fields are for this caller, where masking differs from the collection's own.
+            where: what else holds for the items.
 
         Raises:
             QueryInvalid: for a field or sort that the collection does not offer.
             CursorInvalid: for a cursor that it did not hand out.
         """
-        conditions, values = self._conditions(filters)
-        where = " WHERE " + " AND ".join(conditions) if conditions else ""
+        conditions, values = self._conditions(filters, where)
         count = None
         if request.count:
-            count = await connection.fetchval(f"SELECT count(*) FROM {self.source}{where}", *values)  # noqa: S608 - built from declared expressions alone
+            count = await connection.fetchval(
+                f"SELECT count(*) FROM {self.source}{_all(conditions)}",  # noqa: S608 - built from declared expressions alone
+                *values,
+            )
         name, descending, sort = self._sort(request.sort)
         if request.cursor:
             after = self._read_cursor(request.cursor, name, descending)
@@ -185,14 +197,9 @@ class Listing:
                 f"({sort.expression}, {self.key.expression}) {compare} "
                 f"(${len(values) - 1}::text::{sort.type}, ${len(values)}::text::{self.key.type})"
             )
-            where = " WHERE " + " AND ".join(conditions)
-        direction = "DESC" if descending else "ASC"
         try:
             rows = await connection.fetch(
-                f"SELECT ({self.item(request.fields, columns)})::text, ({sort.expression})::text, ({self.key.expression})::text "  # noqa: S608 - as above
-                f"FROM {self.source}{where} ORDER BY {sort.expression} {direction}, {self.key.expression} {direction} "
-                f"LIMIT {request.limit + 1}",
-                *values,
+                self.statement(_all(conditions), request, columns), *values
             )
         except asyncpg.DataError:
             if request.cursor:  # made by hand: its values are not of the columns' types
@@ -209,9 +216,23 @@ class Listing:
             parts.append(f'"count":{count}')
         return (",".join(parts) + "}").encode()
 
-    def _conditions(self, filters: Mapping[str, Any]) -> tuple[list[str], list[Any]]:
-        conditions: list[str] = []
-        values: list[Any] = []
+    def statement(
+        self, where: str, request: PageRequest, columns: Mapping[str, str] | None = None
+    ) -> str:
+        """Return the SQL of the rows of a page, and one more: each row's JSON, sort value and key."""
+        _, descending, sort = self._sort(request.sort)
+        direction = "DESC" if descending else "ASC"
+        return (
+            f"SELECT ({self.item(request.fields, columns)})::text, ({sort.expression})::text, ({self.key.expression})::text "  # noqa: S608 - built from declared expressions alone
+            f"FROM {self.source}{where} ORDER BY {sort.expression} {direction}, {self.key.expression} {direction} "
+            f"LIMIT {request.limit + 1}"
+        )
+
+    def _conditions(
+        self, filters: Mapping[str, Any], where: Where | None
+    ) -> tuple[list[str], list[Any]]:
+        conditions: list[str] = [where.sql] if where else []
+        values: list[Any] = list(where.values) if where else []
         for name, value in filters.items():
             if value is not None:
                 values.append(value)
@@ -239,6 +260,10 @@ class Listing:
         ):
             raise CursorInvalid
         return [value, key]
+
+
+def _all(conditions: Sequence[str]) -> str:
+    return " WHERE " + " AND ".join(conditions) if conditions else ""
 
 
 def write_cursor(name: str, last: Sequence[str], *, descending: bool = False) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import migrations
+from shared.kernel.privileges import grant
 
 LOCK = 0x6775616E7869
 """Key of the advisory lock under which migrations run: ``guanxi`` in ASCII."""
@@ -44,10 +45,15 @@ async def current_revision(connection: asyncpg.Connection) -> str | None:
     return revision
 
 
-async def upgrade(url: str, revision: str = "head") -> None:
+async def upgrade(url: str, revision: str = "head", *, node_role: str | None = None) -> None:
     """Bring the database at ``url`` to ``revision``; nothing happens if it is there.
 
     Several processes may do it at once: they take turns under an advisory lock.
+
+    Args:
+        url: the database, as the role that the tables belong to.
+        revision: where to go.
+        node_role: the role that the node works as, if it is another: it is given what it needs on the tables.
 
     Raises:
         MigrationRefused: if the server is too old, or the database is newer than the program.
@@ -60,20 +66,24 @@ async def upgrade(url: str, revision: str = "head") -> None:
             )
         await lock.execute("SELECT pg_advisory_lock($1)", LOCK)
         present = await current_revision(lock)
-        if present == newest_revision() and revision == "head":
-            return
-        known = {
-            script.revision
-            for script in ScriptDirectory.from_config(configuration()).walk_revisions()
-        }
-        if present is not None and present not in known:
-            raise MigrationRefused(
-                f"The database has revision {present}, which this version of Guanxi does not know: it was used by a newer one. "
-                "Install that version, or restore a backup made before the upgrade."
-            )
-        await _run(url, lambda config: command.upgrade(config, revision))
+        if present != newest_revision() or revision != "head":
+            _require_known(present)
+            await _run(url, lambda config: command.upgrade(config, revision))
+        if node_role is not None:
+            await grant(lock, node_role)
     finally:
         await lock.close()
+
+
+def _require_known(present: str | None) -> None:
+    known = {
+        script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()
+    }
+    if present is not None and present not in known:
+        raise MigrationRefused(
+            f"The database has revision {present}, which this version of Guanxi does not know: it was used by a newer one. "
+            "Install that version, or restore a backup made before the upgrade."
+        )
 
 
 async def downgrade(url: str, revision: str) -> None:

@@ -40,6 +40,15 @@ INITDB = [
     "--no-instructions",
     "--no-sync",  # once, when all is written
 ]
+NODE_ROLE = "guanxi_node"
+"""What the nodes work as: a role that owns nothing."""
+CREATE_DATABASE = r"""
+SELECT format('CREATE ROLE %I LOGIN', :'role')
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
+SELECT format('CREATE DATABASE %I TEMPLATE template0', :'name')
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
+"""
+"""For psql: makes the database ``name``, and the role that works in it, unless they are there."""
 
 log = logging.getLogger(__name__)
 

@@ -53,6 +53,10 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("database_url", "GUANXI_DATABASE_URL", "DATABASE_URL"),
         description="PostgreSQL (15 to 18) of the node, `postgresql://user:password@host:port/database`; also read from `DATABASE_URL`. Without it the node starts its own under `home`.",
     )
+    database_owner_url: str | None = Field(
+        default=None,
+        description="The same database as `database_url`, as the role that owns its tables: migrations run as that role, and the role of `database_url` is given what a node needs and cannot rewrite the audit log. Without it one role does both, and could.",
+    )
     database_pool: int = Field(
         default=5,
         ge=2,
@@ -149,6 +153,11 @@ class Settings(BaseSettings):
         le=100,
         description="Wrong passwords in a row after which sign-in is delayed, twice as long each time.",
     )
+    audit_retention_days: int = Field(
+        default=1095,
+        ge=180,
+        description="Days for which audit records are kept at least; `guanxi audit drop` refuses to drop younger ones.",
+    )
     rollup_time: str = Field(
         default="01:30",
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
@@ -206,7 +215,7 @@ class Settings(BaseSettings):
         default="info", description="Least severe log lines to print."
     )
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_owner_url")
     @classmethod
     def _postgresql_only(cls, value: str | None) -> str | None:
         if value is not None and not re.match(r"^postgres(ql)?://", value):
@@ -219,6 +228,14 @@ class Settings(BaseSettings):
         if value is not None and not re.match(r"^https?://[^/\s]+", value):
             raise ValueError("must be an http:// or https:// address")
         return value.rstrip("/") if value else value
+
+    @model_validator(mode="after")
+    def _owner_of_a_database_that_is_given(self) -> Self:
+        if self.database_owner_url and not self.database_url:
+            raise ValueError(
+                "database_owner_url is the address of the owner of the tables, and needs database_url, that of the node's role"
+            )
+        return self
 
     @model_validator(mode="after")
     def _hq_has_no_parent(self) -> Self:

@@ -39,6 +39,7 @@ from shared.node.openapi import describe_partial_answers
 from shared.node.receiving import make_receiver
 from shared.node.shutdown import on_termination
 from shared.startup import open_context
+from shared.work.service import CHANNEL as WORK_CHANNEL
 
 log = structlog.get_logger("node")
 
@@ -189,7 +190,9 @@ class Node:
     async def serve_background(self) -> None:
         """Begin what runs beside requests: listening for notifications, scheduled work, the link to the parent."""
         listener = Listener(
-            self.context.database.url, (OUTBOX_CHANNEL, REVOKED_CHANNEL), self._on_notification
+            self.context.database.url,
+            (OUTBOX_CHANNEL, REVOKED_CHANNEL, WORK_CHANNEL),
+            self._on_notification,
         )
         self._run(listener.run())
         if self.settings.scheduler:
@@ -207,6 +210,8 @@ class Node:
     def _on_notification(self, channel: str, payload: str) -> None:
         if channel == OUTBOX_CHANNEL:
             self.wakeup.wake(payload)
+        elif channel == WORK_CHANNEL:
+            self.background.worker.wake(payload)
         elif payload:
             self.app.state.tokens.revoke_text(payload)
         else:

@@ -2,7 +2,8 @@
 
 Every process asks for the same PostgreSQL advisory lock; the one that has it leads. The lock lives as long as its
 connection, so when the leader dies, however it dies, another takes over within seconds. APScheduler is the clock
-alone: what is due is decided by the tables, so a job that was interrupted is simply run again.
+alone: what is due is decided by the tables, so a job that was interrupted is simply run again. Long work that somebody
+asked for (:mod:`shared.work`) is done beside it.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from shared.kernel.idempotency import forget_old_keys
 from shared.kernel.language import Text
 from shared.kernel.tracing import Tracer
 from shared.node.job_record import note_run
+from shared.work.running import Worker
 
 log = structlog.get_logger("background")
 
@@ -128,6 +130,8 @@ class Background:
         self.jobs = {job.name: job for capability in capabilities for job in capability.jobs} | {
             job.name: job for job in (TIDY, HEADS, CHECK)
         }
+        kinds = [kind for capability in capabilities for kind in capability.works]
+        self.worker = Worker(context, kinds, self._tracer)
 
     async def run(self) -> None:
         """Lead whenever no other process does, until cancelled."""
@@ -184,18 +188,21 @@ class Background:
             scheduler.add_job(self.run_job, self._trigger(job), args=[job.name], id=job.name)
         scheduler.start()
         dialling = asyncio.create_task(self._dialling.run())
+        working = asyncio.create_task(self.worker.run())
         losing = asyncio.create_task(lost.wait())
         try:
-            await asyncio.wait({dialling, losing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({dialling, working, losing}, return_when=asyncio.FIRST_COMPLETED)
             if dialling.done():
                 log.error("dialling ended; it begins again", exc_info=dialling.exception())
+            elif working.done():
+                log.error("long work ended; it begins again", exc_info=working.exception())
             else:
                 log.warning("the connection that holds leadership was lost")
         finally:
             scheduler.shutdown(wait=False)
-            for task in (dialling, losing):
+            for task in (dialling, working, losing):
                 task.cancel()
-            await asyncio.gather(dialling, losing, return_exceptions=True)
+            await asyncio.gather(dialling, working, losing, return_exceptions=True)
 
     def _trigger(self, job: Job) -> CronTrigger | IntervalTrigger:
         if isinstance(job.schedule, Every):

@@ -8,7 +8,8 @@ import orjson
 import typer
 from sqlalchemy import text
 
-from shared.capability import NodeContext
+from shared import audit
+from shared.capability import Action, NodeContext
 from shared.commandline import (
     CommandFailed,
     JsonOption,
@@ -26,6 +27,7 @@ from shared.federation.parking import Parking
 from shared.federation.reconciliation import RECONCILIATIONS, resume
 from shared.federation.verification import Evidence, Verifier
 from shared.kernel.listing import MAX_PAGE, Listing, PageRequest
+from shared.node.audited import DISCARD_PROPOSED, DISCARDED, LANE_RESUMED, RETRIED, REVOKED
 from shared.node.identity import Standing, keys_known, standing
 from shared.node.receiving import make_receiver
 from shared.node.tiers import capabilities
@@ -84,6 +86,7 @@ def retry(arrival: Arrival, node: NodeOption, json: JsonOption = False) -> None:
     """Handle a parked message again, with those of its origin and partition key, in order."""
 
     async def act(parking: Parking) -> dict[str, Any]:
+        _record(parking, RETRIED, arrival)
         return asdict(await parking.retry(arrival))
 
     show(_mend(node, act), json=json, title=f"Retried at node {node}")
@@ -103,6 +106,7 @@ def discard(
         raise typer.BadParameter("Say why the message is given up.", param_hint="--reason")
 
     async def act(parking: Parking) -> dict[str, Any]:
+        _record(parking, DISCARD_PROPOSED, arrival)
         row = await parking.propose_discard(arrival, why, by=by)
         return {
             "arrival": row.arrival,
@@ -120,6 +124,7 @@ def approve(arrival: Arrival, node: NodeOption, json: JsonOption = False) -> Non
     by = operator_name()
 
     async def act(parking: Parking) -> dict[str, Any]:
+        _record(parking, DISCARDED, arrival)
         return asdict(await parking.approve_discard(arrival, by=by))
 
     show(_mend(node, act), json=json, title=f"Discarded at node {node}")
@@ -143,6 +148,14 @@ def resume_lane(
     async def act(context: NodeContext) -> dict[str, Any]:
         async with context.database.transaction() as session:
             await resume(session, peer, lane)
+            audit.record(
+                session,
+                audit.Actor.command(operator_name()),
+                LANE_RESUMED,
+                at=context.clock.now(),
+                subject=("node", peer),
+                detail={"lane": lane.value},
+            )
         return {"peer": peer, "lane": lane.value, "resumed": True}
 
     show(run(node, act), json=json, title=f"Resumed at node {node}")
@@ -193,6 +206,8 @@ def revoke(
     async def act(context: NodeContext) -> dict[str, Any]:
         now = context.clock.now()
         async with context.database.transaction() as session:
+            actor = audit.Actor.command(operator_name())
+            audit.record(session, actor, REVOKED, at=now, subject=("node", code))
             entry = await membership.revoke(
                 session, context.post, code, why, by=operator_name(), now=now
             )
@@ -248,6 +263,11 @@ def requests(node: NodeOption, json: JsonOption = False) -> None:
             ]
 
     show(run(node, read), json=json, title=f"Asking to join node {node}")
+
+
+def _record(parking: Parking, action: Action, arrival: int) -> None:
+    actor = audit.Actor.command(operator_name())
+    audit.record(parking.session, actor, action, at=parking.now, subject=("message", arrival))
 
 
 def _mend(node: str, act: Callable[[Parking], Awaitable[dict[str, Any]]]) -> dict[str, Any]:

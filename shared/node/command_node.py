@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from shared import audit
 from shared.capability import NodeContext
 from shared.commandline import (
     CommandFailed,
@@ -25,6 +26,7 @@ from shared.federation.link import LinkDown
 from shared.federation.notices import speakable
 from shared.federation.rotation import begin
 from shared.node import joining
+from shared.node.audited import KEY_REPLACED, KEY_ROTATED, RETIRED, RETIREMENT_PROPOSED
 from shared.node.pidfile import NAME as PID_FILE
 from shared.node.pidfile import holder
 from shared.node.serve import address, serve
@@ -170,6 +172,9 @@ def retire(
     async def act(context: NodeContext) -> dict[str, Any]:
         by, now = operator_name(), context.clock.now()
         async with context.database.transaction() as session:
+            action = RETIREMENT_PROPOSED if reason else RETIRED
+            actor = audit.Actor.command(by)
+            audit.record(session, actor, action, at=now, subject=("node", code))
             if reason:
                 found = await membership.propose_retirement(
                     session, context.post, code, speakable(reason.strip()), by=by, now=now
@@ -193,8 +198,10 @@ def rotate_key(node: NodeOption, json: JsonOption = False) -> None:
     """Make the node's next key and announce it; the running node changes over to it by itself."""
 
     async def act(context: NodeContext) -> dict[str, Any]:
+        actor, now = audit.Actor.command(operator_name()), context.clock.now()
         async with context.database.transaction() as session:
-            rotation = await begin(session, context.post, context.settings, now=context.clock.now())
+            audit.record(session, actor, KEY_ROTATED, at=now, subject=("node", node))
+            rotation = await begin(session, context.post, context.settings, now=now)
         return {
             "node": node,
             "stage": rotation.stage.value,
@@ -211,6 +218,10 @@ def new_key(node: NodeOption, json: JsonOption = False) -> None:
 
     async def act(context: NodeContext) -> dict[str, Any]:
         before = context.post.key.public.fingerprint
+        actor, now = audit.Actor.command(operator_name()), context.clock.now()
+        await audit.record_now(
+            context.database, actor, KEY_REPLACED, at=now, subject=("node", node)
+        )
         return {
             "node": node,
             "before": before,

@@ -176,7 +176,7 @@ def messages() -> str:
 
 
 def capabilities_page() -> str:
-    """Return the page of capabilities, with their permissions and jobs."""
+    """Return the page of capabilities, with their permissions, audit records and jobs."""
     found = capabilities()
     parts = [f"# Capabilities\n\n{MADE}\nWhat each package adds to a node, and who may do it.\n"]
     for name, (capability, tiers) in sorted(found.items()):
@@ -194,8 +194,14 @@ def capabilities_page() -> str:
                 for p in capability.permissions
             )
             parts.append("\n" + _table(("permission", "allows", "权限", "held by"), rows))
+        if capability.actions:
+            actions = ((f"`{a.code}`", a.summary.en, a.summary.zh) for a in capability.actions)
+            parts.append("\n" + _table(("audit record", "says", "审计记录"), actions))
         if capability.jobs:
             parts.append("\n" + _jobs(capability.jobs))
+        if capability.works:
+            works = ((f"`{w.name}`", w.summary.en, w.summary.zh) for w in capability.works)
+            parts.append("\n" + _table(("long work", "does", "后台任务"), works))
     parts.append("\n## Every node\n\n" + _jobs([TIDY]))
     return "".join(parts)
 

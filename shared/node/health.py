@@ -9,6 +9,7 @@ from shared.federation import repository as federation
 from shared.federation.models import Relation
 from shared.kernel.edge import NodeDatabase, NodeSettings, Now
 from shared.kernel.migrations import current_revision, newest_revision
+from shared.kernel.privileges import rewritable
 from shared.kernel.tier import Tier
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -24,7 +25,7 @@ async def live() -> dict[str, str]:
 async def ready(
     database: NodeDatabase, settings: NodeSettings, now: Now, request: Request
 ) -> Response:
-    """Check the database, its migrations and the link to the parent.
+    """Check the database, its migrations, whether its role could rewrite the audit log, and the link to the parent.
 
     200 if the node can serve its own customers; a link that is down is shown and does not make the node unready,
     because a city that is cut off goes on working. 503 otherwise.
@@ -34,11 +35,16 @@ async def ready(
         pool = await database.pool()
         async with pool.acquire(timeout=3) as connection:
             present, newest = await current_revision(connection), newest_revision()
+            exposed = await rewritable(connection)
         checks["database"] = {"status": "up"}
         checks["migrations"] = {
             "status": "current" if present == newest else "behind",
             "present": present,
             "newest": newest,
+        }
+        checks["audit"] = {
+            "status": "rewritable" if exposed else "protected",
+            "tables": exposed,
         }
         checks["parent"] = await _parent(request, settings.tier)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the database is the answer

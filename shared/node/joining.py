@@ -6,6 +6,7 @@ The protocol is :mod:`shared.federation.enrolment`'s.
 import asyncio
 from datetime import timedelta
 
+from shared import audit
 from shared.capability import NodeContext
 from shared.federation import enrolment, repository
 from shared.federation.dialler import Dialler
@@ -14,6 +15,7 @@ from shared.federation.link import LinkDown
 from shared.federation.models import NodeStatus
 from shared.federation.problems import EnrolmentPending
 from shared.federation.receiver import Receiver
+from shared.node.audited import ADMITTED, INVITED
 
 ASK_AGAIN_SECONDS = 5.0
 """Between two requests of a node that waits to be admitted."""
@@ -35,10 +37,10 @@ async def invite(context: NodeContext, child: str, *, by: str, moving: bool = Fa
     Raises:
         EnrolmentRefused: if the child does not lie directly below the parent.
     """
+    now = context.clock.now()
     async with context.database.transaction() as session:
-        return await enrolment.invite(
-            session, context.post, child, by=by, now=context.clock.now(), moving=moving
-        )
+        audit.record(session, audit.Actor.command(by), INVITED, at=now, subject=("node", child))
+        return await enrolment.invite(session, context.post, child, by=by, now=now, moving=moving)
 
 
 async def admit(context: NodeContext, child: str, fingerprint: str, *, by: str) -> None:
@@ -53,14 +55,23 @@ async def admit(context: NodeContext, child: str, fingerprint: str, *, by: str) 
     Raises:
         EnrolmentNotPending, FingerprintDiffers, AnotherPersonNeeded, EnrolmentRefused: if it cannot be.
     """
+    now = context.clock.now()
     async with context.database.transaction() as session:
+        audit.record(
+            session,
+            audit.Actor.command(by),
+            ADMITTED,
+            at=now,
+            subject=("node", child),
+            detail={"fingerprint": fingerprint},
+        )
         await enrolment.admit(
             session,
             context.post,
             child,
             fingerprint,
             by=by,
-            now=context.clock.now(),
+            now=now,
             key_life=timedelta(days=context.settings.key_life_days),
         )
 

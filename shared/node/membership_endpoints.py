@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from shared import audit
 from shared.access import Principal, require
 from shared.capability import Context
 from shared.federation import enrolment, membership
@@ -13,6 +14,7 @@ from shared.federation.keys import PublicKey
 from shared.federation.models import NodeStatus
 from shared.federation.rotation import Stage
 from shared.kernel.edge import Now, Transaction
+from shared.node.audited import ADMITTED, INVITED, RETIRED, RETIREMENT_PROPOSED, REVOKED
 from shared.node.identity import keys_known, standing
 
 router = APIRouter(prefix="/operations")
@@ -157,6 +159,8 @@ async def invitations(
     invitation = await enrolment.invite(
         session, context.post, body.child, by=principal.username, now=now, moving=body.move
     )
+    actor = audit.Actor.of(principal)
+    audit.record(session, actor, INVITED, at=now, subject=("node", body.child))
     hours = enrolment.CODE_LIFE.total_seconds() / 3600
     return InvitationAnswer(child=body.child, code=str(invitation), valid_hours=hours)
 
@@ -196,6 +200,14 @@ async def admission(
         now=now,
         key_life=timedelta(days=context.settings.key_life_days),
     )
+    audit.record(
+        session,
+        audit.Actor.of(principal),
+        ADMITTED,
+        at=now,
+        subject=("node", code),
+        detail={"fingerprint": body.fingerprint},
+    )
     return MemberOut.model_validate(await membership.member(session, context.post, peer.code))
 
 
@@ -216,6 +228,7 @@ async def revocation(
     principal: Withdrawer,
 ) -> MemberOut:
     """Refuse the node at once, here and, through HQ, everywhere. Its parent and HQ can; again changes nothing."""
+    audit.record(session, audit.Actor.of(principal), REVOKED, at=now, subject=("node", code))
     return MemberOut.model_validate(
         await membership.revoke(
             session, context.post, code, body.reason, by=principal.username, now=now
@@ -234,6 +247,8 @@ async def propose_retirement(
     principal: Withdrawer,
 ) -> RetirementOut:
     """Propose it with a reason; nothing happens until a second person approves."""
+    actor = audit.Actor.of(principal)
+    audit.record(session, actor, RETIREMENT_PROPOSED, at=now, subject=("node", code))
     return RetirementOut.model_validate(
         await membership.propose_retirement(
             session, context.post, code, body.reason, by=principal.username, now=now
@@ -246,6 +261,7 @@ async def approve_retirement(
     code: Code, session: Transaction, now: Now, context: Context, principal: Withdrawer
 ) -> RetirementOut:
     """Retire it: nothing new is sent to it, what is under way drains, then its link is closed."""
+    audit.record(session, audit.Actor.of(principal), RETIRED, at=now, subject=("node", code))
     return RetirementOut.model_validate(
         await membership.approve_retirement(
             session, context.post, code, by=principal.username, now=now

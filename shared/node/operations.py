@@ -2,7 +2,13 @@
 
 from shared.capability import Capability, Permission, Role
 from shared.kernel.language import Text
-from shared.node import identity, lane_endpoints, membership_endpoints, parking_endpoints
+from shared.node import (
+    audited,
+    identity,
+    lane_endpoints,
+    membership_endpoints,
+    parking_endpoints,
+)
 
 capability = Capability(
     name="operations",
@@ -15,6 +21,7 @@ capability = Capability(
         parking_endpoints.router,
     ),
     jobs=identity.JOBS,
+    actions=audited.actions,
     permissions=(
         Permission(
             "operations:read",

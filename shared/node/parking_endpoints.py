@@ -7,14 +7,16 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from shared import audit
 from shared.access import Principal, require
-from shared.capability import Context
+from shared.capability import Action, Context
 from shared.federation import inbox
 from shared.federation.models import InboxState, Lane
 from shared.federation.notices import NOTICES
 from shared.federation.parking import Mended, Parking
 from shared.federation.records import NoticeKind
 from shared.kernel.edge import NodeDatabase, Now, Page, Transaction
+from shared.node.audited import DISCARD_PROPOSED, DISCARDED, RETRIED
 
 router = APIRouter(prefix="/operations")
 
@@ -158,8 +160,9 @@ async def list_parked(
 
 
 @router.post("/parked/{arrival}/retry", summary="Handle a parked message again")
-async def retry(arrival: Arrival, _: Mender, parking: ParkedMessages) -> MendedOut:
+async def retry(arrival: Arrival, principal: Mender, parking: ParkedMessages) -> MendedOut:
     """Handle again, in order, what is parked of the message's origin and partition key, as far as it goes."""
+    _record(parking, principal, RETRIED, arrival)
     return _shown(await parking.retry(arrival))
 
 
@@ -168,6 +171,7 @@ async def propose_discard(
     arrival: Arrival, proposal: DiscardProposal, principal: Mender, parking: ParkedMessages
 ) -> ParkedOut:
     """Propose it with a reason; nothing happens until a second person approves."""
+    _record(parking, principal, DISCARD_PROPOSED, arrival)
     row = await parking.propose_discard(arrival, proposal.reason, by=principal.username)
     return ParkedOut.model_validate(row)
 
@@ -177,6 +181,7 @@ async def approve_discard(
     arrival: Arrival, principal: Mender, parking: ParkedMessages
 ) -> MendedOut:
     """Give the message up as somebody else proposed, tell its origin, and handle again what waited behind it."""
+    _record(parking, principal, DISCARDED, arrival)
     return _shown(await parking.approve_discard(arrival, by=principal.username))
 
 
@@ -197,6 +202,11 @@ async def list_notices(
     filters = {"message_id": message_id, "kind": kind, "node": node, "type": type}
     body = await NOTICES.page(await database.pool(), page, filters)
     return Response(body, media_type="application/json")
+
+
+def _record(parking: Parking, principal: Principal, action: Action, arrival: int) -> None:
+    actor = audit.Actor.of(principal)
+    audit.record(parking.session, actor, action, at=parking.now, subject=("message", arrival))
 
 
 def _shown(mended: Mended) -> MendedOut:

@@ -13,6 +13,7 @@ from shared.node.topology import Topology
 from shared.organisation.division import division
 
 DATABASE_VARIABLES = ("GUANXI_DATABASE_URL", "DATABASE_URL")
+OWNER_VARIABLE = "GUANXI_DATABASE_OWNER_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class PlannedNode:
             None,
             code=self.code,
             home=self.home,
-            **{"database_url": None, "parent_url": None, **self.values},
+            **{"database_url": None, "database_owner_url": None, "parent_url": None, **self.values},
         )
 
     def environment(self, given: Mapping[str, str]) -> dict[str, str]:
@@ -87,6 +88,7 @@ class PlannedNode:
             "GUANXI_PARENT_URL",
             *NOT_SETTINGS,
             *DATABASE_VARIABLES,
+            OWNER_VARIABLE,
             *(f"GUANXI_{name.upper()}" for name in self.values),
         }
         kept = {name: value for name, value in given.items() if name not in its_own}
@@ -121,7 +123,8 @@ def plan(topology: Topology, environment: Mapping[str, str]) -> list[PlannedNode
     """Return the nodes as they are to run: parents first, then in the order of their codes.
 
     A ``DATABASE_URL`` in ``environment`` names a server, not a database that the nodes could share: each gets one of
-    its own on it, named ``guanxi_<code>``, unless the topology names one.
+    its own on it, named ``guanxi_<code>``, unless the topology names one. A ``GUANXI_DATABASE_OWNER_URL`` is the same
+    server as the role that makes the databases and owns their tables.
 
     Args:
         topology: what the file says.
@@ -129,18 +132,21 @@ def plan(topology: Topology, environment: Mapping[str, str]) -> list[PlannedNode
     """
     home = Path(environment.get("GUANXI_HOME") or topology.home)
     server = next((environment[name] for name in DATABASE_VARIABLES if environment.get(name)), None)
+    owner = environment.get(OWNER_VARIABLE) if server else None
     order = list(Tier)[::-1]
     codes = sorted(topology.nodes, key=lambda code: (order.index(division(code).tier), code))
-    return [_planned(code, topology, home, server) for code in codes]
+    return [_planned(code, topology, home, server, owner) for code in codes]
 
 
-def _planned(code: str, topology: Topology, home: Path, server: str | None) -> PlannedNode:
+def _planned(
+    code: str, topology: Topology, home: Path, server: str | None, owner: str | None
+) -> PlannedNode:
     entry = topology.nodes[code]
     parent = division(code).parent
     parent_url = entry.parent_address or (
         _url(topology.nodes[parent].host, topology.nodes[parent].port) if parent else None
     )
-    server = None if entry.database else server
+    server, owner = (None, None) if entry.database else (server, owner)
     database_url = derived_database(server, code) if server else entry.database
     values: dict[str, str | int | float | bool] = {
         "host": entry.host,
@@ -149,7 +155,8 @@ def _planned(code: str, topology: Topology, home: Path, server: str | None) -> P
     }
     values |= {"parent_url": parent_url} if parent_url else {}
     values |= {"database_url": database_url} if database_url else {}
-    return PlannedNode(code, home, values | entry.settings, server)
+    values |= {"database_owner_url": derived_database(owner, code)} if owner else {}
+    return PlannedNode(code, home, values | entry.settings, owner or server)
 
 
 def derived_database(server: str, code: str) -> str:

@@ -20,7 +20,8 @@ Who may write
 Operators manage all accounts of their scope; supervisors the clerks and account managers of their unit and the
 persons below, themselves excepted: nobody makes themselves or a peer more than they are. The first account of a node
 is made on its machine, by ``guanxi user create``; no account has a default password. Each change keeps who, when, old
-and new. An account is never deleted, because the history names it; it is disabled.
+and new. An account is never deleted, because the history names it; it is disabled. All of this, and every sign-in and
+refusal, is in the audit log, too.
 
 Failure
 -------
@@ -31,6 +32,7 @@ worker leaves them refused there: the safe side.
 
 from shared.capability import Capability, Permission, Role
 from shared.kernel.language import Text
+from shared.staff.audited import actions
 from shared.staff.commands import app
 from shared.staff.endpoints import router
 from shared.staff.jobs import jobs
@@ -41,6 +43,7 @@ capability = Capability(
     summary=Text("Staff, sign-in and roles", "人员、登录与角色"),
     routers=(oauth_router, router),
     jobs=jobs,
+    actions=actions,
     permissions=(
         Permission(
             "staff:read",

@@ -1,16 +1,20 @@
 """``guanxi user``: accounts, from the command line of the node's machine."""
 
 import sys
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
 import typer
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.capability import NodeContext, Role
+from shared import audit
+from shared.capability import Action, NodeContext, Role
 from shared.commandline import JsonOption, NodeOption, operator_name, run, show
 from shared.kernel.listing import MAX_PAGE, PageRequest
 from shared.organisation.service import ensure_divisions
 from shared.staff import repository
+from shared.staff.audited import CREATED, DISABLED, PASSWORD_SET
 from shared.staff.models import StaffKind, StaffMember
 from shared.staff.problems import StaffMemberNotFound
 from shared.staff.schemas import StaffMemberOut
@@ -70,6 +74,7 @@ def create_user(
                 kind=StaffKind.SERVICE if service else StaffKind.PERSON,
                 display_name=name,
             )
+            _record(session, CREATED, member, now=context.clock.now())
         return _shown(member)
 
     show(run(node, create), json=json, title=f"Account made at node {node}")
@@ -118,6 +123,7 @@ def disable_user(username: Username, node: NodeOption, json: JsonOption = False)
             await change_staff_member(
                 session, placed.member, {"active": False}, by=operator_name(), now=now
             )
+            _record(session, DISABLED, placed.member, now=now)
         return _shown(placed.member)
 
     show(run(node, disable), json=json, title=f"Account disabled at node {node}")
@@ -140,6 +146,7 @@ def set_password(
                 raise StaffMemberNotFound(id=username)
             now = context.clock.now()
             await set_password_of(session, placed.member, password, by=operator_name(), now=now)
+            _record(session, PASSWORD_SET, placed.member, now=now)
         return _shown(placed.member)
 
     show(run(node, change), json=json, title=f"Password changed at node {node}")
@@ -151,6 +158,17 @@ def read_password(*, from_stdin: bool) -> str:
         return sys.stdin.readline().rstrip("\r\n")
     typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     return typed
+
+
+def _record(session: AsyncSession, action: Action, member: StaffMember, *, now: datetime) -> None:
+    audit.record(
+        session,
+        audit.Actor.command(operator_name()),
+        action,
+        at=now,
+        subject=("user", member.id),
+        detail={"role": member.role},
+    )
 
 
 def _shown(member: StaffMember) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """Who may manage which accounts, over HTTP; the command line answers to whoever may use the machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared import audit
 from shared.access import Principal, TokenKeeper
-from shared.capability import Role
+from shared.capability import Action, Role
 from shared.kernel.preconditions import require_version
 from shared.kernel.tier import Tier
 from shared.staff import repository
+from shared.staff.audited import CHANGED, CREATED, DISABLED, PASSWORD_SET
 from shared.staff.models import StaffKind, StaffMember
 from shared.staff.problems import OwnAccount, StaffBeyondAuthority, StaffMemberNotFound
 from shared.staff.schemas import NewStaffMember, StaffMemberChange
@@ -70,7 +73,7 @@ class Staff:
         require_role(new.role, self.tier)
         unit = await usable_unit(self.session, new.unit_code, self.tier)
         self._require_authority(new.role, new.kind, unit.path)
-        return await add_staff_member(
+        member = await add_staff_member(
             self.session,
             username=new.username,
             password=new.password.get_secret_value(),
@@ -82,6 +85,8 @@ class Staff:
             kind=new.kind,
             display_name=new.display_name,
         )
+        self._record(CREATED, member.id, ["role", "unit_code"], role=member.role)
+        return member
 
     async def change(self, staff_id: UUID, change: StaffMemberChange, expected: int) -> StaffMember:
         """Change an account; a change that changes nothing keeps the version.
@@ -105,9 +110,12 @@ class Staff:
         role = change.role or Role(member.role)
         self._require_authority(role, StaffKind(member.kind), path)
         by = self.principal.username
-        await change_staff_member(
+        changed = await change_staff_member(
             self.session, member, changes, by=by, now=self.now, tokens=self.tokens
         )
+        if changed:
+            action = DISABLED if changes.get("active") is False else CHANGED
+            self._record(action, member.id, sorted(changes), role=member.role)
         return member
 
     async def set_password(self, staff_id: UUID, password: str) -> None:
@@ -139,6 +147,20 @@ class Staff:
     async def _set_password(self, member: StaffMember, password: str) -> None:
         by = self.principal.username
         await set_password(self.session, member, password, by=by, now=self.now, tokens=self.tokens)
+        self._record(PASSWORD_SET, member.id, [])
+
+    def _record(
+        self, action: Action, staff_id: UUID, fields: Sequence[str], **detail: object
+    ) -> None:
+        audit.record(
+            self.session,
+            audit.Actor.of(self.principal),
+            action,
+            at=self.now,
+            subject=("user", staff_id),
+            fields=fields,
+            detail=detail,
+        )
 
     async def _managed(self, staff_id: UUID) -> repository.Placed:
         placed = await repository.lock(self.session, staff_id)

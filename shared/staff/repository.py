@@ -189,6 +189,14 @@ async def member_of(session: AsyncSession, staff_id: UUID) -> Placed | None:
     return await _placed(session, StaffMember.id == staff_id)
 
 
+async def owner_of_session(session: AsyncSession, session_id: UUID) -> UUID | None:
+    """Return the account that a session is of."""
+    owner: UUID | None = await session.scalar(
+        select(SignInSession.staff_id).where(SignInSession.id == session_id)
+    )
+    return owner
+
+
 async def add_session(session: AsyncSession, started: SignInSession) -> None:
     """Add a session; its refresh token refers to it, so it is written at once."""
     session.add(started)

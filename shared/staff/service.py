@@ -34,10 +34,11 @@ ROLES: Mapping[Tier, tuple[Role, ...]] = {
         Role.ACCOUNT_MANAGER,
         Role.SUPERVISOR,
         Role.OPERATOR,
+        Role.AUDITOR,
         Role.INTEGRATION,
     ),
-    Tier.PROVINCE: (Role.PROVINCE_COORDINATOR, Role.OPERATOR, Role.INTEGRATION),
-    Tier.HQ: (Role.HQ_ANALYST, Role.OPERATOR, Role.INTEGRATION),
+    Tier.PROVINCE: (Role.PROVINCE_COORDINATOR, Role.OPERATOR, Role.AUDITOR, Role.INTEGRATION),
+    Tier.HQ: (Role.HQ_ANALYST, Role.OPERATOR, Role.AUDITOR, Role.INTEGRATION),
 }
 """The roles that there are in a node of each tier."""
 

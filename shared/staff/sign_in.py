@@ -13,13 +13,15 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared import audit
 from shared.access import Grants, Principal, TokenKeeper
 from shared.access.revocation import revoke_sessions
-from shared.capability import Role
+from shared.capability import Action, Role
 from shared.kernel.database import Database
 from shared.kernel.ids import new_id
 from shared.kernel.settings import Settings
 from shared.staff import passwords, repository, throttle
+from shared.staff.audited import SESSION_ENDED, SESSION_OPENED, SESSION_REFUSED, TOKEN_REUSED
 from shared.staff.models import RefreshToken, SignInSession, StaffKind, StaffMember
 from shared.staff.problems import (
     ClientWrong,
@@ -121,6 +123,7 @@ class SignIn:
             else:
                 allowed = self.settings.sign_in_failures
                 await throttle.count_failure(session, name, allowed=allowed, now=self.now)
+                self._record(session, SESSION_REFUSED, placed)
         if not right:
             # A name that is no account's may be a password typed into the wrong field.
             known = name if placed else None
@@ -143,8 +146,7 @@ class SignIn:
                 return await self._go_on(session, session_id, scope)
             session_id = await repository.session_of_refresh_token(session, token_hash)
             if session_id is not None:
-                ended = await repository.end_session(session, session_id, now=self.now)
-                await revoke_sessions(session, ended, now=self.now, tokens=self.tokens)
+                await self._end(session, session_id, TOKEN_REUSED)
         if session_id is None:
             raise RefreshTokenInvalid
         log.warning("refresh token reused", session=str(session_id), address=self.address)
@@ -156,8 +158,43 @@ class SignIn:
             session_id = await repository.session_of_refresh_token(session, _hash(token))
             session_id = session_id or self.tokens.session_of(token)
             if session_id is not None:
-                ended = await repository.end_session(session, session_id, now=self.now)
-                await revoke_sessions(session, ended, now=self.now, tokens=self.tokens)
+                await self._end(session, session_id, SESSION_ENDED)
+
+    async def _end(self, session: AsyncSession, session_id: UUID, action: Action) -> None:
+        ended = await repository.end_session(session, session_id, now=self.now)
+        await revoke_sessions(session, ended, now=self.now, tokens=self.tokens)
+        if ended:
+            owner = await repository.owner_of_session(session, session_id)
+            placed = await repository.member_of(session, owner) if owner else None
+            self._record(session, action, placed, session_id)
+
+    def _record(
+        self,
+        session: AsyncSession,
+        action: Action,
+        placed: Placed | None,
+        session_id: UUID | None = None,
+    ) -> None:
+        """Record a sign-in or its end; without an account only where it came from is known."""
+        actor = audit.Actor("unknown")
+        if placed is not None:
+            member = placed.member
+            actor = audit.Actor(
+                member.username,
+                user_id=member.id,
+                role=member.role,
+                unit_code=member.unit_code,
+                unit_path=placed.unit_path,
+            )
+        subject = ("session", session_id) if session_id else None
+        audit.record(
+            session,
+            actor,
+            action,
+            at=self.now,
+            subject=subject,
+            detail={"address": self.address},
+        )
 
     async def _begin(
         self, proved: StaffMember, password: str, scope: str | None, changed: Exception
@@ -185,6 +222,7 @@ class SignIn:
                 revoked_at=None,
             )
             await repository.add_session(session, started)
+            self._record(session, SESSION_OPENED, placed, started.id)
             log.info("signed in", username=member.username, role=member.role, address=self.address)
             return self._issue(session, placed, started, permissions, refreshable=person)
 

@@ -16,8 +16,11 @@ from services.city_node.rollup.service import roll_up
 from shared.capability import Capability, Context, MessageHandler, NodeContext
 from shared.federation.delivery import Delivery, MessageRefused
 from shared.federation.models import Lane
+from shared.kernel.database import Database
 from shared.kernel.edge import Now, Transaction
+from shared.kernel.embedded_postgres import NODE_ROLE, SUPERUSER
 from shared.kernel.language import Text as Words
+from shared.kernel.privileges import grant
 from shared.statistics.period import Period
 from tests.chaos.checker import ANSWERED, REQUESTED
 
@@ -142,9 +145,15 @@ async def keep_answer(_: NodeContext, delivery: Delivery) -> None:
 
 
 async def make_tables(context: NodeContext) -> None:
-    """Make the tables, unless they are there."""
-    async with context.database.engine.begin() as connection:
-        await connection.run_sync(TABLES.create_all)
+    """Make the tables, unless they are there, as the owner of the others."""
+    owner = Database(context.database.url.replace(f"//{NODE_ROLE}@", f"//{SUPERUSER}@"), 2)
+    try:
+        async with owner.engine.begin() as connection:
+            await connection.run_sync(TABLES.create_all)
+        async with (await owner.pool()).acquire() as connection:
+            await grant(connection, NODE_ROLE)
+    finally:
+        await owner.close()
 
 
 capability = Capability(

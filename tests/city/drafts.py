@@ -22,7 +22,7 @@ from services.city_node import (
     win_back,
 )
 from services.city_node import customer as customers
-from shared import organisation, staff
+from shared import audit, organisation, staff
 from shared.organisation.models import OrganisationUnit
 from tests.conftest import MakeNode, TestNode
 
@@ -45,6 +45,7 @@ CAPABILITIES = (
     erasure.capability,
     subject_request.capability,
     customer_import.capability,
+    audit.capability,
 )
 CITY = "440300"
 TEAM, OTHER_TEAM = "440300-01", "440300-02"

@@ -56,7 +56,7 @@ async def lived_in(city: TestNode, headers: Headers, running: int = 1) -> dict[s
         running,
         name="王小明",
         payment_method="秘密账户",
-        attributes={"car": "BMW", "秘密": "x"},
+        attributes={"car": "BMW", "hobby": "秘密"},
     )
     path = f"/customers/{profile['id']}"
     await post(city, f"{path}/subscriptions", line(running, handset="秘密手机"), headers)

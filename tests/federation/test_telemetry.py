@@ -361,7 +361,8 @@ async def test_links_and_exchanges_are_told(make_node: MakeNode, empty: Nation) 
     await city.node.dialling.attempt(lambda: city.node.dialler.poll(wait=0))
     samples = await scrape(city)
     of = frozenset({"peer": "440000", "relation": "parent"}.items())
-    assert samples["guanxi_peer_last_contact_timestamp_seconds", of] == heard
+    told = samples["guanxi_peer_last_contact_timestamp_seconds", of]
+    assert heard - 1 <= told <= heard  # written down once a second at most
     assert samples["guanxi_peer_consecutive_failures", of] == 1
     exchanges = {
         (dict(labels)["operation"], dict(labels)["outcome"]): number

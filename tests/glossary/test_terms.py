@@ -33,6 +33,7 @@ ROLES = {
     "province_coordinator": "省协调员",
     "hq_analyst": "总部分析员",
     "operator": "运维员",
+    "auditor": "审计员",
     "integration": "接口账号",
 }
 

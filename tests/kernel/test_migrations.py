@@ -34,6 +34,7 @@ def shape(postgres: EmbeddedPostgres, url: str) -> set[str]:
             postgres.binaries / "pg_dump",
             "--schema-only",
             "--no-owner",
+            "--no-privileges",
             "--restrict-key=test",
             "-d",
             url,

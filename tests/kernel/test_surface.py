@@ -157,7 +157,7 @@ async def test_a_database_that_is_away_is_a_503_to_come_back_to(
     def away() -> None:
         raise ConnectionRefusedError("nobody listens")
 
-    monkeypatch.setattr(node.database, "transaction", away)
+    monkeypatch.setattr(node.context.database, "transaction", away)
     response = await add(node, "k")
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")
     assert response.json()["type"] == "urn:guanxi:problem:database-unavailable"

@@ -26,13 +26,16 @@ GROUPS = {
     "db",
     "demo",
     "federation",
+    "generate",
     "node",
     "request",
     "rollup",
+    "segment",
     "stats",
     "status",
     "up",
     "user",
+    "work",
 }
 WITHOUT_JSON = {"node run", "db revision"}
 """One is a server with a log, the other writes a file."""

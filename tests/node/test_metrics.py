@@ -144,8 +144,8 @@ async def test_connections_in_use_are_seen(node: TestNode) -> None:
         }
 
     assert (await used())["sessions", "used"] == 0
-    pool = await node.database.pool()
-    async with node.database.transaction() as session, pool.acquire():
+    pool = await node.context.database.pool()
+    async with node.context.database.transaction() as session, pool.acquire():
         await session.connection()
         now = await used()
     assert now["sessions", "used"] == 1

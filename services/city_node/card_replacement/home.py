@@ -24,8 +24,10 @@ from services.city_node.card_replacement.schemas import (
     WrittenCard,
     seal_context,
 )
+from services.city_node.customer.audited import record_change
 from services.city_node.customer.history import Changes, change_row
 from services.city_node.customer.identity import document_index
+from services.city_node.customer.looks import LOOKED
 from services.city_node.customer.models import (
     ChangeAction,
     ChangeSource,
@@ -39,6 +41,7 @@ from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.repository import has_heard
 from services.city_node.service_request.schemas import Told
 from services.city_node.service_request.service import Step
+from shared import audit
 from shared.capability import NodeContext
 from shared.federation.delivery import Delivery, MessageRefused
 from shared.federation.keys import SealError
@@ -116,6 +119,15 @@ async def _objection(
     if line is None:
         return Reason.SUBSCRIPTION_UNKNOWN
     # Identity comes before anything that tells about the line, which is nobody's business but its owner's.
+    audit.record(
+        delivery.session,
+        audit.Actor.peer(delivery.message.source),
+        LOOKED,
+        at=delivery.now,
+        subject=("customer", line.customer.id),
+        fields=["document_matches"],
+        cause_id=delivery.message.id,
+    )
     shown = (question.document_type, document_index(context.cipher, question.document_number))
     if shown != (line.customer.document_type, line.customer.document_index):
         return Reason.IDENTITY_MISMATCH
@@ -218,6 +230,15 @@ async def _switch(delivery: Delivery, request: ServiceRequest, card: WrittenCard
             source=ChangeSource.MESSAGE,
             cause_id=delivery.message.id,
         )
+    )
+    record_change(
+        session,
+        audit.Actor.peer(request.visited),
+        ChangeAction.CHANGED,
+        line.customer.id,
+        changes,
+        at=now,
+        cause_id=delivery.message.id,
     )
     return None
 

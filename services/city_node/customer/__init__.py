@@ -6,8 +6,8 @@ A *customer* (客户) is a person or a group (集团) with one *profile*. The pr
 *in-network* library (在网档案库), or, after the customer left, the *retained* library (保留档案库). A customer holds
 *subscriptions* (lines with an MSISDN, brand and plan); a line in use has one active *SIM* at most, and a SIM is never
 on two lines. *Bills* are monthly, one for each line. *Contact media* say how the customer is reached. A *change* is a
-row of history: who, when, from where, each field's old and new value. A *look* is a row for each time somebody saw an
-identity document's number in clear.
+row of history: who, when, from where, each field's old and new value. A *look* is each time that somebody read a
+profile; it is in the audit log (:mod:`~services.city_node.customer.looks`).
 
 Life cycle
 ----------
@@ -20,8 +20,8 @@ as erased (410), found by nothing. Nothing else is deleted.
 Who may write
 -------------
 This package at the desk; ``customer_import`` set-wise; requests between cities (card replacement) for the SIM in use.
-All of them lock the customer's row first, raise its version, and write the change in the same transaction: the
-customer's row is the lock, and its version the entity tag, of everything the customer holds.
+All of them lock the customer's row first, raise its version, and write the change and its audit record in the same
+transaction: the customer's row is the lock, and its version the entity tag, of everything the customer holds.
 
 Other nouns that customers hold, key persons, agreements, interactions and so on, have packages of their own and one
 form (:mod:`~services.city_node.held`); each offers its part of the customer's page.
@@ -40,8 +40,10 @@ refused (409), also when two take it at the same moment: a unique constraint sta
 """
 
 from services.city_node.customer.access import permissions
+from services.city_node.customer.audited import CHANGES
 from services.city_node.customer.change_endpoints import router as change_router
 from services.city_node.customer.endpoints import router
+from services.city_node.customer.looks import LOOKED, SEARCHED
 from shared.capability import Capability
 from shared.kernel.language import Text
 
@@ -50,4 +52,5 @@ capability = Capability(
     summary=Text("Customer profiles, subscriptions and bills", "客户档案、用户与账单"),
     routers=(router, change_router),
     permissions=permissions,
+    actions=(LOOKED, SEARCHED, *CHANGES.values()),
 )

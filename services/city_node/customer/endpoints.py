@@ -18,7 +18,7 @@ from services.city_node.customer.answers import (
     reading_for,
 )
 from services.city_node.customer.filters import customer_filters
-from services.city_node.customer.looks import look_at_document
+from services.city_node.customer.looks import look, look_at_document, search
 from services.city_node.customer.models import ChangeAction, ChangeSource, SubscriptionStatus
 from services.city_node.customer.representations import (
     BillPage,
@@ -32,7 +32,7 @@ from services.city_node.customer.representations import (
 from shared.access import Principal, require
 from shared.capability import Context, NodeContext
 from shared.kernel.clock import business_day
-from shared.kernel.edge import Now, Page, Transaction, now_of
+from shared.kernel.edge import Now, Page, now_of
 
 router = APIRouter(prefix="/customers")
 
@@ -79,31 +79,29 @@ async def read_customer(request: Request, customer_id: UUID, principal: Reader) 
     asked = request.query_params
     parts = parts_offered(request) if "include" in asked else profile.OWN_PARTS
     how = reading_for(principal, asked.get("fields"), asked.get("include"), parts)
-    pool = await context.database.pool()
-    today = business_day(now_of(request)) if how.at_day else None
-    version, body = await profile.read(pool, how, customer_id, principal.unit_path, today=today)
     if how.with_document_number:
-        return await _with_document_number(request, context, principal, customer_id, version, body)
+        await require(DOCUMENT)(request)
+    pool = await context.database.pool()
+    now = now_of(request)
+    today = business_day(now) if how.at_day else None
+    version, body = await profile.read(pool, how, customer_id, principal.unit_path, today=today)
+    await look(context, principal, customer_id, how.shows, now=now)
+    if how.with_document_number:
+        return profile_response(
+            version, await _with_document_number(context, principal, customer_id, body)
+        )
     had = request.headers.get("if-none-match") if how.versioned else None
     return profile_response(version, body, had)
 
 
 async def _with_document_number(
-    request: Request,
-    context: NodeContext,
-    principal: Principal,
-    customer_id: UUID,
-    version: int,
-    body: str,
-) -> Response:
-    await require(DOCUMENT)(request)
-    # Its own transaction, and not the endpoint's: most reads need none, and it would cost them their speed.
-    async with context.database.transaction() as session:
-        document = await look_at_document(
-            session, context.cipher, principal, customer_id, now=now_of(request)
-        )
-    profile_with_number = {**orjson.loads(body), profile.DOCUMENT_NUMBER: document.document_number}
-    return profile_response(version, orjson.dumps(profile_with_number))
+    context: NodeContext, principal: Principal, customer_id: UUID, body: str
+) -> bytes:
+    _, stored = await profile.stored_document(
+        await context.database.pool(), customer_id, principal.unit_path
+    )
+    number = None if stored is None else context.cipher.decrypt(stored)
+    return orjson.dumps({**orjson.loads(body), profile.DOCUMENT_NUMBER: number})
 
 
 @router.get(
@@ -117,16 +115,16 @@ async def list_customers(
     context: Context,
     page: Page,
     filters: Annotated[dict[str, Any], Depends(customer_filters)],
+    now: Now,
 ) -> Response:
     """Return a page of the customers of the caller's unit and those below, of the in-network library unless asked.
 
     Sorts: `id`, `name` (pinyin), `monthly_charge_fen`, `entry_date`, `updated_at`; `-` before one for descending.
     """
     pool = await context.database.pool()
-    return Response(
-        await profile.customers.page(pool, page, {"scope": principal.unit_path, **filters}),
-        media_type=JSON,
-    )
+    body = await profile.customers.page(pool, page, {"scope": principal.unit_path, **filters})
+    await search(context, principal, filters, body, now=now)
+    return Response(body, media_type=JSON)
 
 
 @router.get(
@@ -135,10 +133,10 @@ async def list_customers(
     responses=documented(DocumentOut, 404, 422),
 )
 async def read_document(
-    customer_id: UUID, principal: DocumentReader, context: Context, session: Transaction, now: Now
+    customer_id: UUID, principal: DocumentReader, context: Context, now: Now
 ) -> DocumentOut:
     """Return the identity document's number in clear, and record who looked at whom, and when."""
-    return await look_at_document(session, context.cipher, principal, customer_id, now=now)
+    return await look_at_document(context, principal, customer_id, now=now)
 
 
 @router.get(
@@ -152,6 +150,7 @@ async def list_changes(
     principal: Reader,
     context: Context,
     page: Page,
+    now: Now,
     action: ChangeAction | None = None,
     source: ChangeSource | None = None,
 ) -> Response:
@@ -165,7 +164,9 @@ async def list_changes(
         "source": source,
     }
     latest_first = replace(page, sort=page.sort or "-id")
-    return Response(await profile.changes.page(pool, latest_first, filters), media_type=JSON)
+    body = await profile.changes.page(pool, latest_first, filters)
+    await look(context, principal, customer_id, ["changes"], now=now)
+    return Response(body, media_type=JSON)
 
 
 @router.get(
@@ -179,13 +180,16 @@ async def list_subscriptions(
     principal: Reader,
     context: Context,
     page: Page,
+    now: Now,
     status: SubscriptionStatus | None = None,
 ) -> Response:
     """Return a page of a customer's lines, ended ones too, with the SIM in use."""
     pool = await context.database.pool()
     await profile.require_in_scope(pool, customer_id, principal.unit_path)
     filters = {"scope": principal.unit_path, "customer": customer_id, "status": status}
-    return Response(await profile.subscriptions.page(pool, page, filters), media_type=JSON)
+    body = await profile.subscriptions.page(pool, page, filters)
+    await look(context, principal, customer_id, ["subscriptions"], now=now)
+    return Response(body, media_type=JSON)
 
 
 @router.get(
@@ -195,7 +199,7 @@ async def list_subscriptions(
     response_class=Response,
 )
 async def list_contacts(
-    customer_id: UUID, principal: Reader, context: Context, page: Page
+    customer_id: UUID, principal: Reader, context: Context, page: Page, now: Now
 ) -> Response:
     """Return a page of the ways to reach a customer, masked for those who may not use them."""
     pool = await context.database.pool()
@@ -207,6 +211,8 @@ async def list_contacts(
         {"scope": principal.unit_path, "customer": customer_id},
         columns=profile.clear_contacts_columns if clear else None,
     )
+    shown = "contacts" if clear else "contacts_masked"
+    await look(context, principal, customer_id, [shown], now=now)
     return Response(body, media_type=JSON)
 
 
@@ -221,6 +227,7 @@ async def list_bills(
     principal: Reader,
     context: Context,
     page: Page,
+    now: Now,
     subscription: UUID | None = None,
     unpaid: Annotated[
         bool | None, Query(description="Only those that are unpaid, or that are paid.")
@@ -240,4 +247,6 @@ async def list_bills(
         "before": period_before,
     }
     latest_first = replace(page, sort=page.sort or "-period")
-    return Response(await profile.bills.page(pool, latest_first, filters), media_type=JSON)
+    body = await profile.bills.page(pool, latest_first, filters)
+    await look(context, principal, customer_id, ["bills"], now=now)
+    return Response(body, media_type=JSON)

@@ -323,17 +323,3 @@ class CustomerChange(Base):
     """``[{"field", "old", "new"}]``; document numbers masked."""
     cause_id: Mapped[UUID | None]
     """The import or message that made the change."""
-
-
-class CustomerLook(Base):
-    """One look at a personal number in clear: who, at whom, when."""
-
-    __tablename__ = "customer_look"
-    __table_args__ = (Index("customer_look_customer_id_idx", "customer_id", "id"),)
-
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    at: Mapped[datetime]
-    by: Mapped[str]
-    user_id: Mapped[UUID]
-    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
-    fields: Mapped[list[str]] = mapped_column(JSONB)

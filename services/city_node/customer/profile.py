@@ -216,13 +216,19 @@ clear_contacts_columns = {**contacts.columns, "value": "p.value"}
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A way to read one customer: ``sql`` takes the id and the reader's unit path and gives version and JSON.
+    """A way to read one customer.
 
-    With ``at_day`` it takes the business day, too. Unless ``versioned``, it may change while the version stays.
+    Attributes:
+        sql: takes the id and the reader's unit path, and gives version and JSON.
+        with_document_number: whether the number in clear was asked for, too.
+        shows: what the reader sees, as the audit log names it.
+        at_day: whether ``sql`` takes the business day, too.
+        versioned: whether nothing of it changes while the version stays.
     """
 
     sql: str
     with_document_number: bool
+    shows: tuple[str, ...]
     at_day: bool = False
     versioned: bool = True
 
@@ -254,20 +260,23 @@ def reading(
         if name not in _COLUMNS:
             raise QueryInvalid("fields", name, ", ".join([*_COLUMNS, DOCUMENT_NUMBER]))
     columns = {name: _COLUMNS[name] for name in wanted}
+    shows = dict.fromkeys(names if fields else ["profile"])
     offered = {part.name: part for part in parts}
     asked = [name.strip() for name in include.split(",")] if include else []
     asked = list(offered) if asked == [EVERY_PART] else asked
     for name in asked:
         if name not in offered:
             raise QueryInvalid("include", name, ", ".join([EVERY_PART, *offered]))
-        columns[name] = offered[name].json(clear=clear_contacts)
+        part = offered[name]
+        columns[name] = part.json(clear=clear_contacts)
+        shows[f"{name}_masked" if part.clear and not clear_contacts else name] = None
     values = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
     sql = (
         f"SELECT c.version, row_to_json(p)::text FROM {SOURCE} CROSS JOIN LATERAL (SELECT {values}) p "
         "WHERE c.id = $1 AND starts_with(u.path, $2)"
     )
     versioned = all(offered[name].versioned for name in asked)
-    return Reading(sql, len(wanted) < len(names), TODAY in sql, versioned)
+    return Reading(sql, len(wanted) < len(names), tuple(shows), TODAY in sql, versioned)
 
 
 async def read(
@@ -286,6 +295,25 @@ async def read(
     """
     values = (customer_id, unit_path, today) if how.at_day else (customer_id, unit_path)
     row = await connection.fetchrow(how.sql, *values)
+    if row is None:
+        raise await _missing(connection, customer_id, unit_path)
+    return row[0], row[1]
+
+
+async def stored_document(
+    connection: asyncpg.Connection | asyncpg.Pool, customer_id: UUID, unit_path: str
+) -> tuple[str | None, bytes | None]:
+    """Return the type and the encrypted number of a customer's document.
+
+    Raises:
+        CustomerNotFound: if there is none below the unit.
+        CustomerErased: if there was one.
+    """
+    row = await connection.fetchrow(
+        f"SELECT c.document_type, c.document_cipher FROM {SOURCE} WHERE c.id = $1 AND starts_with(u.path, $2)",
+        customer_id,
+        unit_path,
+    )
     if row is None:
         raise await _missing(connection, customer_id, unit_path)
     return row[0], row[1]

@@ -13,7 +13,6 @@ from services.city_node.customer.models import (
     ContactMedium,
     Customer,
     CustomerChange,
-    CustomerLook,
     Sim,
     SimState,
     Subscription,
@@ -82,33 +81,6 @@ async def holder_of_document(session: AsyncSession, index: bytes) -> tuple[UUID,
     return (row.id, row.path) if row else None
 
 
-async def stored_document(
-    session: AsyncSession, customer_id: UUID, unit_path: str
-) -> tuple[str | None, bytes | None]:
-    """Return the type and the encrypted number of a customer's document.
-
-    Raises:
-        CustomerNotFound: if there is none below the unit.
-    """
-    row = (
-        await session.execute(
-            select(
-                Customer.document_type,
-                Customer.document_cipher,
-                Customer.library,
-                Customer.updated_at,
-            )
-            .join(OrganisationUnit, OrganisationUnit.code == Customer.unit_code)
-            .where(Customer.id == customer_id, func.starts_with(OrganisationUnit.path, unit_path))
-        )
-    ).first()
-    if row is None:
-        raise CustomerNotFound(customer=customer_id)
-    if row.library == ERASED:
-        raise CustomerErased(customer_id, row.updated_at)
-    return row.document_type, row.document_cipher
-
-
 async def next_customer_number(session: AsyncSession, node_code: str) -> str:
     """Return a customer number that was never given: the node's division code and a running number."""
     running: int = (await session.scalars(select(customer_number_sequence.next_value()))).one()
@@ -167,7 +139,7 @@ async def forget_preference(session: AsyncSession, customer_id: UUID) -> None:
 
 def add(
     session: AsyncSession,
-    row: Customer | ContactMedium | Subscription | Sim | CustomerChange | CustomerLook,
+    row: Customer | ContactMedium | Subscription | Sim | CustomerChange,
 ) -> None:
     """Add a row, written with the next flush."""
     session.add(row)

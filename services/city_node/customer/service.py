@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.custom_attribute.declarations import declarations
 from services.city_node.customer import repository
+from services.city_node.customer.audited import record_change
 from services.city_node.customer.history import Changes, change_row, creation, differences, snapshot
 from services.city_node.customer.identity import seal_document
 from services.city_node.customer.models import (
@@ -27,6 +28,7 @@ from services.city_node.customer.problems import (
     UnitOutOfScope,
 )
 from services.city_node.customer.schemas import CustomerCreate, CustomerPatch
+from shared import audit
 from shared.access import Principal
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.encryption import Cipher
@@ -69,7 +71,7 @@ class Desk:
         return customer
 
     async def keep(self, customer: Customer, action: ChangeAction, changes: Changes) -> None:
-        """Write a change with its history."""
+        """Write a change with its history and its audit record."""
         # Written before the history refers to it, and so that a number in use is refused here.
         row = change_row(
             customer,
@@ -81,6 +83,8 @@ class Desk:
         )
         await repository.write(self.session)
         repository.add(self.session, row)
+        actor = audit.Actor.of(self.principal)
+        record_change(self.session, actor, action, customer.id, changes, at=self.now)
         await repository.write(self.session)
 
 

@@ -31,6 +31,7 @@ nothing. Imports of a node take turns; customers that an import changes wait for
 number that somebody else takes while the file is loaded undoes the import; run again, it names the row.
 """
 
+from services.city_node.customer_import.audited import IMPORTED
 from services.city_node.customer_import.commands import app
 from services.city_node.customer_import.endpoints import IMPORT, router
 from shared.capability import Capability, Permission, Role
@@ -47,5 +48,6 @@ capability = Capability(
             frozenset({Role.SUPERVISOR, Role.OPERATOR, Role.INTEGRATION}),
         ),
     ),
+    actions=(IMPORTED,),
     commands=(("customer", app),),
 )

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.custom_attribute.declarations import declarations
 from services.city_node.customer_import import repository
+from services.city_node.customer_import.audited import IMPORTED
 from services.city_node.customer_import.changing import Changes
 from services.city_node.customer_import.checking import checks, contradicted
 from services.city_node.customer_import.loading import LINE, load
@@ -22,6 +23,7 @@ from services.city_node.customer_import.reading import BATCH, Batch, CsvFile
 from services.city_node.customer_import.rows import RowBuilder
 from services.city_node.customer_import.staging import Run, Staging
 from services.city_node.departure.catalogue import Catalogue
+from shared import audit
 from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_id
 
@@ -128,8 +130,30 @@ async def load_file(
         now,
         ImportState.COMPLETED.value,
     )
+    _record(session, importer, loaded, now=now)
     await repository.write(session)
     return loaded
+
+
+def _record(
+    session: AsyncSession, importer: Importer, loaded: CustomerImport, *, now: datetime
+) -> None:
+    actor = audit.Actor(
+        importer.by,
+        audit.Source.IMPORT,
+        unit_code=importer.unit_code,
+        unit_path=importer.unit_path,
+    )
+    counts = ("rows", "created", "changed", "unchanged", "rejected")
+    audit.record(
+        session,
+        actor,
+        IMPORTED,
+        at=now,
+        subject=("customer_import", loaded.id),
+        cause_id=loaded.id,
+        detail={"sha256": loaded.sha256, **{name: getattr(loaded, name) for name in counts}},
+    )
 
 
 def _constraint(error: BaseException) -> str | None:

@@ -69,6 +69,10 @@ REGISTER: Mapping[str, PersonalTable] = {
     "preference": PersonalTable(
         columns_of((D.PREFERENCE, "id customer_id topic value")), deleted=True
     ),
+    # A locked list says that whoever is on it was of some kind; living segments find nobody who was erased.
+    "segment_member": PersonalTable(
+        columns_of((D.PREFERENCE, "segment_id list_version customer_id")), deleted=True
+    ),
     "sim": PersonalTable(
         columns_of((D.LINE_NUMBER, "iccid imsi state subscription_id activated_at ended_at")),
         of=_OF_LINES,
@@ -205,9 +209,6 @@ REGISTER: Mapping[str, PersonalTable] = {
             (D.STAFF, "by"),
             changes=Column(D.HISTORY, _HISTORY),
         )
-    ),
-    "customer_look": PersonalTable(
-        columns_of((D.RECORD, "id at customer_id fields"), (D.STAFF, "by user_id"))
     ),
     "legal_hold": PersonalTable(
         columns_of(
