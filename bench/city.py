@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from services.city_node.customer_import.mapping import ImportMapping, read_mapping
-from services.city_node.customer_import.service import Importer
+from services.city_node.customer_import.models import CustomerImport
+from services.city_node.customer_import.service import Desk, Importer, begin, load
 from shared.capability import NodeContext
 from shared.kernel.embedded_postgres import NODE_ROLE, SUPERUSER
 from shared.kernel.settings import load_settings
@@ -89,9 +90,16 @@ def mapping() -> ImportMapping:
     return read_mapping(MAPPING)
 
 
-def importer(context: NodeContext) -> Importer:
-    """Return who imports."""
-    return Importer("bench", CITY, path_of_division(CITY), CITY, context.cipher)
+async def load_file(
+    context: NodeContext, content: bytes, how: ImportMapping, name: str = "bench.csv"
+) -> CustomerImport:
+    """Load a file."""
+    importer = Importer("bench", CITY, path_of_division(CITY), CITY, context.cipher)
+    file = io.BytesIO(content)
+    async with context.database.transaction() as session:
+        begun = await begin(session, importer, file, name=name, mapping=how, now=NOW)
+    desk = Desk(context.database, context.clock, context.cipher, CITY)
+    return await load(desk, begun.id, file)
 
 
 def people(rows: int) -> bytes:

@@ -6,7 +6,6 @@ the masks, builds the answer in PostgreSQL, records the look durably, and logs.
 """
 
 import contextlib
-import io
 import random
 import sys
 import tempfile
@@ -19,10 +18,9 @@ import asyncpg
 import httpx
 
 from bench import Benchmark, Result
-from bench.city import CITY, NOW, importer, mapping, open_city, owner_url, people
+from bench.city import CITY, NOW, load_file, mapping, open_city, owner_url, people
 from bench.http_load import requests_per_second
 from bench.processes import clean_environment, free_port, process, uvicorn_command
-from services.city_node.customer_import.service import load_file
 from shared.capability import NodeContext, Role
 from shared.kernel.tier import Tier
 from shared.staff.service import add_staff_member
@@ -79,15 +77,8 @@ async def _count_looks(context: NodeContext) -> int:
 
 async def _prepare(context: NodeContext) -> list[UUID]:
     """Fill the city, and return the ids of its customers."""
+    await load_file(context, people(CUSTOMERS), mapping())
     async with context.database.transaction() as session:
-        await load_file(
-            session,
-            importer(context),
-            io.BytesIO(people(CUSTOMERS)),
-            name="people.csv",
-            mapping=mapping(),
-            now=NOW,
-        )
         await add_staff_member(
             session,
             username=USERNAME,

@@ -114,6 +114,30 @@ class Database:
         async with self._readers() as session:
             yield session
 
+    @contextlib.asynccontextmanager
+    async def reserved(
+        self,
+    ) -> AsyncIterator[Callable[[], contextlib.AbstractAsyncContextManager[AsyncSession]]]:
+        """Reserve one connection for several transactions, each opened by calling what is given.
+
+        For work that leaves something in the connection: temporary tables, an advisory lock. The connection is
+        closed at the end, and they are gone with it.
+        """
+        async with self.engine.connect() as connection:
+
+            @contextlib.asynccontextmanager
+            async def transaction() -> AsyncIterator[AsyncSession]:
+                async with (
+                    AsyncSession(connection, expire_on_commit=False) as session,
+                    session.begin(),
+                ):
+                    yield session
+
+            try:
+                yield transaction
+            finally:
+                await connection.invalidate()
+
     async def pool(self) -> asyncpg.Pool:
         """Return the pool of bare connections for hot reads, made at first use."""
         if self._pool is None:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -38,11 +39,15 @@ class Cipher:
         key = read_or_create(directory / "personal-data.key", lambda: os.urandom(2 * KEY_BYTES))
         return cls(key[:KEY_BYTES], key[KEY_BYTES:])
 
+    @cached_property
+    def _aead(self) -> AESGCM:
+        return AESGCM(self.encryption_key)
+
     def encrypt(self, value: str) -> bytes:
         """Return ``value`` encrypted: one byte of key id, the nonce, the ciphertext with its tag."""
         nonce = os.urandom(NONCE_BYTES)
         head = bytes([self.key_id])
-        return head + nonce + AESGCM(self.encryption_key).encrypt(nonce, value.encode(), head)
+        return head + nonce + self._aead.encrypt(nonce, value.encode(), head)
 
     def decrypt(self, stored: bytes) -> str:
         """Return what :meth:`encrypt` was given.
@@ -52,7 +57,7 @@ class Cipher:
         """
         head, nonce, body = stored[:1], stored[1 : 1 + NONCE_BYTES], stored[1 + NONCE_BYTES :]
         try:
-            return AESGCM(self.encryption_key).decrypt(nonce, body, head).decode()
+            return self._aead.decrypt(nonce, body, head).decode()
         except InvalidTag:
             raise DecryptionFailed(
                 f"A stored personal number (key {head.hex()}) cannot be decrypted with this node's key: "

@@ -5,9 +5,10 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.city_node.customer_import import service
 from services.city_node.customer_import.mapping import ImportMapping, read_mapping
 from services.city_node.customer_import.models import CustomerImport
-from services.city_node.customer_import.service import Importer, load_file
+from services.city_node.customer_import.service import Desk, Importer
 from tests.city.drafts import CITY, id_card
 from tests.conftest import TestNode
 
@@ -116,29 +117,49 @@ def importer(node: TestNode, unit: str = CITY) -> Importer:
     return Importer("importer", unit, path, node.code, node.context.cipher)
 
 
-async def load(
+def desk(node: TestNode, portion: int = 3) -> Desk:
+    """Return what ``node`` loads with; portions are small, so that most files have several."""
+    return Desk(node.database, node.clock, node.context.cipher, node.code, portion)
+
+
+async def begin(
     node: TestNode,
     content: bytes | Sequence[Mapping[str, Any]],
     mapping: ImportMapping = MAPPING,
     *,
     unit: str = CITY,
-    batch_rows: int = 3,
+    dry_run: bool = False,
 ) -> CustomerImport:
-    """Load a file; batches are small, so that most files have several."""
+    """Register the import of a file."""
     data = content if isinstance(content, bytes) else extract(content)
     async with node.database.transaction() as session:
-        return await load_file(
+        return await service.begin(
             session,
             importer(node, unit),
             io.BytesIO(data),
             name="extract.csv",
             mapping=mapping,
             now=node.clock.now(),
-            batch_rows=batch_rows,
+            dry_run=dry_run,
         )
 
 
+async def load(
+    node: TestNode,
+    content: bytes | Sequence[Mapping[str, Any]],
+    mapping: ImportMapping = MAPPING,
+    *,
+    unit: str = CITY,
+    portion: int = 3,
+    dry_run: bool = False,
+) -> CustomerImport:
+    """Load a file."""
+    data = content if isinstance(content, bytes) else extract(content)
+    begun = await begin(node, data, mapping, unit=unit, dry_run=dry_run)
+    return await service.load(desk(node, portion), begun.id, io.BytesIO(data))
+
+
 def counts(loaded: CustomerImport) -> tuple[int, int, int, int]:
-    """Return how many rows made, changed, left alone a customer, and were rejected."""
+    """Return how many rows made, changed, left alone a record, and were rejected."""
     assert loaded.rows == loaded.created + loaded.changed + loaded.unchanged + loaded.rejected
     return (loaded.created, loaded.changed, loaded.unchanged, loaded.rejected)

@@ -5,7 +5,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Sequence, Text, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Sequence,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -114,6 +123,7 @@ class ChangeAction(StrEnum):
     PART_ADDED = "part_added"
     PART_CHANGED = "part_changed"
     PART_REMOVED = "part_removed"
+    IMPORT_UNDONE = "import_undone"
 
 
 ERASED = "erased"
@@ -245,6 +255,7 @@ class Subscription(Base):
             postgresql_where=text("status <> 'ended'"),
         ),
         Index("subscription_customer_id_idx", "customer_id"),
+        Index("subscription_msisdn_idx", "msisdn", "entry_date"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -293,6 +304,7 @@ class Bill(Base):
         CheckConstraint("extract(day FROM period) = 1", name="period"),
         Index("bill_period_key", "subscription_id", "period", unique=True),
         Index("bill_customer_id_idx", "customer_id", "period"),
+        Index("bill_import_number_idx", "import_number", postgresql_using="brin"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -302,6 +314,8 @@ class Bill(Base):
     """First day of the month that is billed."""
     charge_fen: Mapped[int]
     paid_on: Mapped[date | None]
+    import_number: Mapped[int | None] = mapped_column(Integer)
+    """Which import wrote it last; nothing if it was made or changed otherwise."""
 
 
 class CustomerChange(Base):

@@ -7,6 +7,7 @@ dropped. Then the values are set, and what a customer did not hold yet is added.
 from collections.abc import Iterator, Sequence
 
 from services.city_node.customer.models import ChangeAction
+from services.city_node.customer_import.before import added, images
 from services.city_node.customer_import.layout import Row
 from services.city_node.customer_import.mapping import ImportMapping
 from services.city_node.customer_import.staging import Staging
@@ -39,17 +40,19 @@ _LINE_FIELDS = {
     "plan": "r.plan",
     "contract_term": "r.line_contract_term",
     "entry_date": "coalesce(r.line_entry_date, s.entry_date)",
+    "status": "r.line_status",
+    "ended_on": "r.left_on",
 }
 """Fields of a line, and what a staged row has for them."""
 _MEDIA = ("phone", "email", "postal")
 _ENDS = "r.library = 'retained'"
 _KNOW_CUSTOMERS = """
-    UPDATE import_row r SET customer_id = c.id FROM customer c WHERE c.source = :source AND c.source_key = r.key"""
+    UPDATE import_row r SET customer_id = c.id FROM customer c WHERE c.source = :customers AND c.source_key = r.key"""
 _KNOW_LINES = """
     UPDATE import_row r SET subscription_id = k.id, line_known = true
     FROM (SELECT DISTINCT ON (r.line) r.line, s.id
           FROM import_row r JOIN subscription s ON s.customer_id = r.customer_id AND s.msisdn = r.msisdn
-          WHERE s.status <> 'ended' OR r.library = 'retained'
+          WHERE s.status <> 'ended' OR r.line_status = 'ended'
           ORDER BY r.line, s.status = 'ended', s.ended_on DESC) k
     WHERE k.line = r.line"""
 _FORGET_UNCHANGED = (
@@ -81,20 +84,35 @@ class Changes:
         changed = await staging.run(self._differences())
         if changed:
             await staging.run(_FORGET_UNCHANGED)
-            for statement in (*self._updates(), *self._inserts()):
+            for statement in (*self._images(), *self._updates(), *self._inserts()):
                 await staging.run(statement)
         return changed
+
+    def _images(self) -> Iterator[str]:
+        """Return the statements that keep what will be changed as it is."""
+        mapping = self._mapping
+        if self._fields or mapping.attributes or mapping.fills("customer.document_number"):
+            yield images("customer", "k.id", "import_row r JOIN customer k ON k.id = r.customer_id")
+        if mapping.fills("customer.library"):
+            yield images("subscription", "k.id", _ENDING_LINES)
+            yield images("sim", "k.iccid", _ENDING_SIMS)
+        if self._line_fields:
+            yield images("subscription", "k.id", _KNOWN_LINES)
+        if mapping.fills("sim.iccid") or mapping.fills("subscription.status"):
+            yield images("sim", "k.iccid", _SIMS_IN_USE)
+        if mapping.fills("bill.charge_fen"):
+            yield images("bill", "k.id", _KNOWN_BILLS)
 
     def _inserts(self) -> Iterator[str]:
         """Return the statements that add what known customers did not hold."""
         mapping = self._mapping
         if mapping.fills("subscription.msisdn"):
-            yield _INSERT_LINES
+            yield added("subscription", "id", _INSERT_LINES)
         if mapping.fills("sim.iccid"):
-            yield _INSERT_SIMS
+            yield added("sim", "iccid", _INSERT_SIMS, through="iccid")
         if mapping.fills("bill.charge_fen"):
             yield _INSERT_BILLS + self._on_known_bill()
-        yield from (_insert_medium(kind) for kind in self._media)
+        yield from (added("contact_medium", "id", _insert_medium(kind)) for kind in self._media)
 
     def _on_known_bill(self) -> str:
         if self._mapping.fills("bill.paid_on"):
@@ -109,7 +127,12 @@ class Changes:
                 "bill.charge_fen",
                 "excluded.charge_fen",
             )
+        sets += ", import_number = excluded.import_number"
         return f" ON CONFLICT (subscription_id, period) DO UPDATE SET {sets} WHERE {old} IS DISTINCT FROM {new}"
+
+    def _not_retired(self) -> str:
+        # A line of a customer who left is added without a word; one that a file of lines has is always told of.
+        return " AND r.library = 'in_network'" if self._mapping.fills("customer.library") else ""
 
     def _differences(self) -> str:
         """Return the statement that works out what changes about known customers."""
@@ -133,8 +156,8 @@ class Changes:
                 _difference(
                     field.format("status"),
                     "NULL",
-                    "'active'",
-                    "s.id IS NULL AND r.msisdn IS NOT NULL AND r.library = 'in_network'",
+                    "r.line_status",
+                    f"s.id IS NULL AND r.msisdn IS NOT NULL{self._not_retired()}",
                 )
             )
             items += [
@@ -158,7 +181,7 @@ class Changes:
                     "'sims/' || a.iccid || '/state'",
                     "'active'",
                     "'replaced'",
-                    f"{new} AND a.iccid IS NOT NULL AND r.library = 'in_network'",
+                    f"{new} AND a.iccid IS NOT NULL AND r.line_status <> 'ended'",
                 )
             )
         if mapping.fills("bill.charge_fen"):
@@ -194,10 +217,11 @@ class Changes:
                 )
             )
         found = " || ".join(items)
+        leaves = "c.library <> r.library" if mapping.fills("customer.library") else "false"
         return f"""
             INSERT INTO import_change (line, customer_id, action, changes)
-            SELECT r.line, c.id, CASE WHEN c.library <> r.library THEN '{ChangeAction.RETIRED.value}' ELSE '{ChangeAction.CHANGED.value}' END,
-                   d.changes || CASE WHEN c.library <> r.library THEN {_ENDED_LINES} ELSE '[]' END
+            SELECT r.line, c.id, CASE WHEN {leaves} THEN '{ChangeAction.RETIRED.value}' ELSE '{ChangeAction.CHANGED.value}' END,
+                   d.changes || CASE WHEN {leaves} THEN {_ENDED_LINES} ELSE '[]' END
             FROM import_row r {" ".join(joins)}
             CROSS JOIN LATERAL (SELECT CAST({found} AS jsonb) AS changes) d
             WHERE d.changes <> '[]'"""
@@ -225,6 +249,8 @@ class Changes:
             statements.append(
                 f"UPDATE subscription s SET {line_sets} {staged} r.line_known AND s.id = r.subscription_id"
             )
+        if self._mapping.fills("subscription.status"):
+            statements.append(_END_SIMS_OF_LINES)
         if self._mapping.fills("sim.iccid"):
             statements.append(_REPLACE_SIMS)
         statements.append(
@@ -253,10 +279,24 @@ _END_SIMS = f"""
 _END_LINES = f"""
     UPDATE subscription s SET status = 'ended', ended_on = r.left_on
     FROM import_row r WHERE {_ENDS} AND s.customer_id = r.customer_id AND s.status <> 'ended'"""
+_END_SIMS_OF_LINES = """
+    UPDATE sim m SET state = 'ended', ended_at = r.left_at
+    FROM import_row r
+    WHERE r.line_known AND r.line_status = 'ended' AND m.subscription_id = r.subscription_id AND m.state = 'active'"""
+_ENDING_LINES = f"import_row r JOIN subscription k ON k.customer_id = r.customer_id AND k.status <> 'ended' WHERE {_ENDS}"
+_ENDING_SIMS = f"""
+    import_row r JOIN subscription s ON s.customer_id = r.customer_id
+    JOIN sim k ON k.subscription_id = s.id AND k.state = 'active' WHERE {_ENDS}"""
+_KNOWN_LINES = "import_row r JOIN subscription k ON k.id = r.subscription_id WHERE r.line_known"
+_SIMS_IN_USE = """
+    import_row r JOIN sim k ON k.subscription_id = r.subscription_id AND k.state = 'active' WHERE r.line_known"""
+_KNOWN_BILLS = """
+    import_row r JOIN bill k ON k.subscription_id = r.subscription_id AND k.period = r.bill_period
+    WHERE r.bill_charge_fen IS NOT NULL"""
 _REPLACE_SIMS = """
     UPDATE sim m SET state = 'replaced', ended_at = :now
     FROM import_row r
-    WHERE r.line_known AND r.library = 'in_network' AND r.iccid IS NOT NULL AND m.subscription_id = r.subscription_id
+    WHERE r.line_known AND r.line_status <> 'ended' AND r.iccid IS NOT NULL AND m.subscription_id = r.subscription_id
       AND m.state = 'active' AND NOT EXISTS (SELECT FROM sim k WHERE k.iccid = r.iccid)"""
 _INSERT_LINES = """
     INSERT INTO subscription (id, customer_id, msisdn, brand, plan, contract_term, status, entry_date, ended_on)
@@ -268,8 +308,8 @@ _INSERT_SIMS = """
     SELECT r.iccid, r.imsi, r.sim_state, r.subscription_id, :now, r.left_at
     FROM import_row r WHERE r.iccid IS NOT NULL ON CONFLICT (iccid) DO NOTHING"""
 _INSERT_BILLS = """
-    INSERT INTO bill (subscription_id, customer_id, period, charge_fen, paid_on)
-    SELECT r.subscription_id, r.customer_id, r.bill_period, r.bill_charge_fen, r.bill_paid_on
+    INSERT INTO bill (subscription_id, customer_id, period, charge_fen, paid_on, import_number)
+    SELECT r.subscription_id, r.customer_id, r.bill_period, r.bill_charge_fen, r.bill_paid_on, :import_number
     FROM import_row r WHERE r.bill_charge_fen IS NOT NULL"""
 
 

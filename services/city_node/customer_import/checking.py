@@ -1,99 +1,142 @@
-"""What a batch of rows contradicts: itself, the rows before it, or customers of the node.
+"""What rows of customers and subscriptions contradict: one another, the rows before them, or customers of the node.
 
-Each check is a ``SELECT`` of line, column, value and reason, over the whole batch at once. A row that fails one is
-reported and taken out of the batch with all that it holds.
+The outcome is that of loading the rows one after the other, whatever the size of a portion. What the node contradicts
+is found by one ``SELECT`` over the whole portion. Among the others, the first row that claims a number has it. Where
+the node's objection may be gone once an earlier row of the same portion is loaded (a line ended, a document changed),
+the portion is cut there, and the rest checked again after that.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.city_node.customer_import.layout import SLOTS, Row
 from services.city_node.customer_import.mapping import ImportMapping
+from services.city_node.customer_import.models import Records
+from services.city_node.customer_import.rejecting import KEY, RowFault
 from services.city_node.customer_import.staging import Staging
 
 # ruff: noqa: S608 - put together from the texts of this module; values are bound
-_OTHERS = "(c.source, c.source_key) IS DISTINCT FROM (:source, r.key)"
+_OTHERS = "(c.source, c.source_key) IS DISTINCT FROM (:customers, r.key)"
 _HOLDER = "CASE WHEN starts_with(u.path, :scope) THEN 'customer ' || c.customer_number ELSE 'a customer of another unit' END"
 _HELD = "JOIN customer c ON c.id = s.customer_id JOIN organisation_unit u ON u.code = c.unit_code"
-_ON_A_LINE = "r.library = 'in_network'"
+_HOLDER_KEY = "CASE WHEN c.source = :customers THEN c.source_key END"
+_PRESENT = """
+    SELECT r.line, 'key', CASE WHEN starts_with(u.path, :scope) THEN 'belongs to a customer who left on ' || c.left_on || ': restore the profile first'
+                               ELSE 'belongs to a customer of another unit' END, NULL
+    FROM import_claim r JOIN customer c ON c.source = :customers AND c.source_key = r.key
+    JOIN organisation_unit u ON u.code = c.unit_code
+    WHERE NOT starts_with(u.path, :scope) OR (c.library = 'retained' AND r.line_status <> 'ended')"""
+_UNIT = """
+    SELECT r.line, 'customer.unit_code', 'is not an active unit within the importer''s scope', NULL
+    FROM import_claim r LEFT JOIN organisation_unit u ON u.code = r.unit_code AND u.active AND starts_with(u.path, :scope)
+    WHERE u.code IS NULL"""
+_UNKNOWN = """
+    SELECT r.line, 'key', '{}', NULL
+    FROM import_claim r WHERE NOT EXISTS (SELECT FROM customer c WHERE c.source = :customers AND c.source_key = r.key)"""
+_TOO_LITTLE = "belongs to no customer, and the mapping fills too little to make one: customer.name and customer.entry_date"
+_NOBODY = "belongs to no customer"
+_TWICE = """
+    SELECT r.line, 'key', 'is on line ' || k.line || ' too', NULL
+    FROM import_claim r JOIN import_key k ON k.key = {}"""
+_DOCUMENT = f"""
+    SELECT r.line, 'customer.document_number', 'belongs to ' || {_HOLDER}, {_HOLDER_KEY}
+    FROM import_claim r JOIN customer c ON c.document_index = r.document_index
+    JOIN organisation_unit u ON u.code = c.unit_code WHERE {_OTHERS}"""
+_MSISDN = f"""
+    SELECT r.line, 'subscription.msisdn', 'is on a line of ' || {_HOLDER}, {_HOLDER_KEY}
+    FROM import_claim r JOIN subscription s ON s.msisdn = r.msisdn AND s.status <> 'ended' {_HELD}
+    WHERE {_OTHERS} AND r.line_status <> 'ended'"""
+_SIM = f"""
+    SELECT r.line, 'sim.iccid',
+           CASE WHEN m.imsi <> r.imsi THEN 'has another IMSI' ELSE 'is or was the SIM of a line of ' || {_HOLDER} END, NULL
+    FROM import_claim r JOIN sim m ON m.iccid = r.iccid JOIN subscription s ON s.id = m.subscription_id {_HELD}
+    WHERE {_OTHERS} OR s.msisdn <> r.msisdn OR m.imsi <> r.imsi"""
+_IMSI = """
+    SELECT r.line, 'sim.imsi', 'is of SIM ' || m.iccid, NULL
+    FROM import_claim r JOIN sim m ON m.imsi = r.imsi WHERE m.iccid <> r.iccid"""
+_LINE, _KEY, _MSISDN_SLOT, _STATUS = (
+    SLOTS[name] for name in ("line", "key", "msisdn", "line_status")
+)
+_BETWEEN = "\x1f"
+"""Between the parts of a natural key; no text that was checked has it."""
 
 
-def _twice(column: str, label: str, shown: str, *, where: str = "true") -> str:
-    return f"""
-        SELECT line, {label}, shown, 'is on line ' || first || ' too'
-        FROM (SELECT r.line, {shown} AS shown, min(r.line) OVER (PARTITION BY r.{column}) AS first
-              FROM import_claim r WHERE r.{column} IS NOT NULL AND {where}) repeated
-        WHERE first < line"""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of rows: the first are accepted or at fault, the rest wait until the accepted ones are loaded."""
+
+    accepted: list[Row]
+    faults: list[RowFault]
+    rest: list[Row]
 
 
-_KEY = [
-    _twice("key", ":key_column", "r.key"),
-    "SELECT r.line, :key_column, r.key, 'is on line ' || k.line || ' too' FROM import_claim r JOIN import_key k ON k.key = r.key",
-]
-_PRESENT = [
-    """SELECT r.line, :key_column, r.key,
-            CASE WHEN starts_with(u.path, :scope) THEN 'belongs to a customer who left on ' || c.left_on || ': restore the profile first'
-                 ELSE 'belongs to a customer of another unit' END
-        FROM import_claim r JOIN customer c ON c.source = :source AND c.source_key = r.key
-        JOIN organisation_unit u ON u.code = c.unit_code
-        WHERE NOT starts_with(u.path, :scope) OR (c.library = 'retained' AND r.library = 'in_network')""",
-]
-_UNIT = [
-    """SELECT r.line, :of_unit_code, r.unit_code, 'is not an active unit within the importer''s scope'
-        FROM import_claim r LEFT JOIN organisation_unit u ON u.code = r.unit_code AND u.active AND starts_with(u.path, :scope)
-        WHERE u.code IS NULL"""
-]
-_UNKNOWN = [
-    """SELECT r.line, :key_column, r.key, 'belongs to no customer, and the mapping fills too little to make one: customer.name and customer.entry_date'
-        FROM import_claim r WHERE NOT EXISTS (SELECT FROM customer c WHERE c.source = :source AND c.source_key = r.key)"""
-]
-_DOCUMENT = [
-    _twice("document_index", ":of_document_number", "r.document_masked"),
-    f"""SELECT r.line, :of_document_number, r.document_masked, 'belongs to ' || {_HOLDER}
-        FROM import_claim r JOIN customer c ON c.document_index = r.document_index
-        JOIN organisation_unit u ON u.code = c.unit_code WHERE {_OTHERS}""",
-]
-_MSISDN = [
-    _twice("msisdn", ":of_msisdn", "r.msisdn", where=_ON_A_LINE),
-    f"""SELECT r.line, :of_msisdn, r.msisdn, 'is on a line of ' || {_HOLDER}
-        FROM import_claim r JOIN subscription s ON s.msisdn = r.msisdn AND s.status <> 'ended' {_HELD}
-        WHERE {_OTHERS} AND {_ON_A_LINE}""",
-]
-_SIM = [
-    _twice("iccid", ":of_iccid", "r.iccid"),
-    _twice("imsi", ":of_imsi", "r.imsi"),
-    f"""SELECT r.line, :of_iccid, r.iccid,
-            CASE WHEN m.imsi <> r.imsi THEN 'has another IMSI' ELSE 'is or was the SIM of ' || s.msisdn || ', a line of ' || {_HOLDER} END
-        FROM import_claim r JOIN sim m ON m.iccid = r.iccid JOIN subscription s ON s.id = m.subscription_id {_HELD}
-        WHERE {_OTHERS} OR s.msisdn <> r.msisdn OR m.imsi <> r.imsi""",
-    """SELECT r.line, :of_imsi, r.imsi, 'is of SIM ' || m.iccid
-        FROM import_claim r JOIN sim m ON m.imsi = r.imsi WHERE m.iccid <> r.iccid""",
-]
+class Checks:
+    """The checks of one mapping: only of what its rows claim."""
 
+    def __init__(self, mapping: ImportMapping) -> None:
+        self._lines = mapping.records is Records.SUBSCRIPTIONS
+        natural = f"r.key || '{_BETWEEN}' || r.msisdn" if self._lines else "r.key"
+        selects = [_PRESENT, _TWICE.format(natural)]
+        if self._lines:
+            selects.append(_UNKNOWN.format(_NOBODY))
+        else:
+            selects.append(_UNIT)
+            if not mapping.makes_customers:
+                selects.append(_UNKNOWN.format(_TOO_LITTLE))
+        claimed = {}
+        for target, column, more in (
+            ("customer.document_number", "document_index", [_DOCUMENT]),
+            ("subscription.msisdn", "msisdn", [_MSISDN]),
+            ("sim.iccid", "iccid", [_SIM]),
+            ("sim.imsi", "imsi", [_IMSI]),
+        ):
+            if mapping.fills(target):
+                selects += more
+                claimed[target] = SLOTS[column]
+        self._statement = "\nUNION ALL ".join(selects) + "\nORDER BY 1"
+        self._claimed = claimed
 
-def checks(mapping: ImportMapping) -> str:
-    """Return the one statement that reports every contradiction of a batch."""
-    selects = [*_KEY, *_PRESENT, *_UNIT]
-    if not mapping.makes_customers:
-        selects += _UNKNOWN
-    for name, more in (
-        ("customer.document_number", _DOCUMENT),
-        ("subscription.msisdn", _MSISDN),
-        ("sim.iccid", _SIM),
-    ):
-        if mapping.fills(name):
-            selects += more
-    found = "\nUNION ALL ".join(selects)
-    return (
-        'INSERT INTO customer_import_reject (import_id, line, "column", value, reason)\n'
-        f'SELECT CAST(:import_id AS uuid), wrong.* FROM ({found}) wrong (line, "column", value, reason) ORDER BY line'
-    )
+    def natural_key(self, row: Row) -> str:
+        """Return what must not stand in a file twice."""
+        return f"{row[_KEY]}{_BETWEEN}{row[_MSISDN_SLOT]}" if self._lines else row[_KEY]
 
+    async def check(self, staging: Staging, rows: list[Row]) -> Checked:
+        """Tell which of the rows contradict nothing, as far as that can be told yet."""
+        await staging.claim(rows)
+        await staging.join(by_index=True)
+        found = await staging.rows(self._statement)
+        rest = list[Row]()
+        if found:
+            first = {row[_KEY]: row[_LINE] for row in reversed(rows)}
+            waiting = [line for line, _, _, holder in found if first.get(holder, line) < line]
+            if waiting:
+                rest = [row for row in rows if row[_LINE] >= waiting[0]]
+                rows = [row for row in rows if row[_LINE] < waiting[0]]
+                found = [one for one in found if one[0] < waiting[0]]
+        faults = [RowFault(line, target, reason) for line, target, reason, _ in found]
+        wrong = {fault.line for fault in faults}
+        accepted = self._first_come([row for row in rows if row[_LINE] not in wrong], faults)
+        await staging.remember((self.natural_key(row), row[_LINE]) for row in accepted)
+        return Checked(accepted, faults, rest)
 
-async def contradicted(staging: Staging, statement: str) -> frozenset[int]:
-    """Report what the batch contradicts; returns the lines that are therefore not loaded."""
-    faults = await staging.run(statement)
-    await staging.run(
-        "INSERT INTO import_key SELECT key, min(line) FROM import_claim GROUP BY key ON CONFLICT DO NOTHING"
-    )
-    if not faults:
-        return frozenset()
-    return await staging.lines(
-        "SELECT DISTINCT r.line FROM import_claim r JOIN customer_import_reject f ON f.line = r.line WHERE f.import_id = :import_id"
-    )
+    def _first_come(self, rows: Sequence[Row], faults: list[RowFault]) -> list[Row]:
+        """Return the rows that claim what no row before them has; the others are at fault."""
+        accepted, taken = list[Row](), dict[tuple[str, object], int]()
+        claimed = tuple(self._claimed.items())
+        for row in rows:
+            claims: list[tuple[str, object]] = [(KEY, self.natural_key(row))]
+            for target, slot in claimed:
+                if row[slot] is not None and (slot != _MSISDN_SLOT or row[_STATUS] != "ended"):
+                    claims.append((target, row[slot]))
+            twice = [claim for claim in claims if claim in taken]
+            if twice:
+                twice = twice[:1] if twice[0][0] == KEY else twice
+                faults += [
+                    RowFault(row[_LINE], claim[0], f"is on line {taken[claim]} too")
+                    for claim in twice
+                ]
+            else:
+                accepted.append(row)
+                line: int = row[_LINE]
+                taken.update(dict.fromkeys(claims, line))
+        return accepted

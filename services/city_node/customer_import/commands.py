@@ -1,41 +1,66 @@
-"""``guanxi customer import``."""
+"""``guanxi customer import`` and ``guanxi customer undo-import``."""
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
+from uuid import UUID
 
 import typer
 
+from services.city_node.customer_import import uploads
+from services.city_node.customer_import.jobs import desk_of
 from services.city_node.customer_import.mapping import ImportMapping, parameters_of, read_mapping
-from services.city_node.customer_import.reports import rehearsal, rejects_as_csv, report
+from services.city_node.customer_import.problems import FileUnusable, ImportDisturbed
+from services.city_node.customer_import.reports import rejects_as_csv, report
 from services.city_node.customer_import.schemas import ImportOut
-from services.city_node.customer_import.service import Importer, load_file
+from services.city_node.customer_import.service import Importer, begin, load
+from services.city_node.customer_import.undoing import undo
 from shared.capability import NodeContext
-from shared.commandline import JsonOption, NodeOption, operator_name, progress, run, sentences, show
+from shared.commandline import (
+    CommandFailed,
+    JsonOption,
+    NodeOption,
+    errors,
+    operator_name,
+    progress,
+    run,
+    sentences,
+    show,
+)
 from shared.organisation.service import ensure_divisions, path_of_division
 
 app = typer.Typer(help="Customers of a city.", no_args_is_help=True)
 """The commands about customers."""
 
 
+@app.callback()
+def _customers() -> None:
+    """Work on the customers of a city."""
+
+
 @app.command("import")
 def import_file(
     file: Annotated[
         Path,
-        typer.Argument(help="CSV file with a header.", exists=True, dir_okay=False, readable=True),
-    ],
-    node: NodeOption,
-    mapping: Annotated[
-        Path,
-        typer.Option(
-            "--mapping",
-            "-m",
-            help="TOML file that says how columns become customers.",
+        typer.Argument(
+            help="CSV file with a header, also as .gz or .zst, or a Parquet file.",
             exists=True,
             dir_okay=False,
             readable=True,
         ),
     ],
+    node: NodeOption,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            "--mapping",
+            "-m",
+            help="TOML file that says how columns become records.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+        ),
+    ] = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,66 +72,117 @@ def import_file(
     rejects: Annotated[
         Path | None,
         typer.Option(
-            "--rejects", help="Write the rejected rows and their reasons to this CSV file."
+            "--rejects",
+            help="Write the rejected rows, with their reasons, to this CSV file: it can be corrected and imported again.",
         ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Load nothing: only report what would happen.")
     ] = False,
+    resume: Annotated[
+        UUID | None,
+        typer.Option(
+            "--resume", metavar="ID", help="Go on with an import that did not come to its end."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Load a CSV file of customers, in one transaction; the same file twice changes nothing."""
+    """Load a file portion by portion; the same file twice changes nothing."""
     with sentences():
-        read = read_mapping(mapping.read_text("utf-8"), parameters_of(parameter or []))
-    answer = run(node, lambda context: _load(context, file, read, rejects, dry_run=dry_run))
-    shown: dict[str, Any] = answer.model_dump(mode="json", exclude={"rejects"}) | {
-        "dry_run": dry_run
-    }
+        if (mapping is None) == (resume is None):
+            raise CommandFailed("Give either --mapping, for a new import, or --resume ID.")
+        read = None
+        if mapping is not None:
+            read = read_mapping(mapping.read_text("utf-8"), parameters_of(parameter or []))
+
+    async def work(context: NodeContext) -> ImportOut:
+        return await _load(context, file, read or resume, rejects, dry_run=dry_run)
+
+    answer = run(node, work)
+    title = f"Import of {file.name}" + (" (dry run: nothing was loaded)" if answer.dry_run else "")
+    _show(answer, title, json=json)
+
+
+@app.command("undo-import")
+def undo_import(
+    import_id: Annotated[
+        UUID, typer.Argument(metavar="ID", help="The import, as its report has it.")
+    ],
+    node: NodeOption,
+    json: JsonOption = False,
+) -> None:
+    """Take back what an import has made and changed; what others changed since is kept and listed."""
+
+    async def work(context: NodeContext) -> ImportOut:
+        row = await undo(desk_of(context), import_id, operator_name())
+        uploads.discard(context.settings, row.id)
+        async with context.database.transaction() as session:
+            return await report(session, row)
+
+    _show(run(node, work), "Undo of an import", json=json)
+
+
+def _show(answer: ImportOut, title: str, *, json: bool) -> None:
+    lists = {"rejects", "samples", "kept_records"}
     if json:
-        shown["rejects"] = [reject.model_dump() for reject in answer.rejects]
-    show(
-        shown,
-        json=json,
-        title=f"Import of {file.name}" + (" (dry run: nothing was loaded)" if dry_run else ""),
-    )
-    if answer.rejects and not json:
-        show(
-            [reject.model_dump() for reject in answer.rejects[:10]],
-            json=False,
-            title=f"First of {answer.rejected} rejected rows",
-        )
+        show(answer.model_dump(mode="json"), json=True)
+        return
+    show(answer.model_dump(mode="json", exclude=lists, exclude_none=True), json=False, title=title)
+    if answer.rejects:
+        first = [reject.model_dump() for reject in answer.rejects[:10]]
+        show(first, json=False, title=f"First of {answer.rejected} rejected rows")
+    if answer.samples:
+        show(answer.samples[:10], json=False, title="First customers that would change")
+    if answer.kept_records:
+        kept = [one.model_dump(mode="json") for one in answer.kept_records[:10]]
+        show(kept, json=False, title=f"First of {answer.kept} records that were kept")
 
 
 async def _load(
-    context: NodeContext, file: Path, mapping: ImportMapping, rejects: Path | None, *, dry_run: bool
+    context: NodeContext,
+    file: Path,
+    what: ImportMapping | UUID | None,
+    rejects: Path | None,
+    *,
+    dry_run: bool,
 ) -> ImportOut:
     # The node may never have run: its units come with its first start.
     await ensure_divisions(context)
     code = context.settings.code
-    importer = Importer(
-        operator_name(),
-        code,
-        path_of_division(code),
-        code,
-        context.cipher,
-        strict=context.settings.undeclared_attributes == "refuse",
-    )
     with progress() as bar, file.open("rb") as opened:
         task = bar.add_task(
             f"Importing {file.name} (bytes)", total=os.fstat(opened.fileno()).st_size
         )
-        async with context.database.transaction() as session, rehearsal(session, dry_run=dry_run):
-            loaded = await load_file(
-                session,
-                importer,
+        if isinstance(what, ImportMapping):
+            importer = Importer(operator_name(), code, path_of_division(code), code, context.cipher)
+            async with context.database.transaction() as session:
+                begun = await begin(
+                    session,
+                    importer,
+                    opened,
+                    name=file.name,
+                    mapping=what,
+                    now=context.clock.now(),
+                    dry_run=dry_run,
+                )
+            import_id = begun.id
+        else:
+            assert what is not None  # noqa: S101 - the command has seen to it
+            import_id = what
+        try:
+            loaded = await load(
+                desk_of(context),
+                import_id,
                 opened,
-                name=file.name,
-                mapping=mapping,
-                now=context.clock.now(),
-                on_progress=lambda _rows, done: bar.update(task, completed=done),
+                lambda done: bar.update(task, completed=done),
             )
-            if rejects is not None:
-                with rejects.open("w", encoding="utf-8", newline="") as report_file:
-                    async for line in rejects_as_csv(session, loaded.id):
-                        report_file.write(line)
-            return await report(session, loaded)
+        except (FileUnusable, ImportDisturbed):
+            errors.print(f"Import {import_id} stopped there.", highlight=False)
+            raise
+    uploads.discard(context.settings, import_id)
+    async with context.database.transaction() as session:
+        if rejects is not None:
+            with rejects.open("wb") as report_file:
+                async for piece in rejects_as_csv(session, loaded, context.cipher):
+                    report_file.write(piece)
+        return await report(session, loaded)

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.city_node.customer_import.targets import LARGEST_INTEGER, Check
+from shared.kernel.clock import BUSINESS_ZONE
 
 Conversion = Callable[[str], Any]
 
@@ -86,6 +87,20 @@ def day(form: str | None) -> Conversion:
     return convert
 
 
+def moment(form: str | None) -> Conversion:
+    """Return the conversion of a time: ISO 8601, or as ``form`` says; of the business zone if it names none."""
+
+    def convert(text: str) -> datetime:
+        try:
+            # A time without a zone is the business zone's.
+            read = datetime.fromisoformat(text) if form is None else datetime.strptime(text, form)  # noqa: DTZ007
+        except ValueError:
+            raise ValueError(f"is not a time like {form or '2026-11-01 09:30:00'}") from None
+        return read if read.tzinfo else read.replace(tzinfo=BUSINESS_ZONE)
+
+    return convert
+
+
 def bands(steps: Sequence[tuple[Decimal, Any]]) -> Conversion:
     """Return the conversion of a number to the value of the highest step that it reaches."""
     rising = sorted(steps, key=lambda step: step[0])
@@ -122,13 +137,11 @@ class Kind:
         gives: type of its values; ``object`` if the options say it.
         options: names that the mapping must, or with ``?`` may, give beside it.
         make: the conversion from those options and the check of the target.
-        repeats: whether a column of it has few different texts, so that remembering them pays.
     """
 
     gives: type
     options: tuple[str, ...]
     make: Callable[[Mapping[str, Any], Check], Conversion]
-    repeats: bool = True
 
 
 def _months_before(options: Mapping[str, Any], _: Check) -> Conversion:
@@ -150,6 +163,13 @@ def _day(options: Mapping[str, Any], _: Check) -> Conversion:
     if form is not None and not isinstance(form, str):
         raise OptionInvalid("format", "must be a text such as '%Y%m%d'")
     return day(form)
+
+
+def _moment(options: Mapping[str, Any], _: Check) -> Conversion:
+    form = options.get("format")
+    if form is not None and not isinstance(form, str):
+        raise OptionInvalid("format", "must be a text such as '%Y%m%d%H%M%S'")
+    return moment(form)
 
 
 def _bands(options: Mapping[str, Any], check: Check) -> Conversion:
@@ -185,18 +205,25 @@ def _plain(conversion: Conversion) -> Callable[[Mapping[str, Any], Check], Conve
 
 
 KINDS: Mapping[str, Kind] = {
-    "text": Kind(str, (), _plain(str), repeats=False),
-    "upper": Kind(str, (), _plain(str.upper), repeats=False),
-    "lower": Kind(str, (), _plain(str.lower), repeats=False),
+    "text": Kind(str, (), _plain(str)),
+    "upper": Kind(str, (), _plain(str.upper)),
+    "lower": Kind(str, (), _plain(str.lower)),
     "integer": Kind(int, (), _plain(integer)),
     "number": Kind(float, (), _plain(number)),
     "yuan": Kind(int, (), _plain(yuan)),
     "date": Kind(date, ("format?",), _day),
+    "time": Kind(datetime, ("format?",), _moment),
     "months_before": Kind(date, ("reference",), _months_before),
     "bands": Kind(object, ("bands",), _bands),
     "map": Kind(object, ("map",), _choice),
 }
 """The conversions by name."""
 
-BY_TYPE: Mapping[type, str] = {str: "text", int: "integer", date: "date", object: "text"}
+BY_TYPE: Mapping[type, str] = {
+    str: "text",
+    int: "integer",
+    date: "date",
+    datetime: "time",
+    object: "text",
+}
 """The conversion of a target that the mapping names none for."""

@@ -1,21 +1,37 @@
-"""Imports over HTTP: load a file, see what became of it, download why rows were rejected."""
+"""Imports over HTTP: hand over a file, follow, cancel, resume and undo its import, download the rejected rows."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
 from fastapi.responses import StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.customer_import import repository
+from services.city_node.customer.access import DOCUMENT
+from services.city_node.customer_import import repository, uploads
 from services.city_node.customer_import.mapping import parameters_of, read_mapping
-from services.city_node.customer_import.problems import ImportNotFound, MappingInvalid
-from services.city_node.customer_import.reports import rehearsal, rejects_as_csv, report
+from services.city_node.customer_import.models import CustomerImport, ImportState, Records
+from services.city_node.customer_import.problems import FileNotKept, ImportNotFound, MappingInvalid
+from services.city_node.customer_import.reports import (
+    form_of,
+    rejects_as_csv,
+    rejects_as_json,
+    report,
+)
 from services.city_node.customer_import.schemas import ImportOut, ImportPage
-from services.city_node.customer_import.service import Importer, load_file
+from services.city_node.customer_import.service import (
+    CANCELLABLE,
+    RESUMABLE,
+    Importer,
+    begin,
+    in_state,
+)
+from services.city_node.customer_import.undoing import UNDOABLE
 from shared.access import Principal, require
-from shared.capability import Context
+from shared.capability import Context, NodeContext
 from shared.kernel.edge import Now, Page, Transaction
+from shared.kernel.ids import new_id
 from shared.kernel.problems import Fault
 
 IMPORT = "customer:import"
@@ -26,17 +42,17 @@ router = APIRouter(prefix="/customer-imports")
 MayImport = Annotated[Principal, Depends(require(IMPORT))]
 
 
-@router.post("", status_code=201, summary="Import a file of customers")
+@router.post("", status_code=202, summary="Import a file")
 async def import_file(
     response: Response,
     principal: MayImport,
     context: Context,
     session: Transaction,
     now: Now,
-    file: Annotated[UploadFile, File(description="CSV with a header.")],
-    mapping: Annotated[
-        UploadFile, File(description="TOML that says how columns become customers.")
+    file: Annotated[
+        UploadFile, File(description="CSV with a header, also as .gz or .zst, or Parquet.")
     ],
+    mapping: Annotated[UploadFile, File(description="TOML that says how columns become records.")],
     parameter: Annotated[
         list[str] | None,
         Form(
@@ -48,30 +64,30 @@ async def import_file(
         bool, Query(description="Load nothing: only report what would happen.")
     ] = False,
 ) -> ImportOut:
-    """Load a file in one transaction; rows with faults are reported, and the others loaded.
+    """Take a file, and load it in the background, portion by portion; `Location` tells how far it is.
 
-    Customers are known again by the mapping's source and key column, so that the same file a second time changes
-    nothing.
+    Rows with faults are rejected with a reason, and the others loaded. Records are known again by their natural keys,
+    so that the same file a second time changes nothing.
     """
     read = read_mapping(await _text_of(mapping), parameters_of(parameter or []))
-    importer = Importer(
-        principal.username,
-        principal.unit,
-        principal.unit_path,
-        context.settings.code,
-        context.cipher,
-        strict=context.settings.undeclared_attributes == "refuse",
-    )
-    async with rehearsal(session, dry_run=dry_run):
-        loaded = await load_file(
-            session, importer, file.file, name=file.filename or "file", mapping=read, now=now
+    import_id = new_id()
+    await uploads.store(context.settings, import_id, file.file)
+    try:
+        begun = await begin(
+            session,
+            _importer(principal, context),
+            file.file,
+            name=file.filename or "file",
+            mapping=read,
+            now=now,
+            dry_run=dry_run,
+            stored_as=import_id,
         )
-        answer = await report(session, loaded)
-    if dry_run:
-        response.status_code = 200
-    else:
-        response.headers["location"] = f"/customer-imports/{answer.id}"
-    return answer
+    except BaseException:
+        uploads.discard(context.settings, import_id)
+        raise
+    response.headers["location"] = f"/customer-imports/{begun.id}"
+    return await report(session, begun)
 
 
 @router.get(
@@ -90,9 +106,12 @@ async def list_imports(
     sha256: Annotated[
         str | None, Query(description="Digest of the file.", pattern="^[0-9a-f]{64}$")
     ] = None,
+    state: Annotated[ImportState | None, Query(description="Where the import is.")] = None,
+    records: Annotated[Records | None, Query(description="What the rows are.")] = None,
 ) -> Response:
     """Return a page of the imports of the caller's unit and those below."""
     filters = {"scope": principal.unit_path, "mapping": mapping, "sha256": sha256}
+    filters |= {"state": state, "records": records}
     return Response(
         await repository.imports.page(await context.database.pool(), page, filters),
         media_type="application/json",
@@ -101,11 +120,42 @@ async def list_imports(
 
 @router.get("/{import_id}", summary="Read an import")
 async def read_import(import_id: UUID, principal: MayImport, session: Transaction) -> ImportOut:
-    """Return what became of a file, with the first reasons."""
-    loaded = await repository.import_in_scope(session, import_id, principal.unit_path)
-    if loaded is None:
-        raise ImportNotFound(id=import_id)
-    return await report(session, loaded)
+    """Return how far an import is, or what became of it, with the first reasons."""
+    return await report(session, await _found(session, import_id, principal))
+
+
+@router.post("/{import_id}/cancellation", summary="Cancel an import")
+async def cancel_import(
+    import_id: UUID, principal: MayImport, session: Transaction, now: Now
+) -> ImportOut:
+    """Stop an import behind the portion that is being loaded; what was loaded stays, and can be undone."""
+    await _found(session, import_id, principal)
+    row = await in_state(session, import_id, CANCELLABLE, "cancelled")
+    row.state, row.finished_at = ImportState.CANCELLED.value, now
+    return await report(session, row)
+
+
+@router.post("/{import_id}/resumption", status_code=202, summary="Resume an import")
+async def resume_import(import_id: UUID, principal: MayImport, session: Transaction) -> ImportOut:
+    """Go on with an import that failed or was cancelled, behind the last row that was done."""
+    row = await _found(session, import_id, principal)
+    row = await in_state(session, import_id, RESUMABLE, "resumed")
+    if not row.stored:
+        raise FileNotKept(id=import_id)
+    row.state, row.problem, row.finished_at = ImportState.QUEUED.value, None, None
+    return await report(session, row)
+
+
+@router.post("/{import_id}/undo", status_code=202, summary="Undo an import")
+async def undo_import(import_id: UUID, principal: MayImport, session: Transaction) -> ImportOut:
+    """Take back, in the background, what an import has made and changed.
+
+    What others changed since is kept, and listed in `kept_records`.
+    """
+    await _found(session, import_id, principal)
+    row = await in_state(session, import_id, UNDOABLE, "undone")
+    row.state, row.undone_by = ImportState.UNDOING.value, principal.username
+    return await report(session, row)
 
 
 @router.get(
@@ -113,24 +163,63 @@ async def read_import(import_id: UUID, principal: MayImport, session: Transactio
     summary="Download the rejected rows",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {"text/csv": {}}, "description": "Line, column, value and reason, as CSV."}
+        200: {
+            "content": {"text/csv": {}, "application/json": {}},
+            "description": "The rejected rows with line, columns, values and reasons.",
+        }
     },
 )
 async def download_rejects(
-    import_id: UUID, principal: MayImport, session: Transaction, context: Context
+    import_id: UUID,
+    principal: MayImport,
+    session: Transaction,
+    context: Context,
+    format: Annotated[  # noqa: A002 - the name of the parameter
+        Literal["csv", "json"],
+        Query(description="CSV, to be corrected; or JSON, only the reasons."),
+    ] = "csv",
 ) -> StreamingResponse:
-    """Return every reason why a row was not loaded, in the order of the file."""
-    if await repository.import_in_scope(session, import_id, principal.unit_path) is None:
-        raise ImportNotFound(id=import_id)
+    """Return the rejected rows in the order of the file, to be corrected and imported again.
 
-    async def lines() -> AsyncIterator[str]:
+    The rows themselves are for whoever imported the file, and for those who may see document numbers; others get
+    the reasons alone.
+    """
+    loaded = await _found(session, import_id, principal)
+    own = loaded.by == principal.username or DOCUMENT in principal.permissions
+    cipher = context.cipher if own else None
+
+    async def body() -> AsyncIterator[bytes]:
         # A transaction of its own: the endpoint's ends before the body is sent.
         async with context.database.transaction() as reading:
-            async for line in rejects_as_csv(reading, import_id):
-                yield line
+            rejects = (
+                rejects_as_csv(reading, loaded, cipher)
+                if format == "csv"
+                else rejects_as_json(reading, loaded)
+            )
+            async for piece in rejects:
+                yield piece
 
-    headers = {"content-disposition": f'attachment; filename="rejects-{import_id}.csv"'}
-    return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
+    headers = {"content-disposition": f'attachment; filename="rejects-{import_id}.{format}"'}
+    charset = form_of(loaded)[1].removesuffix("-sig")
+    kind = f"text/csv; charset={charset}" if format == "csv" else "application/json"
+    return StreamingResponse(body(), media_type=kind, headers=headers)
+
+
+def _importer(principal: Principal, context: NodeContext) -> Importer:
+    return Importer(
+        principal.username,
+        principal.unit,
+        principal.unit_path,
+        context.settings.code,
+        context.cipher,
+    )
+
+
+async def _found(session: AsyncSession, import_id: UUID, principal: Principal) -> CustomerImport:
+    loaded = await repository.import_in_scope(session, import_id, principal.unit_path)
+    if loaded is None:
+        raise ImportNotFound(id=import_id)
+    return loaded
 
 
 async def _text_of(mapping: UploadFile) -> str:

@@ -30,9 +30,9 @@ CLAIMED: Columns = {
     "line": "bigint",
     "key": "text",
     "library": "text",
+    "line_status": "text",
     "unit_code": "text",
     "document_index": "bytea",
-    "document_masked": "text",
     "msisdn": "text",
     "iccid": "text",
     "imsi": "text",
@@ -94,7 +94,7 @@ STAGED: Columns = {
 
 DOCUMENT_NUMBER = "document_number"
 """In clear; in the row until it is sealed, and in no table."""
-_OF_THE_RUN = ("source", "now", "by", "import_id", "changed_from", "created")
+_OF_THE_RUN = ("source", "now", "by", "import_id", "import_number", "changed_from", "created")
 _MADE = (
     "customer_number",
     "history",
@@ -211,6 +211,7 @@ COPIES: Sequence[Copy] = (
         period="bill_period",
         charge_fen="bill_charge_fen",
         paid_on="bill_paid_on",
+        import_number="import_number",
     ),
     *(_medium(kind) for kind in MediumKind),
     _copy(

@@ -1,6 +1,7 @@
 """How the columns of a file become customers: a mapping file in TOML.
 
-``[source]`` names the source and the column that identifies a row in it; each other table fills one target, from a
+``[source]`` names the source, what its rows are (``records``, else customers), and the column with the key of the
+customer; each other table fills one target, from a
 ``column`` (with ``convert`` and its options, and ``default`` for empty cells) or from a ``constant``. A constant,
 default or reference may hold ``{parameters}``, given when the import is run or in ``[parameters]``.
 ``deploy/demo/wa_churn.toml`` is a whole one.
@@ -11,8 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import lru_cache
+from datetime import date, datetime
 from typing import Any
 
 from services.city_node.customer_import.conversions import (
@@ -21,29 +21,17 @@ from services.city_node.customer_import.conversions import (
     Conversion,
     OptionInvalid,
     integer,
+    moment,
 )
+from services.city_node.customer_import.models import Records
 from services.city_node.customer_import.problems import MappingInvalid
+from services.city_node.customer_import.records import RECORD_KINDS, RecordKind
 from services.city_node.customer_import.targets import Target, check_value, target
 from shared.kernel.problems import Fault
 
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECTIONS = ("customer", "subscription", "sim", "bill", "contact")
-_REMEMBERED = 10_000
-_NEEDS = {
-    "customer.document_number": ("customer.document_type",),
-    "customer.document_type": ("customer.document_number",),
-    "subscription.brand": ("subscription.msisdn",),
-    "subscription.plan": ("subscription.msisdn",),
-    "subscription.contract_term": ("subscription.msisdn",),
-    "subscription.entry_date": ("subscription.msisdn",),
-    "sim.iccid": ("sim.imsi", "subscription.msisdn"),
-    "sim.imsi": ("sim.iccid", "subscription.msisdn"),
-    "bill.period": ("bill.charge_fen", "subscription.msisdn"),
-    "bill.charge_fen": ("bill.period", "subscription.msisdn"),
-    "bill.paid_on": ("bill.charge_fen",),
-}
-"""What makes sense only together with something else."""
+_SECTIONS = ("customer", "subscription", "sim", "bill", "contact", "usage", "interaction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +56,37 @@ class ImportMapping:
     """A whole mapping, checked.
 
     Attributes:
-        source: name of the source; with a row's key it identifies a customer.
-        key: column that identifies a row.
+        records: what the rows are.
+        source: name of the source that the records are of.
+        customers: name of the source whose keys name customers; mostly the same.
+        key: column of the customer's key; ``None`` where a line is named by its number.
         encoding: of the file.
         delimiter: between its cells.
         fillings: what is filled, by target name.
+        text: the TOML.
+        parameters: what was given for its ``{parameters}``.
     """
 
+    records: Records
     source: str
-    key: str
+    customers: str
+    key: str | None
     encoding: str
     delimiter: str
     fillings: Mapping[str, Filling]
+    text: str
+    parameters: Mapping[str, str]
 
     @property
     def makes_customers(self) -> bool:
         """Whether the mapping says enough to make a customer, and not only to change one."""
         return {"customer.name", "customer.entry_date"} <= self.fillings.keys()
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns that it reads."""
+        filled = (filling.column for filling in self.fillings.values())
+        return list(dict.fromkeys(name for name in (self.key, *filled) if name is not None))
 
     @property
     def attributes(self) -> list[str]:
@@ -114,7 +116,7 @@ def read_mapping(text: str, parameters: Mapping[str, str] | None = None) -> Impo
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise MappingInvalid([Fault("/", f"is no TOML: {error}")]) from None
-    reader = _Reader(document, dict(parameters or {}))
+    reader = _Reader(document, text, dict(parameters or {}))
     mapping = reader.read()
     if reader.faults:
         raise MappingInvalid(reader.faults)
@@ -141,8 +143,9 @@ def parameters_of(given: Sequence[str]) -> dict[str, str]:
 class _Reader:
     """Reads one document, and notes what is wrong with it."""
 
-    def __init__(self, document: dict[str, Any], given: dict[str, str]) -> None:
+    def __init__(self, document: dict[str, Any], text: str, given: dict[str, str]) -> None:
         self.faults: list[Fault] = []
+        self._text = text
         self._document = document
         own = document.get("parameters", {})
         self._parameters = {
@@ -154,12 +157,13 @@ class _Reader:
 
     def read(self) -> ImportMapping:
         source = self._table(self._document.get("source"), "/source")
-        self._known(source, ("name", "key", "encoding", "delimiter"), "/source")
-        name = self._source_text(source, "name", None)
-        if not _SOURCE_NAME.fullmatch(name):
-            self._fault(
-                "/source/name", "needs 1 to 60 letters, digits, dots, hyphens or underscores"
-            )
+        self._known(
+            source, ("name", "key", "records", "customers", "encoding", "delimiter"), "/source"
+        )
+        name = self._source_name(source, "name", None)
+        customers = self._source_name(source, "customers", name)
+        records = self._records(source)
+        kind = RECORD_KINDS[records]
         encoding = self._source_text(source, "encoding", "utf-8")
         try:
             encoding = codecs.lookup(encoding).name
@@ -169,22 +173,63 @@ class _Reader:
         if len(delimiter) != 1 or delimiter in '\r\n"':
             self._fault("/source/delimiter", "must be one character, such as a comma")
         self._known(self._document, ("source", "parameters", *_SECTIONS), "")
-        fillings = {made.target.name: made for made in self._fillings()}
+        fillings = {made.target.name: made for made in self._fillings(records, kind)}
+        self._check_together(fillings, kind)
+        for unused in self._given.keys() - self._used:
+            self._fault("/parameters", f"'{unused}' was given, and the mapping has no {{{unused}}}")
+        key = None
+        if kind.keyed or "key" in source or "subscription.msisdn" not in fillings:
+            key = self._source_text(source, "key", None)
+        return ImportMapping(
+            records=records,
+            source=name,
+            customers=customers,
+            key=key,
+            # A mark of the byte order at the beginning is no part of the first column's name.
+            encoding="utf-8-sig" if encoding == "utf-8" else encoding,
+            delimiter=delimiter,
+            fillings=fillings,
+            text=self._text,
+            parameters=self._given,
+        )
+
+    def _records(self, source: dict[str, Any]) -> Records:
+        named = self._source_text(source, "records", Records.CUSTOMERS.value)
+        if named not in set(Records):
+            self._fault("/source/records", f"'{named}' is not one of: {', '.join(Records)}")
+            return Records.CUSTOMERS
+        return Records(named)
+
+    def _source_name(self, source: dict[str, Any], option: str, default: str | None) -> str:
+        name = self._source_text(source, option, default)
+        if not _SOURCE_NAME.fullmatch(name):
+            self._fault(
+                f"/source/{option}", "needs 1 to 60 letters, digits, dots, hyphens or underscores"
+            )
+        return name
+
+    def _check_together(self, fillings: Mapping[str, Filling], kind: RecordKind) -> None:
         for filled in fillings:
-            missing = [needed for needed in _NEEDS.get(filled, ()) if needed not in fillings]
+            missing = [needed for needed in kind.needs.get(filled, ()) if needed not in fillings]
             if missing:
                 self._fault(_pointer(filled), f"is of use only together with {', '.join(missing)}")
         if not fillings and not self.faults:
             self._fault("/", "fills nothing: it needs tables such as [customer.name]")
-        for unused in self._given.keys() - self._used:
-            self._fault("/parameters", f"'{unused}' was given, and the mapping has no {{{unused}}}")
-        key = self._source_text(source, "key", None)
-        # A mark of the byte order at the beginning is no part of the first column's name.
-        return ImportMapping(
-            name, key, "utf-8-sig" if encoding == "utf-8" else encoding, delimiter, fillings
-        )
+        elif not self.faults:
+            for name in kind.required:
+                if name not in fillings:
+                    self._fault(_pointer(name), "is missing: records of this kind need it")
 
-    def _fillings(self) -> Iterator[Filling]:
+    def _fillings(self, records: Records, kind: RecordKind) -> Iterator[Filling]:
+        for filling in self._all_fillings():
+            if kind.takes(filling.target.name):
+                yield filling
+            else:
+                self._fault(
+                    _pointer(filling.target.name), f"is nothing that a file of {records} fills"
+                )
+
+    def _all_fillings(self) -> Iterator[Filling]:
         for section in _SECTIONS:
             for field, options in self._table(
                 self._document.get(section, {}), f"/{section}"
@@ -247,9 +292,6 @@ class _Reader:
         convert = kind.make(options, lambda value: check_value(wanted, value))
         if kind.gives is not object:
             convert = _checked(convert, wanted)
-        if kind.repeats:
-            # Outside the check, so that the check is remembered too.
-            convert = lru_cache(_REMEMBERED)(convert)
         if "default" in table:
             return Filling(
                 wanted,
@@ -266,6 +308,8 @@ class _Reader:
         try:
             if isinstance(value, str) and wanted.type is date:
                 value = date.fromisoformat(value)
+            elif isinstance(value, str) and wanted.type is datetime:
+                value = moment(None)(value)
             elif isinstance(value, str) and wanted.type is int:
                 value = integer(value)
             return check_value(wanted, value)

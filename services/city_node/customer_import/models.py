@@ -2,28 +2,51 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Integer, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.kernel.database import Base
 
 
-class ImportState(StrEnum):
-    """How far an import is; others see it only when it is completed, because it is one transaction."""
+class Records(StrEnum):
+    """What the rows of a file are."""
 
+    CUSTOMERS = "customers"
+    SUBSCRIPTIONS = "subscriptions"
+    BILLS = "bills"
+    USAGE = "usage"
+    INTERACTIONS = "interactions"
+
+
+class ImportState(StrEnum):
+    """Where an import is; what leads from one to another is in the package's docstring."""
+
+    QUEUED = "queued"
     LOADING = "loading"
     COMPLETED = "completed"
+    REHEARSED = "rehearsed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    UNDOING = "undoing"
+    UNDONE = "undone"
 
 
 class CustomerImport(Base):
-    """One file that was loaded."""
+    """One file that is loaded. Its counts are its cursor: ``rows`` rows of the file are done."""
 
     __tablename__ = "customer_import"
     __table_args__ = (
-        CheckConstraint("state IN ('loading', 'completed')", name="state"),
+        CheckConstraint(
+            f"state IN ({', '.join(repr(state.value) for state in ImportState)})", name="state"
+        ),
         CheckConstraint("rows = created + changed + unchanged + rejected", name="rows"),
+        CheckConstraint(
+            f"records IN ({', '.join(repr(records.value) for records in Records)})", name="records"
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -42,6 +65,30 @@ class CustomerImport(Base):
     changed: Mapped[int]
     unchanged: Mapped[int]
     rejected: Mapped[int]
+    number: Mapped[int] = mapped_column(Integer, Identity(always=True), unique=True)
+    """A short name of the import, for the rows of large tables that it wrote."""
+    records: Mapped[str] = mapped_column(server_default=text("'customers'"))
+    mapping_text: Mapped[str] = mapped_column(server_default=text("''"))
+    parameters: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
+    dry_run: Mapped[bool] = mapped_column(server_default=text("false"))
+    stored: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether the node keeps the file and loads it by itself."""
+    size: Mapped[int] = mapped_column(server_default=text("0"))
+    """Bytes of the file."""
+    position: Mapped[int] = mapped_column(server_default=text("0"))
+    """Bytes of the file that are done, to show how far the import is."""
+    header: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """Columns of the file."""
+    problem: Mapped[str | None]
+    """Why it failed."""
+    samples: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """Of a dry run: the first customers that would be made or changed."""
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[str | None]
+    undone: Mapped[int] = mapped_column(server_default=text("0"))
+    """Records that were taken back."""
+    kept: Mapped[int] = mapped_column(server_default=text("0"))
+    """Records that were not, because somebody changed them since."""
 
 
 class CustomerImportReject(Base):
@@ -56,5 +103,36 @@ class CustomerImportReject(Base):
     """Line of the file on which the row begins; the header is line 1."""
     column: Mapped[str]
     value: Mapped[str | None]
-    """What stood there; masked if it is a document number."""
+    """What stood there; personal numbers masked."""
+    reason: Mapped[str]
+    row_cipher: Mapped[bytes | None]
+    """The row as it stands in the file, encrypted: kept with the row's first reason."""
+
+
+class CustomerImportBefore(Base):
+    """What a record was before an import changed it: what an undo brings back."""
+
+    __tablename__ = "customer_import_before"
+
+    import_id: Mapped[UUID] = mapped_column(ForeignKey("customer_import.id"), primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    customer_id: Mapped[UUID]
+    record: Mapped[str]
+    """Its table."""
+    key: Mapped[str]
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    """The row as it was; nothing if the import made it, for a customer who was known."""
+
+
+class CustomerImportKept(Base):
+    """A record that the undo of an import left as it is, and why."""
+
+    __tablename__ = "customer_import_kept"
+    __table_args__ = (Index("customer_import_kept_import_id_idx", "import_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    import_id: Mapped[UUID] = mapped_column(ForeignKey("customer_import.id"))
+    customer_id: Mapped[UUID]
+    record: Mapped[str]
+    key: Mapped[str]
     reason: Mapped[str]

@@ -22,13 +22,13 @@ class MappingInvalid(Problem):
 
 
 class FileUnusable(Problem):
-    """The file cannot be read to its end as the mapping says; nothing of it was loaded."""
+    """The file cannot be read as the mapping says."""
 
     status = 422
     title = Text("File unusable", "文件不可用")
     sentence = Text(
-        "{file}, line {line}: {reason} Nothing was loaded.",
-        "{file} 第 {line} 行：{reason} 未导入任何数据。",
+        "{file}, line {line}: {reason} Nothing from there on was loaded.",
+        "{file} 第 {line} 行：{reason} 该行及其后的数据未导入。",
     )
 
     def __init__(self, file: str, line: int, reason: str) -> None:
@@ -38,13 +38,13 @@ class FileUnusable(Problem):
 
 
 class ImportDisturbed(Problem):
-    """A number of the file was given to another customer while the file was loaded."""
+    """Numbers of the file were given to other customers again and again while the file was loaded."""
 
     status = 409
     title = Text("Import disturbed", "导入受扰")
     sentence = Text(
-        "A number of the file was given to another customer while it was loaded ({constraint}). Nothing was loaded: run the import again, and it will name the row.",
-        "导入期间有号码被分配给其他客户（{constraint}），未导入任何数据：请重新导入，届时将指出该行。",
+        "Numbers of the file were given to other customers while it was loaded ({constraint}). What was loaded until then stays: resume the import, and it will name the rows.",
+        "导入期间有号码被分配给其他客户（{constraint}）。此前已导入的数据保留：请续传，届时将指出相关行。",
     )
 
 
@@ -56,4 +56,37 @@ class ImportNotFound(Problem):
     sentence = Text(
         "There is no import {id} within your unit's scope.",
         "在您所属单位的数据范围内没有导入记录 {id}。",
+    )
+
+
+class FileDiffers(Problem):
+    """An import is to be resumed with a file that is not the one that it began with."""
+
+    status = 409
+    title = Text("File differs", "文件不一致")
+    sentence = Text(
+        "Import {id} began with another file: SHA-256 {expected}, this one has {found}. Nothing was loaded: resume it with the same file, or import this one anew.",
+        "导入 {id} 开始时使用的是另一个文件（SHA-256 {expected}，当前为 {found}）。未导入任何数据：请使用同一文件续传，或重新导入当前文件。",
+    )
+
+
+class ImportStateUnfit(Problem):
+    """What is asked of an import does not fit the state that it is in."""
+
+    status = 409
+    title = Text("Import state unfit", "导入状态不符")
+    sentence = Text(
+        "Import {id} is {state}; only one that is {expected} can be {action}.",
+        "导入 {id} 当前状态为 {state}；仅状态为 {expected} 时可执行 {action}。",
+    )
+
+
+class FileNotKept(Problem):
+    """An import is to be resumed whose file the node does not have, or not any more."""
+
+    status = 409
+    title = Text("File not kept", "文件未保留")
+    sentence = Text(
+        "The node does not keep the file of import {id}: import it again, which leaves alone what is loaded already.",
+        "本节点未保留导入 {id} 的文件：请重新导入，已导入的数据不受影响。",
     )

@@ -1,9 +1,9 @@
-"""From the cells of one line to one row, or to the reasons why not."""
+"""From the columns of a portion to the rows of customers, or to the reasons why not."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, time
-from typing import Any, NamedTuple
+from itertools import repeat
+from typing import Any
 
 import orjson
 
@@ -18,45 +18,31 @@ from services.city_node.customer.models import (
     SubscriptionStatus,
 )
 from services.city_node.customer.naming import name_sort
-from services.city_node.customer.schemas import clean
+from services.city_node.customer_import.columns import Columns
 from services.city_node.customer_import.layout import DEFAULTS, DOCUMENT_NUMBER, SLOTS, Row
 from services.city_node.customer_import.mapping import Filling, ImportMapping
-from services.city_node.customer_import.targets import LONGEST_TEXT
+from services.city_node.customer_import.models import Records
+from services.city_node.customer_import.rejecting import RowFault
 from services.city_node.departure.catalogue import Catalogue
 from shared.kernel.clock import BUSINESS_ZONE
-from shared.kernel.encryption import Cipher, mask
-from shared.kernel.ids import new_id
+from shared.kernel.encryption import Cipher
+from shared.kernel.ids import new_ids
 
 (
     LINE, KEY, CUSTOMER_ID, SUBSCRIPTION_ID, NAME, NAME_SORT, KIND, LIBRARY, BIRTH_DATE, DOCUMENT_TYPE, CIPHER, INDEX, MASKED,
     ENTRY_DATE, LEFT_ON, LEFT_AT, LEFT_REASON, LEFT_DESTINATION, LEFT_COMPETITOR, LEFT_NOTE, ATTRIBUTES, MSISDN, LINE_STATUS, LINE_ENTRY_DATE, ICCID, IMSI,
-    SIM_STATE, PERIOD, CHARGE, PAID_ON, HISTORY, NUMBER,
+    SIM_STATE, PERIOD, CHARGE, PAID_ON, HISTORY, NUMBER, NOW,
 ) = (
     SLOTS[name]
     for name in (
         "line", "key", "customer_id", "subscription_id", "name", "name_sort", "kind", "library", "birth_date", "document_type",
         "document_cipher", "document_index", "document_masked", "entry_date", "left_on", "left_at", "left_reason",
         "left_destination", "left_competitor", "left_note", "attributes", "msisdn", "line_status", "line_entry_date", "iccid", "imsi", "sim_state",
-        "bill_period", "bill_charge_fen", "bill_paid_on", "history", DOCUMENT_NUMBER,
+        "bill_period", "bill_charge_fen", "bill_paid_on", "history", DOCUMENT_NUMBER, "now",
     )
 )  # fmt: skip
-_MEDIA = tuple(
-    (SLOTS[kind], SLOTS[f"{kind}_masked"], SLOTS[f"{kind}_id"], kind.value) for kind in MediumKind
-)
 _REMEMBERED = {**{name: name for name in TRACKED}, "document_number": "document_masked"}
 _HISTORY = tuple((field, SLOTS[staged]) for field, staged in _REMEMBERED.items() if staged in SLOTS)
-
-
-_NO_DEPARTURES = Catalogue({}, {})
-
-
-class RowFault(NamedTuple):
-    """Why a row is not loaded."""
-
-    line: int
-    column: str
-    value: str | None
-    reason: str
 
 
 class _Refused(ValueError):
@@ -67,24 +53,15 @@ class _Refused(ValueError):
         self.target = target
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """Where a value comes from and goes to."""
-
-    slot: int
-    index: int
-    convert: Callable[[str], Any]
-
-
 class RowBuilder:
-    """Makes the rows of one file.
+    """Makes the rows of one file of customers or subscriptions.
 
     Args:
         mapping: how.
         header: the file's column names, among them all that the mapping names.
         cipher: the node's keys for personal numbers.
-        now: the present moment; nothing in the past of a customer may lie after its business day.
-        constants: what is the same in every row of the run, by slot.
+        began: when the import began; nothing in the past of a customer may lie after its business day.
+        run: what is the same in every row of the run, by slot.
         declared: what the node says of attributes.
         departures: by which reasons for leaving and destinations become codes.
     """
@@ -95,100 +72,122 @@ class RowBuilder:
         header: Sequence[str],
         cipher: Cipher,
         *,
-        now: datetime,
-        constants: Mapping[str, object],
+        began: datetime,
+        run: Mapping[str, object],
         declared: Declarations = Declarations(),  # noqa: B008 - frozen
-        departures: Catalogue = _NO_DEPARTURES,
+        departures: Catalogue = Catalogue(),  # noqa: B008 - frozen
     ) -> None:
         self._departures = departures
         self._declared, self._knows_kind = declared, mapping.fills("customer.kind")
+        self._misfits: dict[tuple[str, str | None], tuple[str, str] | None] = {}
         self._mapping = mapping
-        self._header = header
         self._cipher = cipher
-        self._today = now.astimezone(BUSINESS_ZONE).date()
-        self._key = header.index(mapping.key)
+        self._today = began.astimezone(BUSINESS_ZONE).date()
         self._blank: Row = [None] * len(SLOTS)
-        for name, value in {**DEFAULTS, **constants}.items():
+        for name, value in {**DEFAULTS, **run}.items():
             self._blank[SLOTS[name]] = value
-        self._cells: list[_Cell] = []
-        self._attributes: list[tuple[str, int, Callable[[str], Any]]] = []
+        self._filled: dict[str, int] = {}
+        self._attributes: list[tuple[str, str, int]] = []
         self._constant_attributes: dict[str, Any] = {}
-        for filling in mapping.fillings.values():
-            self._place(filling)
+        for name, filling in mapping.fillings.items():
+            self._place(name, filling, header)
+        media = [kind for kind in MediumKind if mapping.fills(f"contact.{kind}")]
+        self._media = [(SLOTS[kind], SLOTS[f"{kind}_masked"], kind.value) for kind in media]
+        self._ids = [CUSTOMER_ID, *(SLOTS[f"{kind}_id"] for kind in media)]
+        if mapping.fills("subscription.msisdn"):
+            self._ids.append(SUBSCRIPTION_ID)
+        self._has_name = mapping.fills("customer.name")
 
-    def _place(self, filling: Filling) -> None:
+    def _place(self, name: str, filling: Filling, header: Sequence[str]) -> None:
         column = filling.target.column
         if filling.column is not None:
-            index = self._header.index(filling.column)
             if column:
-                self._cells.append(_Cell(SLOTS[column], index, filling.convert))
+                self._filled[name] = SLOTS[column]
             else:
-                self._attributes.append(
-                    (filling.target.name.split(".", 2)[2], index, filling.convert)
-                )
+                attribute = name.split(".", 2)[2]
+                self._attributes.append((attribute, name, header.index(filling.column)))
         elif column:
             self._blank[SLOTS[column]] = filling.constant
         else:
-            self._constant_attributes[filling.target.name.split(".", 2)[2]] = filling.constant
+            self._constant_attributes[name.split(".", 2)[2]] = filling.constant
 
-    def build(self, line: int, cells: Sequence[str]) -> Row | list[RowFault]:
-        """Return the row of the ``cells`` on ``line``, or every reason why there is none."""
-        if len(cells) != len(self._header):
-            reason = f"the row has {len(cells)} cells, the header {len(self._header)}"
-            return [RowFault(line, "", None, reason)]
-        row = self._blank.copy()
-        row[LINE] = line
-        try:
-            row[KEY] = self._row_key(cells[self._key])
-            for cell in self._cells:
-                row[cell.slot] = cell.convert(cells[cell.index].strip())
-            if self._attributes or self._constant_attributes:
-                row[ATTRIBUTES] = self._attributes_of(
-                    cells, row[KIND] if self._knows_kind else None
-                )
-            self._complete(row)
-        except ValueError as error:
-            return self._explain(line, cells, error)
-        return row
+    def build(self, columns: Columns, now: datetime) -> tuple[list[Row], list[RowFault]]:
+        """Return the rows of a portion that is written ``now``, and what does not fit together in others."""
+        number = len(columns.lines)
+        whole: list[Iterable[Any]] = [repeat(value, number) for value in self._blank]
+        whole[LINE], whole[NOW] = columns.lines, repeat(now, number)
+        assert columns.keys is not None  # noqa: S101 - the mapping of such a file names a key column
+        whole[KEY] = columns.keys
+        for name, slot in self._filled.items():
+            whole[slot] = columns.values[name]
+        for slot in self._ids:
+            whole[slot] = new_ids(number)
+        if self._attributes or self._constant_attributes:
+            whole[ATTRIBUTES] = self._attributes_of(columns)
+        rows, faults = list[Row](), list[RowFault]()
+        for row in map(list, zip(*whole, strict=True)):
+            try:
+                self._complete(row)
+            except _Refused as refused:
+                faults.append(RowFault(row[LINE], refused.target, str(refused)))
+            else:
+                rows.append(row)
+        if self._has_name and rows:
+            _order_by_sound(rows)
+            _write_history(rows)
+        return rows, faults
 
-    @staticmethod
-    def _row_key(text: str) -> str:
-        key = text.strip()
-        if not key:
-            raise ValueError("is empty")
-        if len(key) > LONGEST_TEXT:
-            raise ValueError(f"is longer than {LONGEST_TEXT} characters")
-        return clean(key)
-
-    def _attributes_of(self, cells: Sequence[str], kind: str | None) -> str:
-        values = dict(self._constant_attributes)
-        for name, index, convert in self._attributes:
-            value = convert(cells[index].strip())
-            if value is not None:
-                values[name] = value
-        for name, reason in self._declared.faults(kind, values):
-            raise _Refused(f"customer.attributes.{name}", reason)
-        return orjson.dumps(values).decode()
+    def _attributes_of(self, columns: Columns) -> list[str]:
+        """Return the attributes of each row as JSON, written once for rows with the same texts."""
+        made, known = list[str](), dict[tuple[str, ...], str]()
+        places = [index for _, _, index in self._attributes]
+        values = [(name, columns.values[target]) for name, target, _ in self._attributes]
+        for number, cells in enumerate(columns.cells):
+            texts = tuple([cells[place] for place in places])
+            if texts not in known:
+                given = {name: column[number] for name, column in values}
+                present = {name: value for name, value in given.items() if value is not None}
+                known[texts] = orjson.dumps(self._constant_attributes | present).decode()
+            made.append(known[texts])
+        return made
 
     def _complete(self, row: Row) -> None:
         """Apply what concerns several values of a row, and seal what is personal."""
-        if row[NAME] is not None:
-            row[NAME_SORT] = name_sort(row[NAME], person=row[KIND] == CustomerKind.INDIVIDUAL)
-        self._check_days(row)
-        row[LEFT_REASON], row[LEFT_NOTE] = self._departures.reason(row[LEFT_REASON])
-        row[LEFT_COMPETITOR] = self._departures.competitor(row[LEFT_DESTINATION])
-        row[CUSTOMER_ID] = new_id()
+        if self._mapping.records is Records.SUBSCRIPTIONS:
+            self._check_ended(row)
+        else:
+            self._check_days(row)
+            row[LEFT_REASON], row[LEFT_NOTE] = self._departures.reason(row[LEFT_REASON])
+            row[LEFT_COMPETITOR] = self._departures.competitor(row[LEFT_DESTINATION])
+        if self._attributes or self._constant_attributes:
+            self._check_attributes(row)
         self._seal(row)
         self._complete_line(row)
-        for slot, masked, identity, kind in _MEDIA:
+        for slot, masked, kind in self._media:
             if row[slot] is not None:
-                row[masked], row[identity] = mask_medium(kind, row[slot]), new_id()
-        changes = [
-            {"field": field, "old": None, "new": row[slot]}
-            for field, slot in _HISTORY
-            if row[slot] is not None
-        ]
-        row[HISTORY] = orjson.dumps(changes).decode()
+                row[masked] = mask_medium(kind, row[slot])
+
+    def _check_attributes(self, row: Row) -> None:
+        """Compare what a row says with what the node declares, once for rows that say the same."""
+        said = row[ATTRIBUTES], row[KIND] if self._knows_kind else None
+        if said not in self._misfits:
+            faults = self._declared.faults(said[1], orjson.loads(said[0]))
+            self._misfits[said] = next(iter(faults), None)
+        if (misfit := self._misfits[said]) is not None:
+            raise _Refused(f"customer.attributes.{misfit[0]}", misfit[1])
+
+    def _check_ended(self, row: Row) -> None:
+        if row[MSISDN] is None:
+            raise _Refused("subscription.msisdn", "is empty")
+        if row[LINE_STATUS] != SubscriptionStatus.ENDED:
+            row[LEFT_ON] = None
+        elif row[LEFT_ON] is None:
+            raise _Refused("subscription.ended_on", "is missing, and the line has ended")
+        elif row[LEFT_ON] > self._today:
+            raise _Refused("subscription.ended_on", f"lies after today, {self._today}")
+        else:
+            row[LEFT_AT] = datetime.combine(row[LEFT_ON], time(), BUSINESS_ZONE)
+            row[SIM_STATE] = SimState.ENDED.value
 
     def _check_days(self, row: Row) -> None:
         entry, birth, left = row[ENTRY_DATE], row[BIRTH_DATE], row[LEFT_ON]
@@ -232,7 +231,6 @@ class RowBuilder:
                     )
             row[ICCID] = row[IMSI] = row[CHARGE] = None
             return
-        row[SUBSCRIPTION_ID] = new_id()
         row[LINE_ENTRY_DATE] = row[LINE_ENTRY_DATE] or row[ENTRY_DATE]
         if (row[ICCID] is None) != (row[IMSI] is None):
             raise _Refused("sim.iccid", "and the IMSI belong together, and one of them is missing")
@@ -245,35 +243,26 @@ class RowBuilder:
         filling = self._mapping.fillings.get(target)
         return filling is not None and filling.column is not None
 
-    def _explain(self, line: int, cells: Sequence[str], error: ValueError) -> list[RowFault]:
-        """Return every cell that is wrong, or, if each is right by itself, what does not fit together."""
-        faults = []
-        try:
-            self._row_key(cells[self._key])
-        except ValueError as fault:
-            faults.append(_fault(line, self._mapping.key, cells[self._key], fault))
-        for filling in self._mapping.fillings.values():
-            if filling.column is not None:
-                text = cells[self._header.index(filling.column)]
-                try:
-                    filling.convert(text.strip())
-                except ValueError as fault:
-                    faults.append(_fault(line, filling.column, text, fault, of=filling.target.name))
-        if not faults and isinstance(error, _Refused):
-            refused = self._mapping.fillings.get(error.target)
-            column = refused.column if refused is not None else None
-            text = cells[self._header.index(column)] if column else ""
-            faults.append(_fault(line, column or error.target, text, error, of=error.target))
-        if not faults:
-            raise error
-        # A column that fills several targets is at fault once.
-        return list(dict.fromkeys(faults))
+
+def _order_by_sound(rows: Sequence[Row]) -> None:
+    known = dict[tuple[str, str], str]()
+    for row in rows:
+        named = row[NAME], row[KIND]
+        if named not in known:
+            known[named] = name_sort(row[NAME], person=row[KIND] == CustomerKind.INDIVIDUAL)
+        row[NAME_SORT] = known[named]
 
 
-def _fault(line: int, column: str, text: str, reason: ValueError, *, of: str = "") -> RowFault:
-    shown = "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
-        for letter in text[:LONGEST_TEXT]
-    )
-    personal = of.endswith(DOCUMENT_NUMBER)
-    return RowFault(line, column, mask(shown) if personal and shown else shown, str(reason))
+def _write_history(rows: Sequence[Row]) -> None:
+    """Write what a new customer begins with as the history keeps it; each value once."""
+    columns = []
+    for field, slot in _HISTORY:
+        values = [row[slot] for row in rows]
+        written = {
+            value: "" if value is None else orjson.dumps({"field": field, "old": None, "new": value}).decode()
+            for value in set(values)
+        }  # fmt: skip
+        if any(written.values()):
+            columns.append([written[value] for value in values])
+    for row, parts in zip(rows, zip(*columns, strict=True), strict=True):
+        row[HISTORY] = f"[{','.join(filter(None, parts))}]"

@@ -1,34 +1,58 @@
-"""Loading one file: read, converted, checked and loaded batch by batch, in the transaction of whoever asks."""
+"""Loading one file, portion by portion.
+
+An import is a row, and its counts are its cursor. Each portion is one transaction: the rows of the file, the reasons
+of those that are rejected, and the counts, so that whoever goes on with it goes on behind the last row that is done.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO
+from typing import Any, BinaryIO
+from uuid import UUID
 
 import asyncpg
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.custom_attribute.declarations import declarations
 from services.city_node.customer_import import repository
-from services.city_node.customer_import.audited import IMPORTED
-from services.city_node.customer_import.changing import Changes
-from services.city_node.customer_import.checking import checks, contradicted
-from services.city_node.customer_import.loading import LINE, load
-from services.city_node.customer_import.mapping import ImportMapping
-from services.city_node.customer_import.models import CustomerImport, ImportState
-from services.city_node.customer_import.problems import ImportDisturbed
-from services.city_node.customer_import.reading import BATCH, Batch, CsvFile
-from services.city_node.customer_import.rows import RowBuilder
+from services.city_node.customer_import.audited import IMPORTED, record_import
+from services.city_node.customer_import.columns import Converter
+from services.city_node.customer_import.line_loading import LineLoader
+from services.city_node.customer_import.loading import CustomerLoader, Loader
+from services.city_node.customer_import.mapping import ImportMapping, read_mapping
+from services.city_node.customer_import.models import CustomerImport, ImportState, Records
+from services.city_node.customer_import.problems import (
+    FileDiffers,
+    FileUnusable,
+    ImportDisturbed,
+    ImportStateUnfit,
+)
+from services.city_node.customer_import.reading import RowFile, digest, open_rows
+from services.city_node.customer_import.rejecting import Rejecter, RowFault
 from services.city_node.customer_import.staging import Run, Staging
 from services.city_node.departure.catalogue import Catalogue
-from shared import audit
+from shared.kernel.clock import Clock
+from shared.kernel.database import Database
 from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_id
+from shared.kernel.language import Language
+from shared.kernel.problems import Problem
 
-Progress = Callable[[int, int], None]
-"""Told how many rows and how many bytes of the file are done."""
+Progress = Callable[[int], None]
+"""Told how many bytes of the file are done."""
+Transactions = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+
+TURN = 0x696D706F7274
+"""Key of the advisory lock that imports take turns under: ``import`` in ASCII."""
+_ATTEMPTS = 3
+_SAMPLES = 10
+RESUMABLE = (ImportState.QUEUED, ImportState.LOADING, ImportState.CANCELLED, ImportState.FAILED)
+CANCELLABLE = (ImportState.QUEUED, ImportState.LOADING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +65,6 @@ class Importer:
         unit_path: its path: the customers that the import reaches.
         node: division code of the node.
         cipher: the node's keys for personal numbers.
-        strict: whether attributes that the node does not declare are refused.
     """
 
     by: str
@@ -49,10 +72,40 @@ class Importer:
     unit_path: str
     node: str
     cipher: Cipher
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What an import is loaded with.
+
+    Attributes:
+        database: the node's.
+        clock: read once for each portion.
+        cipher: the node's keys for personal numbers.
+        node: division code of the node.
+        portion: rows in a portion: what the import holds in memory, and what a crash may cost; else by their kind.
+        strict: whether attributes that the node does not declare are refused.
+    """
+
+    database: Database
+    clock: Clock
+    cipher: Cipher
+    node: str
+    portion: int | None = None
     strict: bool = False
 
 
-async def load_file(
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """Some rows of the file, converted."""
+
+    rows: Sequence[Any]
+    faults: list[RowFault]
+    cells: dict[int, Sequence[str]]
+    position: int
+
+
+async def begin(
     session: AsyncSession,
     importer: Importer,
     file: BinaryIO,
@@ -60,100 +113,262 @@ async def load_file(
     name: str,
     mapping: ImportMapping,
     now: datetime,
-    on_progress: Progress = lambda _rows, _bytes: None,
-    batch_rows: int = BATCH,
+    dry_run: bool = False,
+    stored_as: UUID | None = None,
 ) -> CustomerImport:
-    """Load a file in the transaction of ``session``: all of it that has no fault, or, after an error, nothing.
+    """Register the import of a file that looks as its mapping says.
 
     Args:
         session: the transaction.
         importer: who imports, into which node.
-        file: the CSV.
+        file: the file, open from its beginning.
         name: how the report calls it.
         mapping: how it is read.
         now: when.
-        on_progress: told after each batch.
-        batch_rows: rows in a batch: what the import holds in memory.
-
-    Returns:
-        The import's row, with its counts.
+        dry_run: whether it is only tried.
+        stored_as: id under which the node keeps the file, if it does.
 
     Raises:
-        FileUnusable: if the file cannot be read to its end.
-        ImportDisturbed: if somebody took a number of the file while it was loaded.
+        FileUnusable: if it is empty, or lacks a column that the mapping names.
     """
-    loaded = repository.begin(
-        session,
-        import_id=new_id(),
-        by=importer.by,
-        unit_code=importer.unit_code,
-        file_name=name,
-        mapping=mapping.source,
-        now=now,
-    )
-    await repository.write(session)
-    run = Run(loaded.id, now, importer.by, importer.unit_path, mapping)
-    staging = Staging(session, run)
-    await staging.prepare()
-    opened = await asyncio.to_thread(CsvFile, file, name, mapping)
-    constants = {
-        "unit_code": importer.unit_code,
-        "source": mapping.source,
-        "now": now,
-        "by": importer.by,
-        "import_id": loaded.id,
-    }
-    builder = RowBuilder(
-        mapping,
-        opened.header,
-        importer.cipher,
-        now=now,
-        constants=constants,
-        declared=await declarations(session, strict=importer.strict),
-        departures=await Catalogue.read(session),
-    )
-    statement, changes = checks(mapping), Changes(mapping)
-    batches = opened.batches(builder, batch_rows)
-    reading = _read_ahead(batches)
-    try:
-        while (batch := await reading) is not None:
-            # The next batch is converted while PostgreSQL works on this one.
-            reading = _read_ahead(batches)
-            await _load_batch(staging, changes, statement, importer.node, batch, loaded)
-            on_progress(loaded.rows, opened.bytes)
-    except (IntegrityError, asyncpg.UniqueViolationError) as error:
-        raise ImportDisturbed(constraint=_constraint(error)) from error
-    finally:
-        await asyncio.gather(reading, return_exceptions=True)
-    loaded.sha256, loaded.finished_at, loaded.state = (
-        opened.sha256,
-        now,
-        ImportState.COMPLETED.value,
-    )
-    _record(session, importer, loaded, now=now)
-    await repository.write(session)
-    return loaded
+    sha256 = await asyncio.to_thread(digest, file)
+    size = file.seek(0, 2)
+    opened = await asyncio.to_thread(open_rows, file, name, mapping)
+    row = CustomerImport(
+        id=stored_as or new_id(), at=now, by=importer.by, unit_code=importer.unit_code, file_name=name, sha256=sha256,
+        mapping=mapping.source, state=ImportState.QUEUED.value, rows=0, created=0, changed=0, unchanged=0, rejected=0,
+        records=mapping.records.value, mapping_text=mapping.text, parameters=dict(mapping.parameters), dry_run=dry_run,
+        stored=stored_as is not None, size=size, header=opened.header,
+    )  # fmt: skip
+    return await repository.begin(session, row)
 
 
-def _record(
-    session: AsyncSession, importer: Importer, loaded: CustomerImport, *, now: datetime
-) -> None:
-    actor = audit.Actor(
-        importer.by,
-        audit.Source.IMPORT,
-        unit_code=importer.unit_code,
-        unit_path=importer.unit_path,
-    )
-    counts = ("rows", "created", "changed", "unchanged", "rejected")
-    audit.record(
-        session,
-        actor,
-        IMPORTED,
-        at=now,
-        subject=("customer_import", loaded.id),
-        cause_id=loaded.id,
-        detail={"sha256": loaded.sha256, **{name: getattr(loaded, name) for name in counts}},
-    )
+async def load(
+    desk: Desk,
+    import_id: UUID,
+    file: BinaryIO,
+    on_progress: Progress = lambda _bytes: None,
+) -> CustomerImport:
+    """Load a file from where its import stands to its end; a dry run is rolled back then.
+
+    Raises:
+        FileDiffers: if it is not the file that the import began with.
+        FileUnusable: where the file cannot be read; what stands before is loaded.
+        ImportStateUnfit: if the import is finished, or somebody ends it meanwhile.
+        ImportDisturbed: if numbers of the file are taken by others again and again.
+    """
+    async with desk.database.reserved() as transactions:
+        async with transactions() as session:
+            # One file at a time: two that name the same customer would overwrite one another piece by piece.
+            await session.execute(text(f"SELECT pg_advisory_lock({TURN})"))
+        row = await _take_up(desk, import_id, file)
+        try:
+            return await _load(desk, transactions, row, file, on_progress)
+        except (FileUnusable, ImportDisturbed) as problem:
+            await _fail(desk, import_id, problem)
+            raise
+
+
+async def _take_up(desk: Desk, import_id: UUID, file: BinaryIO) -> CustomerImport:
+    sha256 = await asyncio.to_thread(digest, file)
+    async with desk.database.transaction() as session:
+        row = await in_state(session, import_id, RESUMABLE, "resumed")
+        if row.sha256 != sha256:
+            raise FileDiffers(id=import_id, expected=row.sha256, found=sha256)
+        if row.dry_run:  # of an attempt that was interrupted nothing is left
+            row.rows = row.created = row.changed = row.unchanged = row.rejected = 0
+            await repository.forget_rejects(session, import_id)
+        row.state, row.problem, row.finished_at = ImportState.LOADING.value, None, None
+        return row
+
+
+async def in_state(
+    session: AsyncSession, import_id: UUID, states: Sequence[ImportState], action: str
+) -> CustomerImport:
+    """Lock an import that is in one of these states.
+
+    Raises:
+        ImportStateUnfit: if it is in another.
+    """
+    row = await repository.locked(session, import_id)
+    if row is None or row.state not in states:
+        raise ImportStateUnfit(
+            id=import_id,
+            state=row.state if row else "gone",
+            expected=", ".join(states),
+            action=action,
+        )
+    return row
+
+
+async def _fail(desk: Desk, import_id: UUID, problem: Problem) -> None:
+    async with desk.database.transaction() as session:
+        row = await repository.locked(session, import_id)
+        if row is not None and row.state == ImportState.LOADING:
+            row.state, row.finished_at = ImportState.FAILED.value, desk.clock.now()
+            row.problem = problem.speak(Language.ENGLISH)
+
+
+async def _load(
+    desk: Desk,
+    transactions: Transactions,
+    row: CustomerImport,
+    file: BinaryIO,
+    on_progress: Progress,
+) -> CustomerImport:
+    mapping = read_mapping(row.mapping_text, row.parameters)
+    opened = await asyncio.to_thread(open_rows, file, row.file_name, mapping)
+    run = await _run_of(desk, row, mapping)
+    loader = LineLoader(run) if mapping.records in _ON_LINES else CustomerLoader(run, row.unit_code)
+    staging = Staging(run)
+    reader = _Reader(desk, opened, Converter(mapping, opened.header), loader, file)
+    async with transactions() as session:
+        staging.begin(session, desk.clock.now())
+        await loader.prepare(staging)
+        rejected = await repository.rejected_lines(session, row.id)
+        await loader.resume(staging, reader.skip(row.rows), rejected)
+    rejecter = Rejecter(row.id, mapping, opened.header, desk.cipher)
+    work = _Work(desk, transactions, staging, loader, rejecter, row.id, dry_run=row.dry_run)
+    async with work.rehearsal():
+        reading = reader.ahead()
+        try:
+            while (portion := await reading) is not None:
+                # The next portion is converted while PostgreSQL works on this one.
+                reading = reader.ahead()
+                await work.do(portion)
+                on_progress(portion.position)
+        finally:
+            await asyncio.gather(reading, return_exceptions=True)
+        samples = await work.samples()
+    async with desk.database.transaction() as session:
+        row = await in_state(session, row.id, (ImportState.LOADING,), "completed")
+        row.state = (ImportState.REHEARSED if row.dry_run else ImportState.COMPLETED).value
+        row.finished_at, row.position, row.samples = desk.clock.now(), row.size, samples
+        if not row.dry_run:
+            record_import(session, IMPORTED, row, row.by, run.unit_path, at=desk.clock.now())
+        return row
+
+
+_ON_LINES = (Records.BILLS, Records.USAGE, Records.INTERACTIONS)
+
+
+async def _run_of(desk: Desk, row: CustomerImport, mapping: ImportMapping) -> Run:
+    async with desk.database.transaction() as session:
+        path = await repository.unit_path(session, row.unit_code)
+        declared = await declarations(session, strict=desk.strict)
+        departures = await Catalogue.read(session)
+    return Run(
+        id=row.id, number=row.number, began=row.at, by=row.by, unit_path=path, whole_node=row.unit_code == desk.node,
+        node=desk.node, cipher=desk.cipher, mapping=mapping, header=row.header, declared=declared,
+        departures=departures,
+    )  # fmt: skip
+
+
+class _Reader:
+    """Reads and converts, a portion ahead of the one that is loaded."""
+
+    def __init__(
+        self, desk: Desk, opened: RowFile, converter: Converter, loader: Loader, file: BinaryIO
+    ) -> None:
+        self._desk, self._opened, self._converter = desk, opened, converter
+        self._portion = desk.portion or loader.portion
+        self._loader, self._file = loader, file
+
+    async def skip(self, done: int) -> AsyncIterator[Any]:
+        """Give the columns of the first rows of the file, which are done."""
+        while done:
+            lines = await asyncio.to_thread(self._opened.read, min(done, self._portion))
+            done -= len(lines.rows)
+            yield await asyncio.to_thread(self._converter.convert, lines)
+
+    def ahead(self) -> "asyncio.Future[_Portion | None]":
+        """Begin to read the next portion."""
+        return asyncio.ensure_future(asyncio.to_thread(self._next, self._desk.clock.now()))
+
+    def _next(self, now: datetime) -> _Portion | None:
+        lines = self._opened.read(self._portion)
+        if not lines.rows:
+            return None
+        position = self._file.tell()
+        columns = self._converter.convert(lines)
+        rows, faults = self._loader.build(columns, now)
+        cells = dict(zip(lines.numbers, lines.rows, strict=True))
+        return _Portion(rows, [*columns.faults, *faults], cells, position)
+
+
+class _Work:
+    """Writes portions: each in its transaction, or, in a dry run, all in one that is rolled back."""
+
+    def __init__(  # noqa: PLR0917 - the parts of one run
+        self,
+        desk: Desk,
+        transactions: Transactions,
+        staging: Staging,
+        loader: Loader,
+        rejecter: Rejecter,
+        import_id: UUID,
+        *,
+        dry_run: bool,
+    ) -> None:
+        self._desk, self._transactions, self._staging, self._loader = (
+            desk,
+            transactions,
+            staging,
+            loader,
+        )
+        self._rejecter, self._import_id, self._dry_run = rejecter, import_id, dry_run
+        self._rehearsing: AsyncSession | None = None
+
+    @contextlib.asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[None]:
+        """Undo at the end what is done within, if it is only a rehearsal."""
+        if not self._dry_run:
+            yield
+            return
+        async with self._transactions() as session:
+            self._rehearsing = session
+            nested = await session.begin_nested()
+            try:
+                yield
+            finally:
+                await nested.rollback()
+
+    async def samples(self) -> list[dict[str, Any]]:
+        """Return what a dry run would change."""
+        if self._rehearsing is None:
+            return []
+        return await repository.samples(self._rehearsing, self._import_id, _SAMPLES)
+
+    async def do(self, portion: _Portion) -> None:
+        """Load a portion; if somebody takes one of its numbers at the same moment, once more."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                await self._try(portion)
+            except (IntegrityError, asyncpg.UniqueViolationError, ImportDisturbed) as error:
+                if attempt == _ATTEMPTS or self._rehearsing is not None:
+                    raise ImportDisturbed(constraint=_constraint(error)) from error
+            else:
+                return
+
+    async def _try(self, portion: _Portion) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            keeping = await stack.enter_async_context(
+                self._transactions()
+                if self._rehearsing is None
+                else self._desk.database.transaction()
+            )
+            writing = self._rehearsing or keeping
+            row = await in_state(keeping, self._import_id, (ImportState.LOADING,), "loaded")
+            self._staging.begin(writing, self._desk.clock.now())
+            loaded, contradicted = await self._loader.load(self._staging, portion.rows)
+            faults = sorted([*portion.faults, *contradicted], key=lambda fault: fault.line)
+            await self._rejecter.keep(keeping, faults, portion.cells)
+            row.created += loaded.created
+            row.changed += loaded.changed
+            row.unchanged += loaded.unchanged
+            row.rejected += len({fault.line for fault in faults})
+            row.rows += len(portion.cells)
+            row.position = portion.position
 
 
 def _constraint(error: BaseException) -> str | None:
@@ -162,29 +377,3 @@ def _constraint(error: BaseException) -> str | None:
         getattr(error.orig, "__cause__", None) if isinstance(error, IntegrityError) else error
     )
     return getattr(driver_error, "constraint_name", None)
-
-
-def _read_ahead(batches: Iterator[Batch]) -> "asyncio.Future[Batch | None]":
-    return asyncio.ensure_future(asyncio.to_thread(next, batches, None))
-
-
-async def _load_batch(  # noqa: PLR0917 - the parts of one run
-    staging: Staging,
-    changes: Changes,
-    statement: str,
-    node: str,
-    batch: Batch,
-    loaded: CustomerImport,
-) -> None:
-    await staging.reject(loaded.id, batch.faults)
-    rows = batch.rows
-    if rows:
-        await staging.claim(rows)
-        faulty = await contradicted(staging, statement)
-        rows = [row for row in rows if row[LINE] not in faulty] if faulty else rows
-        outcome = await load(staging, changes, node, rows)
-        loaded.created += outcome.created
-        loaded.changed += outcome.changed
-        loaded.unchanged += outcome.unchanged
-    loaded.rejected += batch.read - len(rows)
-    loaded.rows += batch.read

@@ -6,7 +6,7 @@ attributes, ``customer.attributes.<name>``, take any text, number or truth value
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -19,11 +19,18 @@ from services.city_node.customer.models import (
     Library,
     MediumKind,
     Sex,
+    SubscriptionStatus,
 )
 from services.city_node.customer.schemas import EARLIEST, LATEST, clean
+from services.city_node.interaction.models import Channel, InteractionKind
+from services.city_node.usage.models import TimeBand, UsageKind
 
 LONGEST_TEXT = 200
+LONGEST_SUMMARY = 4000
 LARGEST_INTEGER = 2**63 - 1
+LARGEST_QUANTITY = 10**13
+LARGEST_AMOUNT = 10**15
+"""Of one record and of one customer, so that the sum over all records of a customer stays below 64 bits."""
 ATTRIBUTES = "customer.attributes."
 _LONGEST_ATTRIBUTE_NAME = 60
 
@@ -50,7 +57,12 @@ class Target:
     nullable: bool
 
 
-_TYPE_NAMES: Mapping[type, str] = {str: "a text", int: "a whole number", date: "a date"}
+_TYPE_NAMES: Mapping[type, str] = {
+    str: "a text",
+    int: "a whole number",
+    date: "a date",
+    datetime: "a time",
+}
 
 
 def check_value(wanted: Target, value: object) -> object:
@@ -77,6 +89,17 @@ def _text(value: str) -> str:
     return clean(value)
 
 
+def _long_text(value: str) -> str:
+    if len(value) > LONGEST_SUMMARY:
+        raise ValueError(f"is longer than {LONGEST_SUMMARY} characters")
+    return clean(value)
+
+
+def _moment(value: datetime) -> datetime:
+    _day(value.date())
+    return value
+
+
 def _day(value: date) -> date:
     if not EARLIEST <= value <= LATEST:
         raise ValueError(f"lies before {EARLIEST} or after {LATEST}")
@@ -87,10 +110,22 @@ def _month(value: date) -> date:
     return _day(value).replace(day=1)
 
 
-def _integer(value: int) -> int:
-    if abs(value) > LARGEST_INTEGER:
-        raise ValueError("has more than 64 bits")
+def _amount(value: int) -> int:
+    if abs(value) > LARGEST_AMOUNT:
+        raise ValueError("has more than 15 digits")
     return value
+
+
+def _quantity(value: int) -> int:
+    if abs(value) > LARGEST_QUANTITY:
+        raise ValueError("has more than 13 digits")
+    return value
+
+
+def _count(value: int) -> int:
+    if value < 0:
+        raise ValueError("is negative")
+    return _quantity(value)
 
 
 def _one_of(values: type[StrEnum]) -> Check:
@@ -132,8 +167,8 @@ TARGETS: Mapping[str, Target] = {
         _target("customer.unit_code", "unit_code", str, _text),
         _target("customer.contract_term", "contract_term", str, _one_of(ContractTerm)),
         _target("customer.payment_method", "payment_method", str, _text, nullable=True),
-        _target("customer.monthly_charge_fen", "monthly_charge_fen", int, _integer),
-        _target("customer.total_charge_fen", "total_charge_fen", int, _integer),
+        _target("customer.monthly_charge_fen", "monthly_charge_fen", int, _amount),
+        _target("customer.total_charge_fen", "total_charge_fen", int, _amount),
         _target("customer.entry_date", "entry_date", date, _day),
         _target("customer.left_on", "left_on", date, _day, nullable=True),
         _target("customer.left_reason", "left_reason", str, _text, nullable=True),
@@ -143,11 +178,26 @@ TARGETS: Mapping[str, Target] = {
         _target("subscription.plan", "plan", str, _text, nullable=True),
         _target("subscription.contract_term", "line_contract_term", str, _one_of(ContractTerm)),
         _target("subscription.entry_date", "line_entry_date", date, _day, nullable=True),
+        _target("subscription.status", "line_status", str, _one_of(SubscriptionStatus)),
+        _target("subscription.ended_on", "left_on", date, _day, nullable=True),
         _target("sim.iccid", "iccid", str, check_iccid, nullable=True),
         _target("sim.imsi", "imsi", str, check_imsi, nullable=True),
         _target("bill.period", "bill_period", date, _month, nullable=True),
-        _target("bill.charge_fen", "bill_charge_fen", int, _integer, nullable=True),
+        _target("bill.charge_fen", "bill_charge_fen", int, _quantity, nullable=True),
         _target("bill.paid_on", "bill_paid_on", date, _day, nullable=True),
+        _target("usage.period", "period", date, _month),
+        _target("usage.kind", "kind", str, _one_of(UsageKind)),
+        _target("usage.band", "band", str, _one_of(TimeBand)),
+        _target("usage.quantity", "quantity", int, _count),
+        _target("usage.charge_fen", "charge_fen", int, _quantity),
+        _target("interaction.key", "source_key", str, _text),
+        _target("interaction.at", "at", datetime, _moment),
+        _target("interaction.channel", "channel", str, _one_of(Channel)),
+        _target("interaction.kind", "kind", str, _one_of(InteractionKind)),
+        _target("interaction.subject", "subject", str, _text),
+        _target("interaction.summary", "summary", str, _long_text, nullable=True),
+        _target("interaction.outcome", "outcome", str, _text, nullable=True),
+        _target("interaction.staff", "staff", str, _text, nullable=True),
         _target("contact.phone", "phone", str, _medium(MediumKind.PHONE), nullable=True),
         _target("contact.email", "email", str, _medium(MediumKind.EMAIL), nullable=True),
         _target("contact.postal", "postal", str, _medium(MediumKind.POSTAL), nullable=True),

@@ -1,7 +1,7 @@
 """From what somebody wrote about a departure to the codes that can be counted."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from sqlalchemy import select
@@ -26,8 +26,8 @@ def _known(entries: Iterable[DepartureReason | Competitor]) -> dict[str, str]:
 class Catalogue:
     """The reasons and competitors of a node, as they are looked up by what people write."""
 
-    reasons: dict[str, str]
-    competitors: dict[str, str]
+    reasons: dict[str, str] = field(default_factory=dict)
+    competitors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     async def read(cls, session: AsyncSession) -> Self:

@@ -118,12 +118,14 @@ REGISTER: Mapping[str, PersonalTable] = {
         columns_of(
             (D.PSEUDONYM, "id subscription_id customer_id"),
             (D.STATISTIC, "period charge_fen paid_on"),
+            (D.RECORD, "import_number"),
         )
     ),
     "usage_month": PersonalTable(
         columns_of(
             (D.PSEUDONYM, "subscription_id customer_id"),
             (D.STATISTIC, "quantity charge_fen period kind band"),
+            (D.RECORD, "import_number"),
         )
     ),
     "enterprise": PersonalTable(
@@ -182,6 +184,7 @@ REGISTER: Mapping[str, PersonalTable] = {
         columns_of(
             (D.PSEUDONYM, "id customer_id"),
             (D.STATISTIC, "at channel kind"),
+            (D.RECORD, "import_number"),
             (D.STAFF, "staff"),
             subject=Column(D.FREE_TEXT, BLANK),
             summary=D.FREE_TEXT,
@@ -201,6 +204,17 @@ REGISTER: Mapping[str, PersonalTable] = {
             offer=D.FREE_TEXT,
             note=D.FREE_TEXT,
         )
+    ),
+    # What an undo of an import would bring back.
+    "customer_import_before": PersonalTable(
+        columns_of(
+            (D.HISTORY, "import_id id customer_id record key"),
+            before=Column(D.HISTORY, exported=False),
+        ),
+        deleted=True,
+    ),
+    "customer_import_kept": PersonalTable(
+        columns_of((D.HISTORY, "id import_id customer_id record key reason")), deleted=True
     ),
     "customer_change": PersonalTable(
         columns_of(

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.kernel.database import Base, one_of
@@ -45,6 +45,7 @@ class Interaction(Base):
         Index("interaction_customer_id_idx", "customer_id", "at", "id"),
         Index("interaction_kind_idx", "kind", "at"),
         Index("interaction_source_key", "source", "source_key", unique=True),
+        Index("interaction_import_number_idx", "import_number", postgresql_using="brin"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -60,3 +61,5 @@ class Interaction(Base):
     source: Mapped[str | None]
     source_key: Mapped[str | None]
     """Which record of which other system it was loaded from: the same record is loaded once."""
+    import_number: Mapped[int | None] = mapped_column(Integer)
+    """Which import wrote it last; nothing if it was noted or corrected otherwise."""

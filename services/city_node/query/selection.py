@@ -82,7 +82,7 @@ class Selection:
     restriction: Restriction | None = None
 
     def where(self, binder: Binder, cipher: Cipher) -> str:
-        """Return the SQL condition on :data:`SOURCE`."""
+        """Return the SQL condition on :data:`~services.city_node.customer.profile.SOURCE`."""
         parts = [f"starts_with(u.path, {binder.bind(path, 'text')})" for path in self.scopes]
         if self.condition is not None:
             parts.append(Compiler(binder, self.today, cipher).sql(self.condition))

@@ -4,7 +4,7 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.kernel.database import Base, one_of
@@ -50,6 +50,7 @@ class UsageMonth(Base):
             postgresql_using="brin",
             postgresql_with={"autosummarize": "on"},
         ),
+        Index("usage_month_import_number_idx", "import_number", postgresql_using="brin"),
     )
 
     subscription_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -62,3 +63,5 @@ class UsageMonth(Base):
     """First day of the month."""
     kind: Mapped[str] = mapped_column(primary_key=True)
     band: Mapped[str] = mapped_column(primary_key=True)
+    import_number: Mapped[int | None] = mapped_column(Integer)
+    """Which import wrote it last."""
