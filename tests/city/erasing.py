@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.city_node.erasure.service import Order, erase_due
+from shared import audit
 from tests.conftest import TestNode
 
 
@@ -10,7 +11,7 @@ async def erase(city: TestNode, **given: Any) -> int:
     """Erase who is due by the setting's retention period; returns how many were."""
     return await erase_due(
         city.database,
-        Order("test"),
+        Order(audit.Actor("test")),
         days=city.context.settings.retention_days,
         now=city.clock.now(),
         **given,

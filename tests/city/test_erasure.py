@@ -105,6 +105,14 @@ async def test_the_proof_says_what_and_why_and_no_content(
     assert listed.json() == {"items": [answer.json()], "next": None}
     none = await city.client.get("/erasures?cause=subject_request", headers=supervisor)
     assert none.json()["items"] == []
+    pool = await city.database.pool()
+    recorded = await pool.fetch(
+        "SELECT by, fields FROM audit_record WHERE action = 'customer.erased' AND subject_id = $1",
+        gone["id"],
+    )
+    assert [(row["by"], orjson.loads(row["fields"])) for row in recorded] == [
+        ("test", list(CLASSES))
+    ]
     refused = await city.client.get("/erasures", headers=clerk)
     assert refused.status_code == 403
 

@@ -39,6 +39,7 @@ from services.city_node.erasure.access import permissions
 from services.city_node.erasure.commands import app
 from services.city_node.erasure.endpoints import router
 from services.city_node.erasure.jobs import nightly
+from services.city_node.erasure.service import ERASED
 from shared.capability import Capability
 from shared.kernel.language import Text
 
@@ -48,5 +49,6 @@ capability = Capability(
     routers=(router,),
     jobs=(nightly,),
     permissions=permissions,
+    actions=(ERASED,),
     commands=(("customer", app),),
 )

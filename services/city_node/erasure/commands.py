@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from services.city_node.erasure.service import Order, due, erase_due
+from shared import audit
 from shared.capability import NodeContext
 from shared.commandline import (
     CommandFailed,
@@ -58,7 +59,7 @@ async def _erase(context: NodeContext, *, dry_run: bool) -> tuple[Sequence[Mappi
     total = sum(each["customers"] for each in counted)
     erased = await erase_due(
         context.database,
-        Order(operator_name()),
+        Order(audit.Actor.command(operator_name())),
         days=days,
         now=now,
         on_progress=lambda done: errors.print(f"{done} of {total} erased", highlight=False),

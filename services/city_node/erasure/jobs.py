@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from services.city_node.erasure.service import Order, erase_due
+from shared import audit
 from shared.capability import Daily, Job, NodeContext
 from shared.kernel.language import Text
 
@@ -10,7 +11,10 @@ from shared.kernel.language import Text
 async def run(context: NodeContext, now: datetime) -> None:
     """Erase those whose retention period has passed."""
     await erase_due(
-        context.database, Order("erasure"), days=context.settings.retention_days, now=now
+        context.database,
+        Order(audit.Actor.command("job:erasure")),
+        days=context.settings.retention_days,
+        now=now,
     )
 
 

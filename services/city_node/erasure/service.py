@@ -1,6 +1,6 @@
 """Erasing: those whose time is up, portion by portion, or one person who asked for it.
 
-Every act of erasure passes through :func:`_erase`: it is the place to record it in an audit log, by ids alone.
+Every act of erasure passes through :func:`_erase`, which records it in the audit log, by ids alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.city_node.erasure import repository
 from services.city_node.erasure.models import ErasureCause
 from services.city_node.erasure.register import CLASSES
+from shared import audit
+from shared.capability import Action
 from shared.kernel.clock import business_day
 from shared.kernel.database import Database, driver_connection
+from shared.kernel.language import Text
 
 log = structlog.get_logger("erasure")
 
+ERASED = Action(
+    "customer.erased", Text("A customer's personal data was erased", "删除客户个人信息")
+)
 EVERY_UNIT = ""
 """The path that every unit's path begins with."""
 PORTION = 500
@@ -32,16 +38,16 @@ class Order:
     """Who has somebody erased, and why.
 
     Attributes:
-        by: username, ``command:`` and the name of the machine's user, or the job.
+        actor: who does it.
         cause: the retention period, or the person's request.
         cause_id: the request.
-        approved_by: the second person, where one is needed.
+        proposed_by: who proposed it, where it takes two people: the actor is then the second.
     """
 
-    by: str
+    actor: audit.Actor
     cause: ErasureCause = ErasureCause.RETENTION
     cause_id: UUID | None = None
-    approved_by: str | None = None
+    proposed_by: str | None = None
 
 
 async def due(
@@ -92,12 +98,22 @@ async def _erase(
 ) -> None:
     if not customers:
         return
+    for customer in customers:
+        audit.record(
+            session,
+            order.actor,
+            ERASED,
+            at=now,
+            subject=("customer", customer),
+            fields=CLASSES,
+            cause_id=order.cause_id,
+        )
     await repository.erase(
         await driver_connection(session),
         customers,
         at=now,
-        by=order.by,
-        approved_by=order.approved_by,
+        by=order.proposed_by or order.actor.by,
+        approved_by=order.actor.by if order.proposed_by else None,
         cause=order.cause.value,
         cause_id=order.cause_id,
         classes=orjson.dumps(CLASSES).decode(),

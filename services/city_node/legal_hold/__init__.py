@@ -11,6 +11,7 @@ Who may write: those with ``customer:hold``, within their unit.
 
 from services.city_node.legal_hold.access import permissions
 from services.city_node.legal_hold.endpoints import router
+from services.city_node.legal_hold.service import LIFT_PROPOSED, LIFTED, PLACED
 from shared.capability import Capability
 from shared.kernel.language import Text
 
@@ -19,4 +20,5 @@ capability = Capability(
     summary=Text("Legal holds", "法律保全"),
     routers=(router,),
     permissions=permissions,
+    actions=(PLACED, LIFT_PROPOSED, LIFTED),
 )

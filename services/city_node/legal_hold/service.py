@@ -1,8 +1,4 @@
-"""The rules of legal holds.
-
-Each act changes a hold that its caller has locked; :func:`place`, :func:`propose_lift` and :func:`approve_lift` are the
-places to record it in an audit log.
-"""
+"""The rules of legal holds."""
 
 from uuid import UUID
 
@@ -18,9 +14,18 @@ from services.city_node.legal_hold.problems import (
     LiftNotProposed,
     SecondPersonNeeded,
 )
+from shared import audit
+from shared.capability import Action
 from shared.kernel.ids import new_id
+from shared.kernel.language import Text
 from shared.kernel.preconditions import require_version
 from shared.organisation.models import OrganisationUnit
+
+PLACED = Action("legal-hold.placed", Text("A legal hold was placed", "设置法律保全"))
+LIFT_PROPOSED = Action(
+    "legal-hold.lift-proposed", Text("To lift a legal hold was proposed", "申请解除法律保全")
+)
+LIFTED = Action("legal-hold.lifted", Text("A legal hold was lifted", "解除法律保全"))
 
 
 async def place(desk: Desk, customer_id: UUID, reason: str) -> LegalHold:
@@ -40,6 +45,7 @@ async def place(desk: Desk, customer_id: UUID, reason: str) -> LegalHold:
         version=1,
     )
     desk.session.add(hold)
+    _record(desk, hold, PLACED)
     return hold
 
 
@@ -55,6 +61,7 @@ async def propose_lift(desk: Desk, hold_id: UUID, expected: int, reason: str) ->
     hold.lift_reason = reason
     hold.lift_proposed_at, hold.lift_proposed_by = desk.now, desk.principal.username
     hold.version += 1
+    _record(desk, hold, LIFT_PROPOSED)
     return hold
 
 
@@ -74,6 +81,7 @@ async def approve_lift(desk: Desk, hold_id: UUID, expected: int) -> LegalHold:
         raise SecondPersonNeeded
     hold.lifted_at, hold.lifted_by = desk.now, desk.principal.username
     hold.version += 1
+    _record(desk, hold, LIFTED)
     return hold
 
 
@@ -105,3 +113,14 @@ async def _locked(desk: Desk, hold_id: UUID, expected: int) -> LegalHold:
     if hold.lifted_at is not None:
         raise HoldLifted(hold=hold.id)
     return hold
+
+
+def _record(desk: Desk, hold: LegalHold, action: Action) -> None:
+    audit.record(
+        desk.session,
+        audit.Actor.of(desk.principal),
+        action,
+        at=desk.now,
+        subject=("customer", hold.customer_id),
+        detail={"hold": str(hold.id)},
+    )

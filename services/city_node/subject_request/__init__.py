@@ -26,6 +26,7 @@ Who may write: :mod:`~services.city_node.subject_request.service` alone, with ``
 from services.city_node.subject_request.access import permissions
 from services.city_node.subject_request.commands import app
 from services.city_node.subject_request.endpoints import router
+from services.city_node.subject_request.kind import ACTIONS
 from shared.capability import Capability
 from shared.kernel.language import Text
 
@@ -34,5 +35,6 @@ capability = Capability(
     summary=Text("People's requests about their own data", "个人信息主体请求"),
     routers=(router,),
     permissions=permissions,
+    actions=tuple(ACTIONS.values()),
     commands=(("customer", app),),
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.city_node.subject_request.models import SubjectRequestKind
+from shared.capability import Action
 from shared.kernel.language import Text
 
 START = "start"
@@ -104,6 +105,22 @@ LIFECYCLE = Lifecycle(
         Move("withdraw", ("received", "verified", "proposed"), "withdrawn"),
     ),
 )
+
+ACTIONS = {
+    event: Action(f"subject-request.{done}", Text(en, zh))
+    for event, done, en, zh in (
+        ("receive", "received", "A person's request was taken", "受理个人信息请求"),
+        ("verify", "verified", "A person's identity was checked", "核验请求人身份"),
+        ("fulfil", "fulfilled", "A person's request was closed as fulfilled", "办结个人信息请求"),
+        ("export", "exported", "Everything about a person was given out", "导出个人全部信息"),
+        ("propose", "proposed", "To erase a person was proposed", "申请删除个人信息"),
+        ("approve", "approved", "To erase a person was approved", "复核通过删除个人信息"),
+        ("send-back", "sent-back", "A proposal to erase a person was rejected", "退回删除申请"),
+        ("refuse", "refused", "A person's request was refused", "拒绝个人信息请求"),
+        ("withdraw", "withdrawn", "A person's request was withdrawn", "撤回个人信息请求"),
+    )
+}
+"""What each event leaves in the audit log."""
 
 REFUSALS = {
     "identity_not_proven": Text("The identity was not proven.", "身份未能核实。"),

@@ -1,4 +1,4 @@
-"""The rules of people's requests. Every move passes through :func:`_move`: the place to record it in an audit log."""
+"""The rules of people's requests. Every move passes through :func:`_move`, which records it."""
 
 from datetime import date
 from uuid import UUID
@@ -10,7 +10,7 @@ from services.city_node.customer.service import Desk
 from services.city_node.erasure.models import ErasureCause
 from services.city_node.erasure.service import Order, erase_one
 from services.city_node.subject_request import repository, working_days
-from services.city_node.subject_request.kind import LIFECYCLE, REFUSALS, START
+from services.city_node.subject_request.kind import ACTIONS, LIFECYCLE, REFUSALS, START
 from services.city_node.subject_request.models import (
     SubjectRequest,
     SubjectRequestEvent,
@@ -24,6 +24,7 @@ from services.city_node.subject_request.problems import (
     SubjectRequestOpen,
 )
 from services.city_node.subject_request.schemas import SubjectRequestCreate
+from shared import audit
 from shared.kernel.ids import new_id
 from shared.kernel.preconditions import require_version
 
@@ -129,10 +130,10 @@ async def approve(
     await _move(desk, request, "approve")
     await _require_free(desk, request, legal_days)
     order = Order(
-        by=request.proposed_by or desk.principal.username,
+        audit.Actor.of(desk.principal),
         cause=ErasureCause.SUBJECT_REQUEST,
         cause_id=request.id,
-        approved_by=desk.principal.username,
+        proposed_by=request.proposed_by,
     )
     await desk.session.flush()  # erasure empties the texts of this very request
     await erase_one(desk.session, request.customer_id, order, now=desk.now)
@@ -209,6 +210,14 @@ async def _move(desk: Desk, request: SubjectRequest, event: str, note: str | Non
     request.ended_at = desk.now if target.final else None
     request.version += 1
     await desk.session.flush()  # the trail refers to it, and a second open request is refused here
+    audit.record(
+        desk.session,
+        audit.Actor.of(desk.principal),
+        ACTIONS[event],
+        at=desk.now,
+        subject=("subject_request", request.id),
+        cause_id=request.customer_id,
+    )
     desk.session.add(
         SubjectRequestEvent(
             request_id=request.id,
