@@ -9,6 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Self
 
 from shared.audit.problems import HeadInvalid
@@ -51,9 +52,11 @@ def noted(directory: Path) -> Head | None:
 def note(directory: Path, newest: Head) -> None:
     """Note a new head."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    written = directory / f"{FILE}.new"
-    with written.open("w", encoding="ascii") as file:
+    # Each writer has a file of its own: two may seal at the same moment.
+    with NamedTemporaryFile(
+        "w", encoding="ascii", dir=directory, prefix=f"{FILE}.", delete=False
+    ) as file:
         file.write(f"{newest}\n")
         file.flush()
         os.fsync(file.fileno())
-    written.replace(directory / FILE)
+    Path(file.name).replace(directory / FILE)

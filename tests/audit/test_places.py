@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
+from services.city_node.customer.audited import CHANGES
+from services.city_node.customer.models import ChangeAction
 from shared.audit.models import AuditRecord
 from shared.capability import Role
 from shared.federation.problems import EnrolmentRefused
@@ -113,6 +115,7 @@ async def test_an_import_is_one_record_that_names_its_cause(
             f"/customer-imports{query}", files=files, headers=supervisor
         )
         assert answer.is_success, answer.text
+        await city.run_job("customer-import")
     (one,) = await records(city, "customer.imported")
     assert (one.source, str(one.cause_id)) == ("import", answer.json()["id"])
     assert one.detail["created"] == 3
@@ -161,3 +164,7 @@ async def test_accounts_by_command(make_node: MakeNode, monkeypatch: pytest.Monk
         "user.disabled",
     ]
     assert all(one.by.startswith("command:") and one.source == "command" for one in found)
+
+
+def test_every_kind_of_change_of_a_customer_has_its_action() -> None:
+    assert set(CHANGES) == set(ChangeAction)

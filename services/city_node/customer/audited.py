@@ -21,14 +21,15 @@ CHANGES: Mapping[ChangeAction, Action] = {
         (ChangeAction.RESTORED, Text("A customer came back", "恢复在网")),
         (ChangeAction.SUBSCRIBED, Text("A customer was given a line", "新增用户号码")),
         (ChangeAction.CONTACT_ADDED, Text("A contact medium was noted", "登记联系方式")),
-        (ChangeAction.PART_ADDED, Text("Something a customer holds was noted", "登记客户名下事项")),
+        (ChangeAction.IMPORT_UNDONE, Text("An import of a customer was undone", "撤销客户导入")),
+        (ChangeAction.PART_ADDED, Text("Something a customer holds was noted", "新增客户从属信息")),
         (
             ChangeAction.PART_CHANGED,
-            Text("Something a customer holds was changed", "修改客户名下事项"),
+            Text("Something a customer holds was changed", "修改客户从属信息"),
         ),
         (
             ChangeAction.PART_REMOVED,
-            Text("Something a customer held was removed", "移除客户名下事项"),
+            Text("Something a customer holds was removed", "删除客户从属信息"),
         ),
     )
 }

@@ -33,11 +33,6 @@ app = typer.Typer(help="Customers of a city.", no_args_is_help=True)
 """The commands about customers."""
 
 
-@app.callback()
-def _customers() -> None:
-    """Work on the customers of a city."""
-
-
 @app.command("import")
 def import_file(
     file: Annotated[

@@ -11,9 +11,10 @@ from services.city_node.export.columns import check_columns
 from services.city_node.export.files import PlainCsv, Taking, open_file
 from services.city_node.export.models import Format
 from services.city_node.export.service import Source, write_rows
-from services.city_node.query.bulk_read import Act, note_bulk_read
+from services.city_node.query.bulk_read import Act, record_bulk_read_now
 from services.city_node.query.selection import Selection, read_condition
 from services.city_node.segment.service import Segments
+from shared import audit
 from shared.capability import NodeContext, Requester
 from shared.commandline import (
     JsonOption,
@@ -109,5 +110,7 @@ async def _write(context: NodeContext, source: Source, taking: Taking) -> int:
             bar.update(task, completed=done, total=total)
 
         rows = await write_rows(context, source, taking, tell)
-    note_bulk_read(operator_name(), context.settings.code, Act.EXPORT, "command", rows)
+    actor = audit.Actor.command(operator_name())
+    now = context.clock.now()
+    await record_bulk_read_now(context.database, actor, Act.EXPORT, "command", rows, at=now)
     return rows

@@ -86,10 +86,10 @@ async def read_export(export_id: UUID, principal: Exporter, session: Transaction
     },
 )
 async def download(
-    export_id: UUID, principal: Exporter, session: Transaction, settings: NodeSettings
+    export_id: UUID, principal: Exporter, session: Transaction, settings: NodeSettings, now: Now
 ) -> FileResponse:
     """Return the file, whole or by `Range`. Its ETag is its SHA-256."""
-    export, path = await service.file_for(session, settings, export_id, principal)
+    export, path = await service.file_for(session, settings, export_id, principal, now=now)
     return FileResponse(
         path,
         media_type=MEDIA_TYPES[Format(export.format)],

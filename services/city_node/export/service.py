@@ -27,11 +27,12 @@ from services.city_node.export.problems import (
     TooManyExports,
 )
 from services.city_node.export.schemas import NewExport
-from services.city_node.query.bulk_read import Act, note_bulk_read
+from services.city_node.query.bulk_read import Act, record_bulk_read
 from services.city_node.query.selection import Selection, read_condition
 from services.city_node.query.writing import to_json
 from services.city_node.segment.repository import count
 from services.city_node.segment.service import Segments
+from shared import audit
 from shared.access import Principal
 from shared.capability import NodeContext, Requester, Role, WorkHandle
 from shared.kernel.clock import business_day
@@ -155,8 +156,11 @@ async def make_export(context: NodeContext, handle: WorkHandle) -> Mapping[str, 
         await repository.note_file(
             session, export.id, {**made, "shows_contacts": source.shows_contacts}
         )
+        actor = audit.Actor(
+            export.requested_by, user_id=requester.id, unit_code=export.unit_code, unit_path=scope
+        )
+        record_bulk_read(session, actor, Act.EXPORT, str(export.id), rows, at=context.clock.now())
         await handle.finish(session, result)
-    note_bulk_read(export.requested_by, export.unit_code, Act.EXPORT, str(export.id), rows)
     return result
 
 
@@ -216,7 +220,12 @@ def _sha256(path: Path) -> str:
 
 
 async def file_for(
-    session: AsyncSession, settings: Settings, export_id: UUID, principal: Principal
+    session: AsyncSession,
+    settings: Settings,
+    export_id: UUID,
+    principal: Principal,
+    *,
+    now: datetime,
 ) -> tuple[CustomerExport, Path]:
     """Return an export of the caller's with its file.
 
@@ -237,9 +246,8 @@ async def file_for(
         raise ExportGone(until=export.deleted_at or export.expires_at)
     if export.shows_contacts and not principal.may(CONTACT):
         raise ExportMasked
-    note_bulk_read(
-        principal.username, principal.unit, Act.DOWNLOAD, str(export.id), export.row_count
-    )
+    actor = audit.Actor.of(principal)
+    record_bulk_read(session, actor, Act.DOWNLOAD, str(export.id), export.row_count, at=now)
     return export, path
 
 

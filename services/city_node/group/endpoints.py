@@ -8,13 +8,14 @@ from fastapi import APIRouter, Response
 from services.city_node.customer import profile
 from services.city_node.customer.access import AtDesk, Reader
 from services.city_node.customer.answers import documented, profile_response
+from services.city_node.customer.looks import look
 from services.city_node.group.enterprise import enterprise_part, write_enterprise
 from services.city_node.group.industry import industries
 from services.city_node.group.problems import EnterpriseUnknown
 from services.city_node.group.schemas import EnterpriseOut, EnterpriseWrite, IndustryList
 from shared.capability import Context
 from shared.kernel.database import driver_connection
-from shared.kernel.edge import ExpectedVersion
+from shared.kernel.edge import ExpectedVersion, Now
 
 router = APIRouter()
 _READING = profile.reading(
@@ -28,12 +29,14 @@ _READING = profile.reading(
     responses=documented(EnterpriseOut, 404, 422),
     response_class=Response,
 )
-async def read_enterprise(customer_id: UUID, principal: Reader, context: Context) -> Response:
+async def read_enterprise(
+    customer_id: UUID, principal: Reader, context: Context, now: Now
+) -> Response:
     """Return what is known of a group; the ETag is the customer's."""
     pool = await context.database.pool()
-    return _answer(
-        customer_id, await profile.read(pool, _READING, customer_id, principal.unit_path)
-    )
+    read = await profile.read(pool, _READING, customer_id, principal.unit_path)
+    await look(context, principal, customer_id, [enterprise_part.name], now=now)
+    return _answer(customer_id, read)
 
 
 @router.put(

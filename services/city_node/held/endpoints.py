@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 from services.city_node.customer import profile
 from services.city_node.customer.access import CONTACT, AtDesk, Reader
 from services.city_node.customer.answers import JSON, documented
+from services.city_node.customer.looks import look
 from services.city_node.customer.schemas import Body
 from services.city_node.held import service
 from services.city_node.held.declaration import Held
@@ -20,7 +21,7 @@ from services.city_node.held.problems import HeldNotFound
 from shared.access import OnceDependency, Principal
 from shared.capability import Context
 from shared.kernel.database import driver_connection
-from shared.kernel.edge import ExpectedVersion, Page
+from shared.kernel.edge import ExpectedVersion, Now, Page
 from shared.kernel.listing import PageRequest
 from shared.kernel.preconditions import entity_tag
 
@@ -49,6 +50,7 @@ def _add_reads(router: APIRouter, held: Held) -> None:
         principal: Reader,
         context: Context,
         page: Page,
+        now: Now,
         filters: Annotated[dict[str, Any], Depends(held.filters)],
     ) -> Response:
         pool = await context.database.pool()
@@ -56,6 +58,7 @@ def _add_reads(router: APIRouter, held: Held) -> None:
         body = await page_in_scope(
             pool, held, principal, page, {"customer": customer_id, **filters}
         )
+        await look(context, principal, customer_id, [_shown(held, principal)], now=now)
         return Response(body, media_type=JSON)
 
     @router.get(
@@ -65,11 +68,19 @@ def _add_reads(router: APIRouter, held: Held) -> None:
         response_class=Response,
     )
     async def read_held(
-        customer_id: UUID, item: UUID, principal: Reader, context: Context
+        customer_id: UUID, item: UUID, principal: Reader, context: Context, now: Now
     ) -> Response:
         pool = await context.database.pool()
         await profile.require_in_scope(pool, customer_id, principal.unit_path)
-        return Response(await _read(pool, held, principal, customer_id, item), media_type=JSON)
+        body = await _read(pool, held, principal, customer_id, item)
+        await look(context, principal, customer_id, [_shown(held, principal)], now=now)
+        return Response(body, media_type=JSON)
+
+
+def _shown(held: Held, principal: Principal) -> str:
+    """Return what of a customer is seen, as the audit log names it."""
+    is_masked = CONTACT not in principal.permissions and held.clear_columns != held.listing.columns
+    return f"{held.name}_masked" if is_masked else held.name
 
 
 def _add_changes(router: APIRouter, held: Held) -> None:

@@ -33,6 +33,7 @@ A question that takes longer than :data:`~services.city_node.query.service.LONGE
 has the time that it takes.
 """
 
+from services.city_node.query.bulk_read import BULK_READ
 from services.city_node.query.commands import app
 from services.city_node.query.endpoints import router
 from shared.capability import Capability
@@ -42,5 +43,6 @@ capability = Capability(
     name="customer-query",
     summary=Text("Query of customers by any condition", "客户综合查询"),
     routers=(router,),
+    actions=(BULK_READ,),
     commands=(("customer", app),),
 )

@@ -1,10 +1,16 @@
-"""The one place where reading many customers at once is put on record: queries, locked segments, exports."""
+"""Reading many customers at once goes into the audit log: queries, locked segments, exports."""
 
+from datetime import datetime
 from enum import StrEnum
 
-import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
-log = structlog.get_logger("bulk_read")
+from shared import audit
+from shared.capability import Action
+from shared.kernel.database import Database
+from shared.kernel.language import Text
+
+BULK_READ = Action("customer.bulk-read", Text("Many customers were read at once", "批量读取客户"))
 
 
 class Act(StrEnum):
@@ -16,14 +22,51 @@ class Act(StrEnum):
     DOWNLOAD = "download"
 
 
-def note_bulk_read(by: str, unit_code: str, act: Act, about: str, rows: int | None) -> None:
-    """Record that ``by`` read many customers; never what the condition compares with, which may be personal.
+def record_bulk_read(
+    session: AsyncSession,
+    actor: audit.Actor,
+    act: Act,
+    about: str,
+    rows: int | None,
+    *,
+    at: datetime,
+) -> None:
+    """Record that many customers are read, in the transaction that does so.
 
     Args:
-        by: username.
-        unit_code: the unit whose customers were read.
+        session: the transaction.
+        actor: who reads.
         act: in what way.
-        about: the id of the segment or export, or the fields that a query asked about.
-        rows: how many, if they were counted.
+        about: the id of the segment or export, or the fields that a query asked about; never what they are compared
+            with, which may be personal.
+        rows: how many customers, if they were counted.
+        at: when.
     """
-    log.info("customers read", by=by, unit=unit_code, act=act.value, about=about, rows=rows)
+    audit.record(
+        session,
+        actor,
+        BULK_READ,
+        at=at,
+        subject=("customer", "bulk"),
+        detail=_detail(act, about, rows),
+    )
+
+
+async def record_bulk_read_now(
+    database: Database,
+    actor: audit.Actor,
+    act: Act,
+    about: str,
+    rows: int | None,
+    *,
+    at: datetime,
+) -> None:
+    """Record the same where there is no transaction; show what was read only after this."""
+    detail = _detail(act, about, rows)
+    await audit.record_now(
+        database, actor, BULK_READ, at=at, subject=("customer", "bulk"), detail=detail
+    )
+
+
+def _detail(act: Act, about: str, rows: int | None) -> dict[str, str | int | None]:
+    return {"act": act.value, "about": about, "rows": rows}

@@ -11,7 +11,7 @@ import orjson
 
 from services.city_node.customer.profile import customers
 from services.city_node.query import catalogue
-from services.city_node.query.bulk_read import Act, note_bulk_read
+from services.city_node.query.bulk_read import Act, record_bulk_read_now
 from services.city_node.query.catalogue import Field
 from services.city_node.query.condition import (
     DEEPEST,
@@ -37,6 +37,7 @@ from services.city_node.query.schemas import (
 from services.city_node.query.selection import Selection, read_condition
 from services.city_node.query.statement import Numbered
 from services.city_node.query.writing import to_json, to_text
+from shared import audit
 from shared.capability import NodeContext, Requester
 from shared.kernel.clock import business_day
 from shared.kernel.language import Language
@@ -89,7 +90,10 @@ async def query(
     except TimeoutError:
         raise QueryTookTooLong(seconds=f"{LONGEST_SECONDS:g}") from None
     about = ", ".join(sorted(set(_asked_about(condition)))) if condition else "everything"
-    note_bulk_read(requester.name, requester.unit_code, Act.QUERY, about, None)
+    actor = audit.Actor(
+        requester.name, user_id=requester.id, unit_code=requester.unit_code, unit_path=scope
+    )
+    await record_bulk_read_now(context.database, actor, Act.QUERY, about, None, at=now)
     return body
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.customer.problems import UnitOutOfScope
 from services.city_node.query.bulk_read import Act as BulkAct
-from services.city_node.query.bulk_read import note_bulk_read
+from services.city_node.query.bulk_read import record_bulk_read
 from services.city_node.query.selection import Selection, read_condition
 from services.city_node.query.statement import Numbered
 from services.city_node.query.writing import to_json, to_text
@@ -30,6 +30,7 @@ from services.city_node.segment.schemas import (
     SegmentChange,
     SegmentOut,
 )
+from shared import audit
 from shared.capability import Requester
 from shared.kernel.clock import business_day
 from shared.kernel.database import driver_connection
@@ -242,12 +243,14 @@ class Segments:
         segment.mode = Mode.LOCKED
         segment.locked_at, segment.locked_by = self.now, self.requester.name
         await self._keep(segment, act)
-        note_bulk_read(
+        actor = audit.Actor(
             self.requester.name,
-            segment.unit_code,
-            BulkAct.LOCK,
-            str(segment.id),
-            segment.member_count,
+            user_id=self.requester.id,
+            unit_code=segment.unit_code,
+            unit_path=path,
+        )
+        record_bulk_read(
+            self.session, actor, BulkAct.LOCK, str(segment.id), segment.member_count, at=self.now
         )
 
     async def _keep(self, segment: Segment, act: Act) -> None:

@@ -10,11 +10,12 @@ from fastapi import APIRouter, Query, Response
 from services.city_node.customer import profile
 from services.city_node.customer.access import Reader
 from services.city_node.customer.answers import JSON, documented
+from services.city_node.customer.looks import look
 from services.city_node.usage import reading
 from services.city_node.usage.models import UsageKind
 from services.city_node.usage.schemas import UsagePage
 from shared.capability import Context
-from shared.kernel.edge import Page
+from shared.kernel.edge import Now, Page
 
 router = APIRouter(prefix="/customers/{customer_id}/usage")
 
@@ -30,6 +31,7 @@ async def list_usage(
     principal: Reader,
     context: Context,
     page: Page,
+    now: Now,
     subscription: UUID | None = None,
     kind: UsageKind | None = None,
     period_from: Annotated[date | None, Query(description="This month or later.")] = None,
@@ -47,4 +49,6 @@ async def list_usage(
         "before": period_before,
     }
     latest_first = replace(page, sort=page.sort or "-period")
-    return Response(await reading.usage.page(pool, latest_first, filters), media_type=JSON)
+    body = await reading.usage.page(pool, latest_first, filters)
+    await look(context, principal, customer_id, ["usage"], now=now)
+    return Response(body, media_type=JSON)
