@@ -117,7 +117,13 @@ def sentences() -> Iterator[None]:
         fail(str(error))
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         fail(f"The node's database refuses: {error}. Check its address and that it runs.")
-    except (FileNotFoundError, PermissionError, IsADirectoryError, ConnectionError) as error:
+    except (
+        FileNotFoundError,
+        FileExistsError,
+        PermissionError,
+        IsADirectoryError,
+        ConnectionError,
+    ) as error:
         fail(str(error))
     finally:
         structlog.configure(**before)

@@ -163,6 +163,29 @@ class Settings(BaseSettings):
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
         description="Local time (Asia/Shanghai) of the nightly roll-up.",
     )
+    erasure_time: str = Field(
+        default="03:30",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="Local time (Asia/Shanghai) of the nightly erasure of customers whose retention period has passed.",
+    )
+    retention_days: int = Field(
+        default=1095,
+        ge=0,
+        le=36500,
+        description="Days after leaving at which a customer's personal data is erased, where the reason for leaving has no retention period of its own.",
+    )
+    legal_retention_days: int = Field(
+        default=730,
+        ge=0,
+        le=36500,
+        description="Days after leaving for which the law wants the identity of telephone users kept: a person's own request for erasure is refused until then.",
+    )
+    subject_request_working_days: int = Field(
+        default=15,
+        ge=1,
+        le=60,
+        description="Working days, Monday to Friday, within which a person's request about the own data is answered.",
+    )
     scheduler: bool = Field(
         default=True,
         description="Whether this process may run scheduled work and lanes; off for a process that only serves HTTP.",

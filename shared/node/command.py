@@ -80,7 +80,8 @@ def _merged(apps: list[typer.Typer]) -> typer.Typer:
         return apps[0]
     whole = typer.Typer(help=apps[0].info.help, no_args_is_help=True)
     for app in apps:
-        whole.add_typer(app)
+        whole.registered_commands += app.registered_commands
+        whole.registered_groups += app.registered_groups
     return whole
 
 

@@ -9,12 +9,17 @@ from services.city_node import (
     competitor_use,
     custom_attribute,
     customer_import,
+    departure,
+    erasure,
     group,
     interaction,
+    legal_hold,
     preference,
     product_holding,
+    subject_request,
     tie,
     usage,
+    win_back,
 )
 from services.city_node import customer as customers
 from shared import audit, organisation, staff
@@ -34,6 +39,11 @@ CAPABILITIES = (
     competitor_use.capability,
     preference.capability,
     tie.capability,
+    departure.capability,
+    win_back.capability,
+    legal_hold.capability,
+    erasure.capability,
+    subject_request.capability,
     customer_import.capability,
     audit.capability,
 )

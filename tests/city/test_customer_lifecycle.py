@@ -40,7 +40,7 @@ async def test_a_customer_who_leaves_is_kept_whole_and_frees_the_numbers(
     left = answer.json()
     kept = {name for name in profile if left[name] == profile[name]}
     assert set(profile) - kept == {
-        "library", "left_on", "left_reason", "left_destination", "version",
+        "library", "left_on", "left_reason", "left_destination", "left_competitor", "version",
     }  # fmt: skip
     assert (left["library"], left["left_on"]) == ("retained", "2026-11-20")
     assert (left["left_reason"], left["left_destination"]) == ("price", "中国联通")

@@ -11,7 +11,15 @@ from tests.city.holding import group_of, note, page
 from tests.conftest import TestNode
 
 INDIVIDUAL_PARTS = {"subscriptions", "contacts", "bills", "changes", "arrears", "manager", "usage"}
-INDIVIDUAL_PARTS |= {"interactions", "preferences", "ties", "tied_by", "groups", "competitor_use"}
+INDIVIDUAL_PARTS |= {
+    "win_back_attempts",
+    "interactions",
+    "preferences",
+    "ties",
+    "tied_by",
+    "groups",
+    "competitor_use",
+}
 GROUP_PARTS = {"enterprise", "key_persons", "members", "agreements", "products"}
 
 

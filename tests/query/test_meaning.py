@@ -6,9 +6,10 @@ from datetime import date
 import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 
+from services.city_node.customer.profile import SOURCE
 from services.city_node.query import condition as c
 from services.city_node.query.reading import Reader
-from services.city_node.query.selection import SOURCE, Selection
+from services.city_node.query.selection import Selection
 from services.city_node.query.statement import Numbered
 from services.city_node.query.text import Text
 from shared.kernel.database import Database

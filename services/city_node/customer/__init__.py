@@ -13,7 +13,9 @@ Life cycle
 ----------
 A customer is made at a desk or by :mod:`~services.city_node.customer_import`; changed against the version that was
 read (``If-Match``); *retired* into the retained library, whole, with the lines and SIMs ended; and *restored* from
-it, with the history kept. Nothing is deleted.
+it, with the history kept: the same number, the same day of entry, from which tenure counts as if the customer had
+never left. Long after leaving a customer is *erased* (:mod:`~services.city_node.erasure`): in no library, shown by id
+as erased (410), found by nothing. Nothing else is deleted.
 
 Who may write
 -------------

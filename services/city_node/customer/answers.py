@@ -16,13 +16,14 @@ from shared.kernel.database import driver_connection
 from shared.kernel.preconditions import entity_tag
 
 JSON = "application/json"
-_NOT_MODIFIED = 304
+_NOT_MODIFIED, _NOT_FOUND, _GONE = 304, 404, 410
 _PROBLEMS = {
     _NOT_MODIFIED: "Not changed since the ETag of `If-None-Match`.",
     400: "The query or a header is malformed.",
     401: "Not signed in.",
     403: "The permission is missing.",
     404: "No such customer within the caller's unit.",
+    410: "The customer was erased.",
     409: "It contradicts what is there: a number in use, or the wrong library.",
     412: "Changed since the ETag of `If-Match`.",
     422: "The input is invalid; `errors` names each place.",
@@ -35,7 +36,7 @@ def documented(
 ) -> dict[int | str, dict[str, Any]]:
     """Return the ``responses`` of an endpoint that answers with ready JSON of ``model``."""
     answers: dict[int | str, dict[str, Any]] = {status: {"model": model}}
-    for code in (401, 403, *problems):
+    for code in (401, 403, *problems, *((_GONE,) if _NOT_FOUND in problems else ())):
         answers[code] = {"description": _PROBLEMS[code]}
         if code != _NOT_MODIFIED:
             answers[code]["content"] = {"application/problem+json": {}}

@@ -29,6 +29,8 @@ TRACKED = [
     "left_on",
     "left_reason",
     "left_destination",
+    "left_competitor",
+    "left_note",
 ]
 """Fields whose values the history keeps; documents and attributes are kept beside them."""
 

@@ -18,6 +18,8 @@ from services.city_node.customer.problems import (
 )
 from services.city_node.customer.schemas import Departure
 from services.city_node.customer.service import Desk
+from services.city_node.departure.catalogue import Catalogue
+from services.city_node.departure.problems import CompetitorUnknown
 
 
 async def retire(desk: Desk, customer_id: UUID, expected: int, departure: Departure) -> None:
@@ -27,11 +29,16 @@ async def retire(desk: Desk, customer_id: UUID, expected: int, departure: Depart
         CustomerNotFound: if there is none in the caller's scope (404).
         VersionStale: if it was changed since version ``expected`` (412).
         CustomerRetained: if the customer has left already (409).
+        CompetitorUnknown: if the catalogue does not have the competitor (422).
         DatesContradict: if the day lies in the future, or before the customer came (422).
     """
     customer = await desk.locked(customer_id, expected)
     if customer.library == Library.RETAINED:
         raise CustomerRetained(customer.customer_number, customer.left_on)
+    catalogue = await Catalogue.read(desk.session)
+    competitor = catalogue.competitor(departure.competitor or departure.destination)
+    if departure.competitor is not None and competitor is None:
+        raise CompetitorUnknown(departure.competitor)
     left_on = departure.on or desk.today
     if left_on > desk.today:
         raise DatesContradict("on", left_on, "after", desk.today)
@@ -40,7 +47,9 @@ async def retire(desk: Desk, customer_id: UUID, expected: int, departure: Depart
     before = snapshot(customer)
     customer.library = Library.RETAINED.value
     customer.left_on = left_on
-    customer.left_reason, customer.left_destination = departure.reason, departure.destination
+    customer.left_reason, unknown = catalogue.reason(departure.reason)
+    customer.left_note = "\n".join(filter(None, (unknown, departure.note))) or None
+    customer.left_destination, customer.left_competitor = departure.destination, competitor
     ended = await _end_lines(desk, customer)
     await desk.keep(customer, ChangeAction.RETIRED, differences(before, snapshot(customer)) + ended)
 
@@ -86,4 +95,5 @@ async def restore(desk: Desk, customer_id: UUID, expected: int) -> None:
     before = snapshot(customer)
     customer.library = Library.IN_NETWORK.value
     customer.left_on = customer.left_reason = customer.left_destination = None
+    customer.left_competitor = customer.left_note = None
     await desk.keep(customer, ChangeAction.RESTORED, differences(before, snapshot(customer)))

@@ -126,20 +126,24 @@ class ChangeAction(StrEnum):
     IMPORT_UNDONE = "import_undone"
 
 
+ERASED = "erased"
+"""What stands for the library of a customer who was erased: in neither, found by nobody, kept for statistics."""
+
+
 class Customer(Base):
     """The profile of one key customer, and the row that a change of anything below it locks."""
 
     __tablename__ = "customer"
     __table_args__ = (
         one_of("kind", CustomerKind, "kind"),
-        one_of("library", Library, "library"),
+        CheckConstraint("library IN ('in_network', 'retained', 'erased')", name="library"),
         one_of("sex", Sex, "sex"),
         one_of("level", Level, "level"),
         one_of("document_type", DocumentType, "document_type"),
         one_of("contract_term", ContractTerm, "contract_term"),
         CheckConstraint("name <> ''", name="name"),
         CheckConstraint("version > 0", name="version"),
-        CheckConstraint("(library = 'retained') = (left_on IS NOT NULL)", name="left"),
+        CheckConstraint("(library = 'in_network') = (left_on IS NULL)", name="left"),
         CheckConstraint(
             "num_nulls(document_type, document_cipher, document_index, document_masked) IN (0, 4)",
             name="document",
@@ -156,6 +160,12 @@ class Customer(Base):
             "customer_manager_idx", "manager_id", postgresql_where=text("manager_id IS NOT NULL")
         ),
         Index("customer_unit_code_idx", "unit_code", "library"),
+        Index(
+            "customer_retained_left_on_idx",
+            "left_on",
+            "id",
+            postgresql_where=text("library = 'retained'"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -185,7 +195,7 @@ class Customer(Base):
     entry_date: Mapped[date]
     """入网日期: tenure is counted from it."""
     left_on: Mapped[date | None]
-    left_reason: Mapped[str | None]
+    left_reason: Mapped[str | None] = mapped_column(ForeignKey("departure_reason.code"))
     left_destination: Mapped[str | None]
     attributes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     """What the system does not compute with."""
@@ -197,6 +207,10 @@ class Customer(Base):
     created_by: Mapped[str]
     updated_at: Mapped[datetime]
     updated_by: Mapped[str]
+    left_competitor: Mapped[str | None] = mapped_column(ForeignKey("competitor.code"))
+    """The operator the customer went to; the destination is as somebody wrote it."""
+    left_note: Mapped[str | None]
+    """What was said about leaving beside the reason's code."""
 
 
 class ContactMedium(Base):

@@ -1,7 +1,9 @@
 """Why something about a customer is refused."""
 
-from datetime import date
+from datetime import date, datetime
+from uuid import UUID
 
+from shared.kernel.clock import business_day
 from shared.kernel.language import Text
 from shared.kernel.problems import Fault, Problem
 
@@ -15,6 +17,20 @@ class CustomerNotFound(Problem):
         "There is no customer {customer} within your unit's scope.",
         "在您所属单位的数据范围内没有客户 {customer}。",
     )
+
+
+class CustomerErased(Problem):
+    """There was such a customer, whose personal data has been erased."""
+
+    status = 410
+    title = Text("Customer erased", "客户资料已删除")
+    sentence = Text(
+        "Customer {customer} was erased on {erased_on}: nothing about the person is kept, and nothing can be restored.",
+        "客户 {customer} 的个人资料已于 {erased_on} 删除：不再保存任何个人信息，也无法恢复。",
+    )
+
+    def __init__(self, customer: UUID, erased_at: datetime) -> None:
+        super().__init__(customer=customer, erased_on=business_day(erased_at))
 
 
 class SubscriptionNotFound(Problem):

@@ -13,8 +13,9 @@ from uuid import UUID
 
 import asyncpg
 
+from services.city_node.customer.models import ERASED
 from services.city_node.customer.parts import TODAY, Part, json_list
-from services.city_node.customer.problems import CustomerNotFound
+from services.city_node.customer.problems import CustomerErased, CustomerNotFound
 from shared.kernel.listing import Listing, QueryInvalid, Sort
 
 DOCUMENT_NUMBER = "document_number"
@@ -22,7 +23,8 @@ SUBSCRIPTIONS_SHOWN, CONTACTS_SHOWN = 100, 50
 BILLS_SHOWN = 24
 CHANGES_SHOWN = 20
 
-SOURCE = "customer c JOIN organisation_unit u ON u.code = c.unit_code"
+SOURCE = f"customer c JOIN organisation_unit u ON u.code = c.unit_code AND c.library <> '{ERASED}'"
+"""Customers with the unit that looks after them. Who was erased is nobody here, whatever is asked."""
 FIELDS = [
     "id",
     "customer_number",
@@ -44,6 +46,8 @@ FIELDS = [
     "left_on",
     "left_reason",
     "left_destination",
+    "left_competitor",
+    "left_note",
     "attributes",
     "source",
     "source_key",
@@ -287,11 +291,12 @@ async def read(
 
     Raises:
         CustomerNotFound: if there is none below the unit.
+        CustomerErased: if there was one.
     """
     values = (customer_id, unit_path, today) if how.at_day else (customer_id, unit_path)
     row = await connection.fetchrow(how.sql, *values)
     if row is None:
-        raise CustomerNotFound(customer=customer_id)
+        raise await _missing(connection, customer_id, unit_path)
     return row[0], row[1]
 
 
@@ -302,6 +307,7 @@ async def stored_document(
 
     Raises:
         CustomerNotFound: if there is none below the unit.
+        CustomerErased: if there was one.
     """
     row = await connection.fetchrow(
         f"SELECT c.document_type, c.document_cipher FROM {SOURCE} WHERE c.id = $1 AND starts_with(u.path, $2)",
@@ -309,7 +315,7 @@ async def stored_document(
         unit_path,
     )
     if row is None:
-        raise CustomerNotFound(customer=customer_id)
+        raise await _missing(connection, customer_id, unit_path)
     return row[0], row[1]
 
 
@@ -320,8 +326,24 @@ async def require_in_scope(
 
     Raises:
         CustomerNotFound: if it is not.
+        CustomerErased: if it was, until it was erased.
     """
     sql = f"SELECT FROM {SOURCE} WHERE c.id = $1 AND starts_with(u.path, $2)"
     found: Any = await connection.fetchrow(sql, customer_id, unit_path)
     if found is None:
-        raise CustomerNotFound(customer=customer_id)
+        raise await _missing(connection, customer_id, unit_path)
+
+
+async def _missing(
+    connection: asyncpg.Connection | asyncpg.Pool, customer_id: UUID, unit_path: str
+) -> CustomerNotFound | CustomerErased:
+    """Return why a customer is not there: never was below the unit, or was erased."""
+    erased_at = await connection.fetchval(
+        "SELECT c.updated_at FROM customer c JOIN organisation_unit u ON u.code = c.unit_code "
+        f"WHERE c.id = $1 AND starts_with(u.path, $2) AND c.library = '{ERASED}'",
+        customer_id,
+        unit_path,
+    )
+    if erased_at is None:
+        return CustomerNotFound(customer=customer_id)
+    return CustomerErased(customer_id, erased_at)

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.customer.models import (
+    ERASED,
     ContactMedium,
     Customer,
     CustomerChange,
@@ -18,7 +19,7 @@ from services.city_node.customer.models import (
     SubscriptionStatus,
     customer_number_sequence,
 )
-from services.city_node.customer.problems import CustomerNotFound, of_constraint
+from services.city_node.customer.problems import CustomerErased, CustomerNotFound, of_constraint
 from shared.organisation.models import OrganisationUnit
 from shared.staff.models import StaffMember
 
@@ -30,6 +31,7 @@ async def lock_customer(session: AsyncSession, customer_id: UUID, unit_path: str
 
     Raises:
         CustomerNotFound: if there is none below the unit.
+        CustomerErased: if there was one.
     """
     found = await session.scalar(
         select(Customer)
@@ -40,6 +42,8 @@ async def lock_customer(session: AsyncSession, customer_id: UUID, unit_path: str
     )
     if found is None:
         raise CustomerNotFound(customer=customer_id)
+    if found.library == ERASED:
+        raise CustomerErased(found.id, found.updated_at)
     return found
 
 

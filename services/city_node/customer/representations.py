@@ -124,6 +124,8 @@ class CustomerOut(BaseModel):
     left_on: date | None
     left_reason: str | None
     left_destination: str | None
+    left_competitor: str | None
+    left_note: str | None
     attributes: dict[str, Any]
     source: str | None
     source_key: str | None

@@ -220,12 +220,21 @@ class CustomerPatch(Body, Document):
 class Departure(Body):
     """Why and where a customer went."""
 
-    reason: Line = Field(examples=["price"])
+    reason: Line = Field(
+        description="A code of `GET /departure-reasons`, or one of its names; anything else counts as `other`, and is kept as the note.",
+        examples=["price"],
+    )
     destination: Line | None = Field(
         default=None,
         description="The competitor or place the customer went to.",
         examples=["中国联通"],
     )
+    competitor: Line | None = Field(
+        default=None,
+        description="A code of `GET /competitors`; that of the destination without it, if it is one.",
+        examples=["china_unicom"],
+    )
+    note: Prose | None = Field(default=None, description="What else was said.")
     on: Day | None = Field(default=None, description="The day the customer left; today without it.")
 
 

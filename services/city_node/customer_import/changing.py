@@ -30,7 +30,11 @@ _COMPARED = [
     "left_on",
     "left_reason",
     "left_destination",
+    "left_competitor",
+    "left_note",
 ]
+_CODED = {"left_competitor": "left_destination", "left_note": "left_reason"}
+"""Fields that come of what a file says about another one."""
 _LINE_FIELDS = {
     "brand": "r.brand",
     "plan": "r.plan",
@@ -61,7 +65,9 @@ class Changes:
 
     def __init__(self, mapping: ImportMapping) -> None:
         self._mapping = mapping
-        self._fields = [name for name in _COMPARED if mapping.fills(f"customer.{name}")]
+        self._fields = [
+            name for name in _COMPARED if mapping.fills(f"customer.{_CODED.get(name, name)}")
+        ]
         self._line_fields = {
             name: staged
             for name, staged in _LINE_FIELDS.items()

@@ -60,6 +60,8 @@ _PROFILE: Columns = {
     "left_on": "date",
     "left_reason": "text",
     "left_destination": "text",
+    "left_competitor": "text",
+    "left_note": "text",
     "attributes": "jsonb",
 }
 STAGED: Columns = {

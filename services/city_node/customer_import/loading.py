@@ -94,6 +94,7 @@ class CustomerLoader:
             began=run.began,
             run=constants,
             declared=run.declared,
+            departures=run.departures,
         )
         self._checks, self._changes = Checks(run.mapping), Changes(run.mapping)
 

@@ -23,20 +23,21 @@ from services.city_node.customer_import.layout import DEFAULTS, DOCUMENT_NUMBER,
 from services.city_node.customer_import.mapping import Filling, ImportMapping
 from services.city_node.customer_import.models import Records
 from services.city_node.customer_import.rejecting import RowFault
+from services.city_node.departure.catalogue import Catalogue
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_ids
 
 (
     LINE, KEY, CUSTOMER_ID, SUBSCRIPTION_ID, NAME, NAME_SORT, KIND, LIBRARY, BIRTH_DATE, DOCUMENT_TYPE, CIPHER, INDEX, MASKED,
-    ENTRY_DATE, LEFT_ON, LEFT_AT, LEFT_REASON, LEFT_DESTINATION, ATTRIBUTES, MSISDN, LINE_STATUS, LINE_ENTRY_DATE, ICCID, IMSI,
+    ENTRY_DATE, LEFT_ON, LEFT_AT, LEFT_REASON, LEFT_DESTINATION, LEFT_COMPETITOR, LEFT_NOTE, ATTRIBUTES, MSISDN, LINE_STATUS, LINE_ENTRY_DATE, ICCID, IMSI,
     SIM_STATE, PERIOD, CHARGE, PAID_ON, HISTORY, NUMBER, NOW,
 ) = (
     SLOTS[name]
     for name in (
         "line", "key", "customer_id", "subscription_id", "name", "name_sort", "kind", "library", "birth_date", "document_type",
         "document_cipher", "document_index", "document_masked", "entry_date", "left_on", "left_at", "left_reason",
-        "left_destination", "attributes", "msisdn", "line_status", "line_entry_date", "iccid", "imsi", "sim_state",
+        "left_destination", "left_competitor", "left_note", "attributes", "msisdn", "line_status", "line_entry_date", "iccid", "imsi", "sim_state",
         "bill_period", "bill_charge_fen", "bill_paid_on", "history", DOCUMENT_NUMBER, "now",
     )
 )  # fmt: skip
@@ -62,6 +63,7 @@ class RowBuilder:
         began: when the import began; nothing in the past of a customer may lie after its business day.
         run: what is the same in every row of the run, by slot.
         declared: what the node says of attributes.
+        departures: by which reasons for leaving and destinations become codes.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class RowBuilder:
         began: datetime,
         run: Mapping[str, object],
         declared: Declarations = Declarations(),  # noqa: B008 - frozen
+        departures: Catalogue = Catalogue(),  # noqa: B008 - frozen
     ) -> None:
+        self._departures = departures
         self._declared, self._knows_kind = declared, mapping.fills("customer.kind")
         self._misfits: dict[tuple[str, str | None], tuple[str, str] | None] = {}
         self._mapping = mapping
@@ -153,6 +157,8 @@ class RowBuilder:
             self._check_ended(row)
         else:
             self._check_days(row)
+            row[LEFT_REASON], row[LEFT_NOTE] = self._departures.reason(row[LEFT_REASON])
+            row[LEFT_COMPETITOR] = self._departures.competitor(row[LEFT_DESTINATION])
         if self._attributes or self._constant_attributes:
             self._check_attributes(row)
         self._seal(row)

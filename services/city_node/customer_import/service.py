@@ -35,6 +35,7 @@ from services.city_node.customer_import.problems import (
 from services.city_node.customer_import.reading import RowFile, digest, open_rows
 from services.city_node.customer_import.rejecting import Rejecter, RowFault
 from services.city_node.customer_import.staging import Run, Staging
+from services.city_node.departure.catalogue import Catalogue
 from shared.kernel.clock import Clock
 from shared.kernel.database import Database
 from shared.kernel.encryption import Cipher
@@ -255,9 +256,11 @@ async def _run_of(desk: Desk, row: CustomerImport, mapping: ImportMapping) -> Ru
     async with desk.database.transaction() as session:
         path = await repository.unit_path(session, row.unit_code)
         declared = await declarations(session, strict=desk.strict)
+        departures = await Catalogue.read(session)
     return Run(
         id=row.id, number=row.number, began=row.at, by=row.by, unit_path=path, whole_node=row.unit_code == desk.node,
         node=desk.node, cipher=desk.cipher, mapping=mapping, header=row.header, declared=declared,
+        departures=departures,
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from services.city_node.custom_attribute.declarations import Declarations
 from services.city_node.customer.models import customer_number_sequence
 from services.city_node.customer_import.layout import CLAIMED, STAGED, Columns, Copy, Row, picker
 from services.city_node.customer_import.mapping import ImportMapping
+from services.city_node.departure.catalogue import Catalogue
 from shared.kernel.database import copy_rows
 from shared.kernel.encryption import Cipher
 
@@ -54,6 +55,7 @@ class Run:
         mapping: how the file is read.
         header: columns of the file.
         declared: what the node says of attributes.
+        departures: by which reasons for leaving and destinations become codes.
     """
 
     id: UUID
@@ -67,6 +69,7 @@ class Run:
     mapping: ImportMapping
     header: Sequence[str]
     declared: Declarations = field(default_factory=Declarations)
+    departures: Catalogue = field(default_factory=Catalogue)
 
 
 class Staging:

@@ -99,7 +99,7 @@ JUDGE_RESTORED = (
 _PROFILE = (
     "name", "name_sort", "kind", "library", "sex", "birth_date", "document_type", "document_cipher", "document_index",
     "document_masked", "level", "unit_code", "contract_term", "payment_method", "monthly_charge_fen", "total_charge_fen",
-    "entry_date", "left_on", "left_reason", "left_destination", "attributes",
+    "entry_date", "left_on", "left_reason", "left_destination", "left_competitor", "left_note", "attributes",
 )  # fmt: skip
 
 

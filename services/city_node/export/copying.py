@@ -10,7 +10,8 @@ from typing import Any
 
 import asyncpg
 
-from services.city_node.query.selection import SOURCE, Selection
+from services.city_node.customer.profile import SOURCE
+from services.city_node.query.selection import Selection
 from shared.kernel.database import SESSION
 from shared.kernel.encryption import Cipher
 

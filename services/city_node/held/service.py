@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from services.city_node.customer.history import differences, plain
 from services.city_node.customer.identity import mask_medium
-from services.city_node.customer.models import ChangeAction, Customer, CustomerKind
+from services.city_node.customer.models import ERASED, ChangeAction, Customer, CustomerKind
 from services.city_node.customer.schemas import Body
 from services.city_node.customer.service import Desk
 from services.city_node.held.declaration import Held
@@ -108,6 +108,7 @@ async def require_customer(
     """
     conditions = [
         Customer.id == customer_id,
+        Customer.library != ERASED,
         OrganisationUnit.code == Customer.unit_code,
         func.starts_with(OrganisationUnit.path, desk.principal.unit_path),
     ]

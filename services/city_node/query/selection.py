@@ -13,8 +13,6 @@ from services.city_node.query.words import Misspelt, line_and_column
 from shared.kernel.encryption import Cipher
 from shared.kernel.problems import Fault
 
-SOURCE = "customer c JOIN organisation_unit u ON u.code = c.unit_code"
-
 
 def read_condition(
     given: str | dict[str, Any],
@@ -84,7 +82,7 @@ class Selection:
     restriction: Restriction | None = None
 
     def where(self, binder: Binder, cipher: Cipher) -> str:
-        """Return the SQL condition on :data:`SOURCE`."""
+        """Return the SQL condition on :data:`~services.city_node.customer.profile.SOURCE`."""
         parts = [f"starts_with(u.path, {binder.bind(path, 'text')})" for path in self.scopes]
         if self.condition is not None:
             parts.append(Compiler(binder, self.today, cipher).sql(self.condition))

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.query.selection import SOURCE, Selection
+from services.city_node.customer.profile import SOURCE
+from services.city_node.query.selection import Selection
 from services.city_node.query.statement import Binder, Numbered
 from services.city_node.segment.models import Segment, SegmentVersion
 from shared.kernel.encryption import Cipher

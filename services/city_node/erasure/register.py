@@ -1,0 +1,319 @@
+"""The register of personal data: for every column about customers, what kind of data it holds and what becomes of it.
+
+One declaration serves three ends. Erasure empties what is personal and deletes the rows that are nothing else; the
+proof of erasure names the classes; and a person's export (:mod:`~services.city_node.subject_request`) is what the
+register lists. A test fails when a table about customers has a column that is not declared here, so that a new column
+cannot be forgotten.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import MetaData
+
+from services.city_node.erasure.declaration import (
+    BLANK,
+    KEPT,
+    Column,
+    DataClass,
+    PersonalTable,
+    columns_of,
+)
+
+# ruff: noqa: S608 - put together from declarations, never from input
+
+
+D = DataClass
+_OF_LINES = (
+    "p.subscription_id IN (SELECT s.id FROM subscription s WHERE s.customer_id = ANY($1::uuid[]))"
+)
+_OF_REQUESTS = """p.{} IN (
+    SELECT v.request_id FROM sim_switch_reservation v JOIN subscription s ON s.id = v.subscription_id
+    WHERE s.customer_id = ANY($1::uuid[]))"""
+_KEPT_IN_HISTORY = (
+    "kind", "library", "sex", "level", "unit_code", "manager_id", "contract_term", "monthly_charge_fen",
+    "total_charge_fen", "entry_date", "left_on", "left_competitor",
+)  # fmt: skip
+_HISTORY = f"""(
+    SELECT coalesce(jsonb_agg(
+        CASE WHEN change ->> 'field' IN ({", ".join(f"'{name}'" for name in _KEPT_IN_HISTORY)}) THEN change
+             ELSE jsonb_build_object('field', split_part(change ->> 'field', '/', 1), 'old', NULL, 'new', NULL) END
+        ORDER BY place), '[]')
+    FROM jsonb_array_elements(p.changes) WITH ORDINALITY AS listed (change, place))"""
+"""A change keeps that something was changed; its values only where they are counted, and a path loses its end."""
+
+REGISTER: Mapping[str, PersonalTable] = {
+    "contact_medium": PersonalTable(
+        columns_of((D.CONTACT, "id customer_id kind value value_masked preferred preferred_hours")),
+        deleted=True,
+    ),
+    "key_person": PersonalTable(
+        columns_of(
+            (
+                D.THIRD_PERSON,
+                "id customer_id name title department decision_role decision_order influence attitude birth_date",
+            ),
+            (D.THIRD_PERSON, "phone_masked email_masked note"),
+            phone=Column(D.THIRD_PERSON, exported=False),
+            email=Column(D.THIRD_PERSON, exported=False),
+        ),
+        deleted=True,
+    ),
+    "tie": PersonalTable(
+        columns_of(
+            (D.THIRD_PERSON, "id customer_id kind related_id person_name phone_masked note"),
+            phone=Column(D.THIRD_PERSON, exported=False),
+        ),
+        deleted=True,
+        also_deleted="p.related_id = ANY($1::uuid[])",
+    ),
+    "preference": PersonalTable(
+        columns_of((D.PREFERENCE, "id customer_id topic value")), deleted=True
+    ),
+    # A locked list says that whoever is on it was of some kind; living segments find nobody who was erased.
+    "segment_member": PersonalTable(
+        columns_of((D.PREFERENCE, "segment_id list_version customer_id")), deleted=True
+    ),
+    "sim": PersonalTable(
+        columns_of((D.LINE_NUMBER, "iccid imsi state subscription_id activated_at ended_at")),
+        of=_OF_LINES,
+        deleted=True,
+    ),
+    "service_request": PersonalTable(
+        columns_of(
+            (
+                D.RECORD,
+                "id kind role home visited state awaiting deadline data refusal_code refusal_text unit_code",
+            ),
+            (D.RECORD, "created_at updated_at ended_at version"),
+            (D.STAFF, "created_by"),
+            subject=Column(D.LINE_NUMBER, BLANK),
+        ),
+        of=_OF_REQUESTS.format("id"),
+    ),
+    "service_request_event": PersonalTable(
+        columns_of(
+            (D.RECORD, "id request_id at node event state note message_id"), (D.STAFF, "by")
+        ),
+        of=_OF_REQUESTS.format("request_id"),
+    ),
+    "sim_card_stock": PersonalTable(
+        columns_of(
+            (D.RECORD, "iccid imsi unit_code state request_id created_at updated_at version")
+        ),
+        of=_OF_REQUESTS.format("request_id"),
+    ),
+    "sim_switch_reservation": PersonalTable(
+        columns_of((D.RECORD, "request_id subscription_id state settled_at")), of=_OF_LINES
+    ),
+    "subscription": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "id customer_id"),
+            (D.STATISTIC, "brand plan contract_term status entry_date ended_on"),
+            msisdn=Column(D.LINE_NUMBER, "p.id::text"),
+            handset=D.FREE_TEXT,
+            imei=D.LINE_NUMBER,
+        )
+    ),
+    "bill": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "id subscription_id customer_id"),
+            (D.STATISTIC, "period charge_fen paid_on"),
+            (D.RECORD, "import_number"),
+        )
+    ),
+    "usage_month": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "subscription_id customer_id"),
+            (D.STATISTIC, "quantity charge_fen period kind band"),
+            (D.RECORD, "import_number"),
+        )
+    ),
+    "enterprise": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "customer_id"),
+            (D.STATISTIC, "industry_code size_class employees"),
+            registered_capital_fen=D.IDENTITY,
+            annual_revenue_fen=D.IDENTITY,
+            founded_on=D.IDENTITY,
+            legal_representative=D.THIRD_PERSON,
+            website=D.IDENTITY,
+            address=D.CONTACT,
+            telecom_budget_fen=D.IDENTITY,
+            parent_name=D.IDENTITY,
+            parent_customer_number=D.IDENTITY,
+        )
+    ),
+    "group_member": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "id customer_id member_id"),
+            (D.STATISTIC, "since until"),
+            position=D.FREE_TEXT,
+            short_number=D.LINE_NUMBER,
+        ),
+        of="(p.customer_id = ANY($1::uuid[]) OR p.member_id = ANY($1::uuid[]))",
+    ),
+    "agreement": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "id customer_id"),
+            (
+                D.STATISTIC,
+                "kind signed_on starts_on expires_on auto_renews renewal_months notice_days amount_fen",
+            ),
+            number=Column(D.IDENTITY, "p.id::text"),
+            title=Column(D.FREE_TEXT, BLANK),
+            note=D.FREE_TEXT,
+        )
+    ),
+    "product_holding": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "id customer_id"),
+            (D.STATISTIC, "product_code name category quantity monthly_fee_fen since until"),
+        )
+    ),
+    "competitor_use": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "id customer_id"),
+            (
+                D.STATISTIC,
+                "operator category product share_percent monthly_fee_fen since until expires_on",
+            ),
+            note=D.FREE_TEXT,
+        )
+    ),
+    "interaction": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "id customer_id"),
+            (D.STATISTIC, "at channel kind"),
+            (D.RECORD, "import_number"),
+            (D.STAFF, "staff"),
+            subject=Column(D.FREE_TEXT, BLANK),
+            summary=D.FREE_TEXT,
+            outcome=D.FREE_TEXT,
+            source=D.IDENTITY,
+            source_key=D.IDENTITY,
+        )
+    ),
+    "win_back_attempt": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "id customer_id"),
+            (
+                D.STATISTIC,
+                "at channel result next_due left_on left_reason left_competitor lost_monthly_charge_fen",
+            ),
+            (D.STAFF, "staff"),
+            offer=D.FREE_TEXT,
+            note=D.FREE_TEXT,
+        )
+    ),
+    # What an undo of an import would bring back.
+    "customer_import_before": PersonalTable(
+        columns_of(
+            (D.HISTORY, "import_id id customer_id record key"),
+            before=Column(D.HISTORY, exported=False),
+        ),
+        deleted=True,
+    ),
+    "customer_import_kept": PersonalTable(
+        columns_of((D.HISTORY, "id import_id customer_id record key reason")), deleted=True
+    ),
+    "customer_change": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "id customer_id cause_id"),
+            (D.RECORD, "at source action"),
+            (D.STAFF, "by"),
+            changes=Column(D.HISTORY, _HISTORY),
+        )
+    ),
+    "legal_hold": PersonalTable(
+        columns_of(
+            (D.RECORD, "id customer_id placed_at lift_proposed_at lifted_at version"),
+            (D.STAFF, "placed_by lift_proposed_by lifted_by"),
+            reason=Column(D.FREE_TEXT, BLANK),
+            lift_reason=Column(
+                D.FREE_TEXT, f"CASE WHEN p.lift_reason IS NOT NULL THEN {BLANK} END"
+            ),
+        )
+    ),
+    "subject_request_event": PersonalTable(
+        columns_of((D.RECORD, "id request_id at event state"), (D.STAFF, "by"), note=D.FREE_TEXT),
+        of="p.request_id IN (SELECT r.id FROM subject_request r WHERE r.customer_id = ANY($1::uuid[]))",
+    ),
+    "subject_request": PersonalTable(
+        columns_of(
+            (
+                D.RECORD,
+                "id customer_id kind state received_on deadline refusal_code created_at updated_at ended_at version",
+            ),
+            (D.STAFF, "created_by proposed_by"),
+            details=D.FREE_TEXT,
+            identity_check=D.FREE_TEXT,
+        )
+    ),
+    "erasure": PersonalTable(
+        columns_of(
+            (D.RECORD, "customer_id at cause cause_id left_on left_reason classes"),
+            (D.STAFF, "by approved_by"),
+        )
+    ),
+    "customer": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "id"),
+            (
+                D.STATISTIC,
+                "kind library sex level unit_code contract_term monthly_charge_fen total_charge_fen entry_date left_on",
+            ),
+            (D.STATISTIC, "left_reason left_competitor"),
+            (D.STAFF, "manager_id created_by updated_by"),
+            (D.RECORD, "version created_at updated_at"),
+            customer_number=Column(D.IDENTITY, "p.id::text"),
+            name=Column(D.IDENTITY, BLANK),
+            name_sort=Column(D.IDENTITY, BLANK, exported=False),
+            birth_date=D.IDENTITY,
+            document_type=D.DOCUMENT,
+            document_cipher=D.DOCUMENT,
+            document_index=Column(D.DOCUMENT, exported=False),
+            document_masked=D.DOCUMENT,
+            payment_method=D.FREE_TEXT,
+            attributes=Column(D.FREE_TEXT, "'{}'"),
+            source=D.IDENTITY,
+            source_key=D.IDENTITY,
+            left_destination=D.FREE_TEXT,
+            left_note=D.FREE_TEXT,
+        ),
+        of="p.id = ANY($1::uuid[])",
+    ),
+}
+"""Every table about customers, in an order in which each can still find its rows."""
+
+CLASSES = tuple(
+    sorted(
+        {
+            column.data.value
+            for table in REGISTER.values()
+            for column in table.columns.values()
+            if column.data not in KEPT
+        }
+    )
+)
+"""The classes of what erasure takes away."""
+
+
+def undeclared(
+    metadata: MetaData, register: Mapping[str, PersonalTable] = REGISTER
+) -> Iterator[str]:
+    """Give each column about customers that the register does not declare, and each that it declares and is not there.
+
+    A table is about customers if it says whose row it is (``customer_id``), or refers to a customer, to a line, or to
+    a table that is declared.
+    """
+    tables = metadata.tables
+    about = set(register) | {
+        name
+        for name, table in tables.items()
+        if "customer_id" in table.columns
+        or any(key.column.table.name in register for key in table.foreign_keys)
+    }
+    for name in sorted(about):
+        declared = set(register[name].columns) if name in register else set()
+        present = set(tables[name].columns.keys()) if name in tables else set()
+        yield from (f"{name}.{column}" for column in sorted(declared ^ present))
