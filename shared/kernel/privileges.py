@@ -26,11 +26,15 @@ _RELATIONS = """
 _TABLES_AMISS = f"""
     SELECT name, wanted FROM ({_RELATIONS}) t
     WHERE EXISTS (SELECT FROM unnest($2::text[]) p WHERE has_table_privilege($3, t.oid, p) <> (p = ANY (t.wanted)))"""  # noqa: S608 - no input in it
-# CASE, because conditions are tried in any order, and only sequences can be asked this.
+# OFFSET 0, because conditions are tried in any order, and only sequences can be asked this.
+# One that belongs to no table's column may also be set: whole ranges of numbers are drawn from it at once.
 _SEQUENCES_AMISS = """
-    SELECT c.oid::regclass::text AS name FROM pg_class c
-    WHERE c.relnamespace = current_schema()::regnamespace
-      AND CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege($1, c.oid, 'USAGE') END"""
+    SELECT s.oid::regclass::text AS name, s.wanted
+    FROM (SELECT c.oid, CASE WHEN EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i')
+                                          AND d.refclassid = 'pg_class'::regclass)
+                        THEN ARRAY['USAGE', 'SELECT'] ELSE ARRAY['USAGE', 'SELECT', 'UPDATE'] END AS wanted
+          FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'S' OFFSET 0) s
+    WHERE EXISTS (SELECT FROM unnest(s.wanted) p WHERE NOT has_sequence_privilege($1, s.oid, p))"""
 _REWRITABLE = """
     SELECT c.relname FROM pg_class c
     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
@@ -72,7 +76,9 @@ async def grant(owner: asyncpg.Connection, role: str) -> None:
                 f"GRANT {', '.join(table['wanted'])} ON TABLE {table['name']} TO {name}"
             )
         for sequence in sequences:
-            await owner.execute(f"GRANT USAGE, SELECT ON SEQUENCE {sequence['name']} TO {name}")
+            await owner.execute(
+                f"GRANT {', '.join(sequence['wanted'])} ON SEQUENCE {sequence['name']} TO {name}"
+            )
 
 
 async def rewritable(connection: asyncpg.Connection | asyncpg.Pool) -> Sequence[str]:

@@ -46,7 +46,7 @@ async def populate(
         now=node.clock.now(),
         by="test",
     )
-    async with node.database.transaction() as session:
+    async with node.context.database.transaction() as session:
         return await generate(
             session,
             city,
