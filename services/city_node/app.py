@@ -3,11 +3,19 @@
 from typing import Any
 
 from services.city_node import (
+    agreement,
     card_replacement,
+    competitor_use,
     customer,
     customer_import,
+    group,
+    interaction,
+    preference,
+    product_holding,
     rollup,
     service_request,
+    tie,
+    usage,
 )
 from shared import glossary, organisation, staff, statistics
 from shared.kernel.settings import Settings
@@ -18,6 +26,14 @@ CAPABILITIES = (
     customer.capability,  # first: its reads are the most frequent, and routes are tried in order
     organisation.capability,
     staff.capability,
+    group.capability,
+    usage.capability,
+    interaction.capability,
+    agreement.capability,
+    product_holding.capability,
+    competitor_use.capability,
+    preference.capability,
+    tie.capability,
     customer_import.capability,
     service_request.capability,
     card_replacement.capability,

@@ -55,6 +55,16 @@ def check_imsi(number: str) -> str:
     return number
 
 
+def check_imei(number: str) -> str:
+    """Return the number of a telephone (3GPP TS 23.003): 14 digits and their check digit (ISO/IEC 7812)."""
+    if not _IMSI.fullmatch(number):
+        raise ValueError("an IMEI has 15 digits")
+    doubled = [int(digit) * (1 + at % 2) for at, digit in enumerate(number)]
+    if sum(value // 10 + value % 10 for value in doubled) % 10:
+        raise ValueError("the last digit of the IMEI does not fit the others: a digit is wrong")
+    return number
+
+
 def check_document(kind: str, number: str) -> str:
     """Return the number of an identity document, normalised: upper case, no spaces."""
     number = number.replace(" ", "").upper()
