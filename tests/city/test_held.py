@@ -36,7 +36,7 @@ async def group_of(city: TestNode, headers: Headers, running: int = 90, **given:
     )
 
 
-HELD = {
+HELD: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "key-persons": (
         "group",
         {"name": "李娜", "decision_role": "decider", "decision_order": 2, "phone": "13912345678"},

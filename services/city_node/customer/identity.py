@@ -86,14 +86,19 @@ def _check_id_card(number: str) -> str:
         raise ValueError(
             "digits 7 to 14 of an identity card number are the date of birth, and these are no date"
         ) from None
-    total = sum(
-        weight * int(digit) for weight, digit in zip(_ID_CARD_WEIGHTS, number, strict=False)
-    )
-    if number[-1] != _ID_CARD_CHECKS[total % 11]:
+    if number[-1] != id_card_check(number):
         raise ValueError(
             "the last character of the identity card number does not fit the others: a digit is wrong"
         )
     return number
+
+
+def id_card_check(number: str) -> str:
+    """Return the check character that belongs to the first 17 digits of a citizen identity number."""
+    total = sum(
+        weight * int(digit) for weight, digit in zip(_ID_CARD_WEIGHTS, number, strict=False)
+    )
+    return _ID_CARD_CHECKS[total % 11]
 
 
 def birth_date_of(id_card: str) -> date:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from services.city_node.custom_attribute.declarations import Declarations
 from services.city_node.customer.history import TRACKED
 from services.city_node.customer.identity import mask_medium, seal_document
 from services.city_node.customer.models import (
@@ -80,6 +81,7 @@ class RowBuilder:
         cipher: the node's keys for personal numbers.
         now: the present moment; nothing in the past of a customer may lie after its business day.
         constants: what is the same in every row of the run, by slot.
+        declared: what the node says of attributes.
     """
 
     def __init__(
@@ -90,7 +92,9 @@ class RowBuilder:
         *,
         now: datetime,
         constants: Mapping[str, object],
+        declared: Declarations = Declarations(),  # noqa: B008 - frozen
     ) -> None:
+        self._declared, self._knows_kind = declared, mapping.fills("customer.kind")
         self._mapping = mapping
         self._header = header
         self._cipher = cipher
@@ -132,7 +136,9 @@ class RowBuilder:
             for cell in self._cells:
                 row[cell.slot] = cell.convert(cells[cell.index].strip())
             if self._attributes or self._constant_attributes:
-                row[ATTRIBUTES] = self._attributes_of(cells)
+                row[ATTRIBUTES] = self._attributes_of(
+                    cells, row[KIND] if self._knows_kind else None
+                )
             self._complete(row)
         except ValueError as error:
             return self._explain(line, cells, error)
@@ -147,12 +153,14 @@ class RowBuilder:
             raise ValueError(f"is longer than {LONGEST_TEXT} characters")
         return clean(key)
 
-    def _attributes_of(self, cells: Sequence[str]) -> str:
+    def _attributes_of(self, cells: Sequence[str], kind: str | None) -> str:
         values = dict(self._constant_attributes)
         for name, index, convert in self._attributes:
             value = convert(cells[index].strip())
             if value is not None:
                 values[name] = value
+        for name, reason in self._declared.faults(kind, values):
+            raise _Refused(f"customer.attributes.{name}", reason)
         return orjson.dumps(values).decode()
 
     def _complete(self, row: Row) -> None:

@@ -26,7 +26,8 @@ async def _filters(
 
 
 async def _check(desk: Desk, _: Customer, row: Interaction) -> None:
-    row.at = row.at or desk.now
+    at: datetime | None = row.at  # what a body leaves out is filled in here
+    row.at = at or desk.now
     row.staff = row.staff or desk.principal.username
     if row.at > desk.now:
         raise DatesContradict("at", business_day(row.at), "after", desk.today)
