@@ -209,6 +209,17 @@ class Listing:
             parts.append(f'"count":{count}')
         return (",".join(parts) + "}").encode()
 
+    async def one(
+        self, connection: asyncpg.Connection | asyncpg.Pool, filters: Mapping[str, Any]
+    ) -> bytes | None:
+        """Return the JSON of the one item that ``filters`` name, or nothing."""
+        conditions, values = self._conditions(filters)
+        found: str | None = await connection.fetchval(
+            f"SELECT ({self.item(None)})::text FROM {self.source} WHERE {' AND '.join(conditions)}",  # noqa: S608 - as above
+            *values,
+        )
+        return None if found is None else found.encode()
+
     def _conditions(self, filters: Mapping[str, Any]) -> tuple[list[str], list[Any]]:
         conditions: list[str] = []
         values: list[Any] = []

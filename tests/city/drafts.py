@@ -9,8 +9,10 @@ from services.city_node import (
     competitor_use,
     custom_attribute,
     customer_import,
+    duplicate,
     group,
     interaction,
+    merge,
     preference,
     product_holding,
     tie,
@@ -35,6 +37,8 @@ CAPABILITIES = (
     preference.capability,
     tie.capability,
     customer_import.capability,
+    merge.capability,
+    duplicate.capability,
 )
 CITY = "440300"
 TEAM, OTHER_TEAM = "440300-01", "440300-02"

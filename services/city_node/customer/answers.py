@@ -24,6 +24,7 @@ _PROBLEMS = {
     403: "The permission is missing.",
     404: "No such customer within the caller's unit.",
     409: "It contradicts what is there: a number in use, or the wrong library.",
+    410: "The profile was merged into another: `survivor` names it.",
     412: "Changed since the ETag of `If-Match`.",
     422: "The input is invalid; `errors` names each place.",
     428: "`If-Match` is missing.",
@@ -35,7 +36,8 @@ def documented(
 ) -> dict[int | str, dict[str, Any]]:
     """Return the ``responses`` of an endpoint that answers with ready JSON of ``model``."""
     answers: dict[int | str, dict[str, Any]] = {status: {"model": model}}
-    for code in (401, 403, *problems):
+    gone = (410,) if 404 in problems else ()  # noqa: PLR2004 - who is looked up may have been merged
+    for code in (401, 403, *problems, *gone):
         answers[code] = {"description": _PROBLEMS[code]}
         if code != _NOT_MODIFIED:
             answers[code]["content"] = {"application/problem+json": {}}

@@ -114,6 +114,8 @@ class ChangeAction(StrEnum):
     PART_ADDED = "part_added"
     PART_CHANGED = "part_changed"
     PART_REMOVED = "part_removed"
+    MERGED = "merged"
+    UNMERGED = "unmerged"
 
 
 class Customer(Base):
@@ -300,7 +302,8 @@ class CustomerChange(Base):
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    customer_id: Mapped[UUID]
+    """Whose history it is: no reference, for the history of a customer who was merged outlives the profile."""
     at: Mapped[datetime]
     by: Mapped[str]
     source: Mapped[str]
@@ -323,3 +326,16 @@ class CustomerLook(Base):
     user_id: Mapped[UUID]
     customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
     fields: Mapped[list[str]] = mapped_column(JSONB)
+
+
+class MergedCustomer(Base):
+    """What is left in the place of a profile that was merged into another: where to find it now."""
+
+    __tablename__ = "merged_customer"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    """The id that the profile had."""
+    customer_number: Mapped[str] = mapped_column(unique=True)
+    survivor_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"), index=True)
+    """Follows, like all that a customer holds, if the survivor is merged into a third."""
+    at: Mapped[datetime]

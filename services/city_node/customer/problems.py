@@ -1,8 +1,10 @@
 """Why something about a customer is refused."""
 
 from datetime import date
+from typing import Any
+from uuid import UUID
 
-from shared.kernel.language import Text
+from shared.kernel.language import Language, Text
 from shared.kernel.problems import Fault, Problem
 
 
@@ -15,6 +17,28 @@ class CustomerNotFound(Problem):
         "There is no customer {customer} within your unit's scope.",
         "在您所属单位的数据范围内没有客户 {customer}。",
     )
+
+
+class CustomerMerged(Problem):
+    """The customer's profile was merged into another one, which has everything now."""
+
+    status = 410
+    title = Text("Customer merged", "客户档案已合并")
+    sentence = Text(
+        "Customer {customer} was merged into {survivor}: read and change that profile (`GET /customers/{survivor}`).",
+        "客户 {customer} 的档案已并入 {survivor}：请查询、修改该档案（GET /customers/{survivor}）。",
+    )
+
+    def __init__(self, customer: UUID, survivor: UUID) -> None:
+        super().__init__(
+            headers={"Link": f'</customers/{survivor}>; rel="successor-version"'},
+            customer=customer,
+            survivor=survivor,
+        )
+
+    def as_details(self, language: Language) -> dict[str, Any]:
+        """Return the RFC 9457 object, with the id that answers now as ``survivor``."""
+        return {**super().as_details(language), "survivor": str(self.values["survivor"])}
 
 
 class DocumentTaken(Problem):

@@ -14,8 +14,9 @@ from uuid import UUID
 import asyncpg
 
 from services.city_node.customer.parts import TODAY, Part, json_list
-from services.city_node.customer.problems import CustomerNotFound
+from services.city_node.customer.problems import CustomerMerged, CustomerNotFound
 from shared.kernel.listing import Listing, QueryInvalid, Sort
+from shared.kernel.problems import Problem
 
 DOCUMENT_NUMBER = "document_number"
 BILLS_SHOWN = 24
@@ -253,8 +254,23 @@ async def read(
     values = (customer_id, unit_path, today) if how.at_day else (customer_id, unit_path)
     row = await connection.fetchrow(how.sql, *values)
     if row is None:
-        raise CustomerNotFound(customer=customer_id)
+        raise await absent(connection, customer_id, unit_path)
     return row[0], row[1]
+
+
+async def absent(
+    connection: asyncpg.Connection | asyncpg.Pool, customer_id: UUID, unit_path: str
+) -> Problem:
+    """Return why there is no customer of this id: perhaps the profile was merged into another one in scope."""
+    survivor: UUID | None = await connection.fetchval(
+        f"SELECT m.survivor_id FROM merged_customer m JOIN {SOURCE.replace('customer c', 'customer c ON c.id = m.survivor_id', 1)} "
+        "WHERE m.id = $1 AND starts_with(u.path, $2)",
+        customer_id,
+        unit_path,
+    )
+    if survivor is None:
+        return CustomerNotFound(customer=customer_id)
+    return CustomerMerged(customer_id, survivor)
 
 
 async def read_subscriptions(
@@ -271,7 +287,7 @@ async def read_subscriptions(
     )
     found: str | None = await connection.fetchval(sql, customer_id, unit_path)
     if found is None:
-        raise CustomerNotFound(customer=customer_id)
+        raise await absent(connection, customer_id, unit_path)
     return found
 
 
@@ -286,4 +302,4 @@ async def require_in_scope(
     sql = f"SELECT FROM {SOURCE} WHERE c.id = $1 AND starts_with(u.path, $2)"
     found: Any = await connection.fetchrow(sql, customer_id, unit_path)
     if found is None:
-        raise CustomerNotFound(customer=customer_id)
+        raise await absent(connection, customer_id, unit_path)

@@ -19,7 +19,9 @@ from services.city_node.customer.models import (
     SubscriptionStatus,
     customer_number_sequence,
 )
-from services.city_node.customer.problems import CustomerNotFound, of_constraint
+from services.city_node.customer.problems import of_constraint
+from services.city_node.customer.profile import absent
+from shared.kernel.database import driver_connection
 from shared.organisation.models import OrganisationUnit
 from shared.staff.models import StaffMember
 
@@ -40,7 +42,7 @@ async def lock_customer(session: AsyncSession, customer_id: UUID, unit_path: str
         .execution_options(populate_existing=True)
     )
     if found is None:
-        raise CustomerNotFound(customer=customer_id)
+        raise await absent(await driver_connection(session), customer_id, unit_path)
     return found
 
 
@@ -94,7 +96,7 @@ async def stored_document(
         )
     ).first()
     if row is None:
-        raise CustomerNotFound(customer=customer_id)
+        raise await absent(await driver_connection(session), customer_id, unit_path)
     return row.document_type, row.document_cipher
 
 
