@@ -108,6 +108,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("duplicate_scan_at_idx"), "duplicate_scan", ["at"], unique=False)
     op.create_table(
+        "sensitive_field",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("field", sa.String(), nullable=False),
+        sa.Column("sensitive", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.String(), nullable=False),
+        sa.CheckConstraint(
+            "field IN ('name', 'document', 'birth_date', 'level', 'sex', 'unit_code', 'manager_id', 'contract_term', 'payment_method', 'entry_date')",
+            name=op.f("sensitive_field_field_check"),
+        ),
+        sa.CheckConstraint(
+            "kind IN ('individual', 'group')", name=op.f("sensitive_field_kind_check")
+        ),
+        sa.PrimaryKeyConstraint("kind", "field", name=op.f("sensitive_field_pkey")),
+    )
+    op.create_table(
         "customer_merge_row",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("merge_id", sa.Uuid(), nullable=False),
@@ -132,6 +149,60 @@ def upgrade() -> None:
     )
     op.create_index(
         "customer_merge_row_merge_id_idx", "customer_merge_row", ["merge_id", "id"], unique=False
+    )
+    op.create_table(
+        "customer_proposal",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("seen", sa.String(), nullable=False),
+        sa.Column("seen_version", sa.BigInteger(), nullable=False),
+        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("proposed_by", sa.String(), nullable=False),
+        sa.Column("proposer_id", sa.Uuid(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_by", sa.String(), nullable=True),
+        sa.Column("decision", sa.String(), nullable=True),
+        sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
+        sa.CheckConstraint(
+            "(state = 'pending') = (decided_at IS NULL)",
+            name=op.f("customer_proposal_decided_check"),
+        ),
+        sa.CheckConstraint(
+            "(state = 'pending') = (sealed IS NOT NULL)",
+            name=op.f("customer_proposal_sealed_check"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('pending', 'approved', 'rejected', 'withdrawn', 'expired')",
+            name=op.f("customer_proposal_state_check"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["customer_id"], ["customer.id"], name=op.f("customer_proposal_customer_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("customer_proposal_pkey")),
+    )
+    op.create_index(
+        "customer_proposal_customer_id_idx",
+        "customer_proposal",
+        ["customer_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "customer_proposal_due_idx",
+        "customer_proposal",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
+        "customer_proposal_pending_key",
+        "customer_proposal",
+        ["customer_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_table(
         "merged_customer",
@@ -166,8 +237,21 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("merged_customer_survivor_id_idx"), table_name="merged_customer")
     op.drop_table("merged_customer")
+    op.drop_index(
+        "customer_proposal_pending_key",
+        table_name="customer_proposal",
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.drop_index(
+        "customer_proposal_due_idx",
+        table_name="customer_proposal",
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.drop_index("customer_proposal_customer_id_idx", table_name="customer_proposal")
+    op.drop_table("customer_proposal")
     op.drop_index("customer_merge_row_merge_id_idx", table_name="customer_merge_row")
     op.drop_table("customer_merge_row")
+    op.drop_table("sensitive_field")
     op.drop_index(op.f("duplicate_scan_at_idx"), table_name="duplicate_scan")
     op.drop_table("duplicate_scan")
     op.drop_index("duplicate_key_block_idx", table_name="duplicate_key")

@@ -20,6 +20,7 @@ from services.city_node import (
 )
 from services.city_node import customer as customers
 from shared import organisation, staff
+from shared.capability import Capability
 from shared.organisation.models import OrganisationUnit
 from tests.conftest import MakeNode, TestNode
 
@@ -48,9 +49,11 @@ SignIn = Callable[..., Awaitable[dict[str, str]]]
 Headers = dict[str, str]
 
 
-async def make_city(make_node: MakeNode) -> TestNode:
+async def make_city(
+    make_node: MakeNode, capabilities: tuple[Capability, ...] = CAPABILITIES
+) -> TestNode:
     """Make Shenzhen, with two teams."""
-    node = await make_node(CITY, CAPABILITIES)
+    node = await make_node(CITY, capabilities)
     async with node.database.transaction() as session:
         for code in (TEAM, OTHER_TEAM):
             session.add(_team(code, node.clock.now()))
