@@ -17,6 +17,7 @@ from services.city_node.customer.answers import (
     profile_response,
     reading_for,
 )
+from services.city_node.customer.as_of import moment_of, read_as_of
 from services.city_node.customer.filters import customer_filters
 from services.city_node.customer.looks import look_at_document
 from services.city_node.customer.models import ChangeAction, ChangeSource
@@ -53,6 +54,13 @@ PARAMETERS = {
             "example": "subscriptions,bills,arrears",
         },
         {
+            "name": "as_of",
+            "in": "query",
+            "description": "The profile as it was at this moment, as far as history tells; numbers masked, no ETag.",
+            "schema": {"type": "string", "format": "date-time"},
+            "example": "2026-05-01T00:00:00+08:00",
+        },
+        {
             "name": "If-None-Match",
             "in": "header",
             "description": "ETag that the caller has.",
@@ -78,13 +86,24 @@ async def read_customer(request: Request, customer_id: UUID, principal: Reader) 
     context: NodeContext = request.app.state.context
     asked = request.query_params
     parts = parts_offered(request) if "include" in asked else profile.OWN_PARTS
+    if "as_of" in asked:
+        body = await read_as_of(
+            await context.database.pool(),
+            customer_id,
+            principal.unit_path,
+            moment_of(asked["as_of"], now=now_of(request)),
+            fields=asked.get("fields"),
+            include=asked.get("include"),
+            parts=parts,
+        )
+        return Response(body, media_type=JSON)
     how = reading_for(principal, asked.get("fields"), asked.get("include"), parts)
     pool = await context.database.pool()
     today = business_day(now_of(request)) if how.at_day else None
-    version, body = await profile.read(pool, how, customer_id, principal.unit_path, today=today)
+    version, text = await profile.read(pool, how, customer_id, principal.unit_path, today=today)
     if how.with_document_number:
-        return await _with_document_number(request, context, principal, customer_id, version, body)
-    return profile_response(version, body, request.headers.get("if-none-match"))
+        return await _with_document_number(request, context, principal, customer_id, version, text)
+    return profile_response(version, text, request.headers.get("if-none-match"))
 
 
 async def _with_document_number(

@@ -18,11 +18,13 @@ class Part:
         name: as ``include`` and the page name it.
         masked: SQL of its JSON for everybody who may read customers.
         clear: the same for those who may use contact media, where it differs.
+        told: whether history tells what it was at an earlier moment.
     """
 
     name: str
     masked: str
     clear: str | None = None
+    told: bool = False
 
     def json(self, *, clear: bool) -> str:
         """Return the SQL of the part's JSON."""

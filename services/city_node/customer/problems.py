@@ -41,6 +41,17 @@ class CustomerMerged(Problem):
         return {**super().as_details(language), "survivor": str(self.values["survivor"])}
 
 
+class NotYetACustomer(Problem):
+    """A profile was asked for as of a moment before it was made."""
+
+    status = 404
+    title = Text("Not yet a customer", "当时尚未建档")
+    sentence = Text(
+        "The profile of customer {customer} was made at {made}: there is none as of an earlier moment.",
+        "客户 {customer} 的档案建于 {made}：此前没有档案。",
+    )
+
+
 class DocumentTaken(Problem):
     """Another customer of this city has the identity document."""
 

@@ -89,8 +89,8 @@ _MANAGER = """(
     FROM staff_member m WHERE m.id = c.manager_id)"""
 
 OWN_PARTS = (
-    Part("subscriptions", _SUBSCRIPTIONS),
-    Part("contacts", _contacts("value_masked"), _contacts("value")),
+    Part("subscriptions", _SUBSCRIPTIONS, told=True),
+    Part("contacts", _contacts("value_masked"), _contacts("value"), told=True),
     Part("bills", _BILLS),
     Part("changes", _CHANGES),
     Part("arrears", _ARREARS),

@@ -92,7 +92,10 @@ class Held:
     def part(self) -> Part:
         """Its part of the customer's page."""
         return Part(
-            self.name, self._json(clear=False), self._json(clear=True) if self.private else None
+            self.name,
+            self._json(clear=False),
+            self._json(clear=True) if self.private else None,
+            told=True,
         )
 
     def _json(self, *, clear: bool) -> str:

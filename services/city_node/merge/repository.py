@@ -116,6 +116,24 @@ async def changed_rows(
     return found
 
 
+async def moved_as_history_tells(
+    session: AsyncSession, merge: CustomerMerge
+) -> list[dict[str, Any]]:
+    """Return the lines and contact media that came to the survivor by the merge, as changes of the survivor."""
+    rows = await session.execute(
+        text("""
+            SELECT 'subscriptions/' || s.msisdn || '/status' AS field, s.status AS value
+            FROM customer_merge_row r JOIN subscription s ON s.id = CAST(r.key ->> 'id' AS uuid)
+            WHERE r.merge_id = :merge AND r.table_name = 'subscription'
+            UNION ALL
+            SELECT 'contacts/' || m.id, m.kind || ' ' || m.value_masked
+            FROM customer_merge_row r JOIN contact_medium m ON m.id = CAST(r.key ->> 'id' AS uuid)
+            WHERE r.merge_id = :merge AND r.table_name = 'contact_medium' AND r.row IS NULL"""),
+        {"merge": merge.id},
+    )
+    return [{"field": row.field, "old": None, "new": row.value} for row in rows]
+
+
 async def restore_profile(session: AsyncSession, merge: CustomerMerge) -> None:
     """Let the merged profile be again as it was, one version later; the redirect goes."""
     await session.execute(

@@ -78,6 +78,7 @@ async def merge(desk: Desk, body: MergeCreate) -> UUID:
     changes = [
         {"field": f"merged/{merged.id}", "old": None, "new": merged.customer_number},
         *differences(before, snapshot(survivor)),
+        *await repository.moved_as_history_tells(desk.session, done),
     ]
     await _keep(desk, done, survivor, ChangeAction.MERGED, changes)
     now = await repository.image(desk.session, survivor.id)
@@ -113,6 +114,7 @@ async def undo(desk: Desk, merge_id: UUID) -> None:
     if places:
         raise ChangedSinceMerge(places)
     before = snapshot(survivor)
+    came = await repository.moved_as_history_tells(desk.session, done)
     async with customers.refused_if_taken():
         await repository.restore_fields(
             desk.session, survivor.id, {**was, **_charges_without(done, now)}
@@ -129,6 +131,7 @@ async def undo(desk: Desk, merge_id: UUID) -> None:
     changes = [
         {"field": f"merged/{merged.id}", "old": merged.customer_number, "new": None},
         *differences(before, snapshot(survivor)),
+        *({**one, "old": one["new"], "new": None} for one in came),
     ]
     await _keep(desk, done, survivor, ChangeAction.UNMERGED, changes)
 
