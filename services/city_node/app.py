@@ -6,6 +6,7 @@ from services.city_node import (
     agreement,
     card_replacement,
     competitor_use,
+    completeness,
     custom_attribute,
     customer,
     customer_import,
@@ -21,6 +22,7 @@ from services.city_node import (
     service_request,
     tie,
     usage,
+    verification,
 )
 from shared import glossary, organisation, staff, statistics
 from shared.kernel.settings import Settings
@@ -44,6 +46,8 @@ CAPABILITIES = (
     merge.capability,
     proposal.capability,
     duplicate.capability,
+    completeness.capability,
+    verification.capability,
     generator.capability,
     service_request.capability,
     card_replacement.capability,

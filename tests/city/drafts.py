@@ -7,6 +7,7 @@ from typing import Any
 from services.city_node import (
     agreement,
     competitor_use,
+    completeness,
     custom_attribute,
     customer_import,
     duplicate,
@@ -17,6 +18,7 @@ from services.city_node import (
     product_holding,
     tie,
     usage,
+    verification,
 )
 from services.city_node import customer as customers
 from shared import organisation, staff
@@ -40,6 +42,8 @@ CAPABILITIES = (
     customer_import.capability,
     merge.capability,
     duplicate.capability,
+    completeness.capability,
+    verification.capability,
 )
 CITY = "440300"
 TEAM, OTHER_TEAM = "440300-01", "440300-02"
