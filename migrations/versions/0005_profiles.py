@@ -370,15 +370,17 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("extract(day FROM period) = 1", name=op.f("usage_month_period_check")),
         sa.CheckConstraint("quantity >= 0", name=op.f("usage_month_quantity_check")),
-        sa.ForeignKeyConstraint(
-            ["subscription_id"], ["subscription.id"], name=op.f("usage_month_subscription_id_fkey")
-        ),
         sa.PrimaryKeyConstraint(
             "subscription_id", "period", "kind", "band", name=op.f("usage_month_pkey")
         ),
     )
     op.create_index(
-        "usage_month_period_idx", "usage_month", ["period"], unique=False, postgresql_using="brin"
+        "usage_month_period_idx",
+        "usage_month",
+        ["period"],
+        unique=False,
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
     )
     op.add_column("subscription", sa.Column("handset", sa.String(), nullable=True))
     op.add_column("subscription", sa.Column("imei", sa.String(), nullable=True))

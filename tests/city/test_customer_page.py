@@ -1,16 +1,15 @@
 """The customer's page: every part in one call, each as its reader may see it."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pytest
 
 from shared.capability import Role
-from tests.city.drafts import TEAM, Headers, SignIn, fresh, line, settle
-from tests.city.test_held import group_of, note
+from tests.city.drafts import Headers, SignIn, fresh, line, settle
+from tests.city.holding import group_of, note, page
 from tests.conftest import TestNode
 
-TODAY = date(2026, 11, 23)
 INDIVIDUAL_PARTS = {"subscriptions", "contacts", "bills", "changes", "arrears", "manager", "usage"}
 INDIVIDUAL_PARTS |= {"interactions", "preferences", "ties", "tied_by", "groups", "competitor_use"}
 GROUP_PARTS = {"enterprise", "key_persons", "members", "agreements", "products"}
@@ -50,14 +49,6 @@ async def use(city: TestNode, held: Any, customer: Any, *row: Any) -> None:
     )
 
 
-async def page(city: TestNode, headers: Headers, customer: Any, include: str) -> Any:
-    answer = await city.client.get(
-        f"/customers/{customer['id']}?fields=id&include={include}", headers=headers
-    )
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
 async def test_one_call_gives_every_part(city: TestNode, clerk: Headers) -> None:
     for customer in (await settle(city, clerk), await group_of(city, clerk)):
         whole = await page(city, clerk, customer, "all")
@@ -66,6 +57,23 @@ async def test_one_call_gives_every_part(city: TestNode, clerk: Headers) -> None
     assert wrong.status_code == 400
     for part in INDIVIDUAL_PARTS | GROUP_PARTS | {"all"}:
         assert part in wrong.json()["detail"]
+
+
+async def test_only_what_the_version_covers_is_not_sent_again(
+    city: TestNode, clerk: Headers
+) -> None:
+    customer = await settle(city, clerk)
+    had = {**clerk, "If-None-Match": '"1"'}
+    for include, status in (
+        ("contacts,preferences", 304),
+        ("arrears", 200),
+        ("ties", 200),
+        ("all", 200),
+    ):
+        answer = await city.client.get(
+            f"/customers/{customer['id']}?include={include}", headers=had
+        )
+        assert answer.status_code == status, include
 
 
 async def test_a_handset_stands_with_its_line(city: TestNode, clerk: Headers) -> None:
@@ -78,6 +86,36 @@ async def test_a_handset_stands_with_its_line(city: TestNode, clerk: Headers) ->
         headers={**clerk, "Idempotency-Key": "b"},
     )
     assert wrong.status_code == 422
+
+
+async def test_a_line_changes_against_the_customers_version(city: TestNode, clerk: Headers) -> None:
+    customer, other = await settle(city, clerk), await settle(city, clerk, 2)
+    held = await subscribe(city, clerk, customer)
+    path, patch = (
+        f"/customers/{customer['id']}/subscriptions/{held['id']}",
+        {"plan": "238", "imei": None},
+    )
+    assert (await city.client.patch(path, json=patch, headers=clerk)).status_code == 428
+    stale = await city.client.patch(path, json=patch, headers=fresh(clerk, customer))
+    assert stale.status_code == 412
+    current = {**clerk, "If-Match": '"2"'}
+    foreign = path.replace(customer["id"], other["id"])
+    assert (
+        await city.client.patch(foreign, json=patch, headers=fresh(clerk, other))
+    ).status_code == 404
+    assert (
+        await city.client.patch(path, json={"contract_term": None}, headers=current)
+    ).status_code == 422
+    changed = await city.client.patch(path, json=patch, headers=current)
+    assert (changed.status_code, changed.headers["etag"]) == (200, '"3"'), changed.text
+    whole = await page(city, clerk, customer, "subscriptions,changes")
+    assert whole["subscriptions"] == [{**held, **patch}]
+    assert whole["changes"][0]["changes"] == [
+        {"field": f"subscriptions/{held['msisdn']}/plan", "old": "128", "new": "238"},
+        {"field": f"subscriptions/{held['msisdn']}/imei", "old": held["imei"], "new": None},
+    ]
+    same = await city.client.patch(path, json=patch, headers={**clerk, "If-Match": '"3"'})
+    assert same.headers["etag"] == '"3"'
 
 
 @pytest.mark.parametrize(
@@ -146,173 +184,6 @@ async def test_usage_is_summed_on_the_page_and_listed_by_row(
     assert [row["period"] for row in rows] == sorted((row["period"] for row in rows), reverse=True)
     voice = await city.client.get(f"{path}&kind=voice_local&count=true", headers=clerk)
     assert voice.json()["count"] == 3
-
-
-async def test_a_group_has_its_enterprise(city: TestNode, clerk: Headers) -> None:
-    group = await group_of(city, clerk)
-    path = f"/customers/{group['id']}/enterprise"
-    assert (await city.client.get(path, headers=clerk)).status_code == 404
-    facts = {
-        "industry_code": "39",
-        "size_class": "large",
-        "employees": 1200,
-        "parent_name": "华星集团",
-        "parent_customer_number": "11010000000042",
-    }
-    assert (await city.client.put(path, json=facts, headers=clerk)).status_code == 428
-    written = await city.client.put(path, json=facts, headers=fresh(clerk, group))
-    assert (written.status_code, written.headers["etag"]) == (200, '"2"'), written.text
-    enterprise = written.json()
-    assert facts.items() <= enterprise.items()
-    assert enterprise["industry_en"].startswith("Manufacture of computers")
-    assert (await page(city, clerk, group, "enterprise"))["enterprise"] == enterprise
-    again = await city.client.put(path, json=facts, headers={**clerk, "If-Match": '"2"'})
-    assert again.headers["etag"] == '"2"'
-    for wrong in (
-        {"industry_code": "98"},
-        {"parent_customer_number": "99010000000042"},
-        {"parent_customer_number": group["customer_number"]},
-        {"parent_customer_number": "1101"},
-    ):
-        refused = await city.client.put(path, json=wrong, headers={**clerk, "If-Match": '"2"'})
-        assert refused.status_code == 422, refused.text
-    person = await settle(city, clerk)
-    refused = await city.client.put(
-        f"/customers/{person['id']}/enterprise", json=facts, headers=fresh(clerk, person)
-    )
-    assert refused.status_code == 409
-    industries = (await city.client.get("/industries", headers=clerk)).json()["items"]
-    assert len(industries) == 20 + 97
-    assert {each["section"] for each in industries} == set("ABCDEFGHIJKLMNOPQRST")
-
-
-async def test_the_decision_chain_is_in_order_and_masked(
-    city: TestNode, clerk: Headers, sign_in: SignIn
-) -> None:
-    group = await group_of(city, clerk)
-    for name, order in (("丙", None), ("乙", 2), ("甲", 1)):
-        body = {
-            "name": name,
-            "decision_order": order,
-            "phone": "13912345678",
-            "email": "li@example.com",
-        }
-        await note(city, clerk, group, "key-persons", {k: v for k, v in body.items() if v})
-    chain = (await page(city, clerk, group, "key_persons"))["key_persons"]
-    assert [each["name"] for each in chain] == ["甲", "乙", "丙"]
-    assert {each["phone"] for each in chain} == {"13912345678"}
-    program = await sign_in(city, Role.INTEGRATION)
-    masked = await page(city, program, group, "key_persons,changes")
-    assert {each["phone"] for each in masked["key_persons"]} == {"139****5678"}
-    assert {each["email"] for each in masked["key_persons"]} == {"l***@example.com"}
-    listed = await city.client.get(f"/customers/{group['id']}/key-persons", headers=program)
-    assert listed.json()["items"] == masked["key_persons"]
-    one = await city.client.get(
-        f"/customers/{group['id']}/key-persons/{chain[0]['id']}", headers=program
-    )
-    assert one.json() == masked["key_persons"][0]
-    assert "13912345678" not in str(masked["changes"])
-    assert "139****5678" in str(masked["changes"])
-
-
-async def test_members_belong_to_one_group_at_a_time(
-    city: TestNode, clerk: Headers, sign_in: SignIn
-) -> None:
-    group, other = await group_of(city, clerk), await group_of(city, clerk, 91, name="宝安")
-    member = await settle(city, clerk, unit_code=TEAM)
-    body = {"member_id": member["id"], "since": "2025-01-01", "short_number": "6123"}
-    made = await note(city, clerk, group, "members", body)
-    assert made.status_code == 201, made.text
-    assert made.json()["member_name"] == member["name"]
-    assert (await note(city, clerk, other, "members", body)).status_code == 409
-    assert (
-        await note(city, clerk, group, "members", {**body, "member_id": other["id"]})
-    ).status_code == 422
-    assert (await note(city, clerk, member, "members", body)).status_code == 409
-    groups = (await page(city, clerk, member, "groups"))["groups"]
-    assert [each["name"] for each in groups] == [group["name"]]
-    team = await sign_in(city, Role.CLERK, unit=TEAM)
-    assert (await page(city, team, member, "groups"))["groups"] == []
-    gone = await city.client.patch(
-        made.headers["location"], json={"until": "2026-01-01"}, headers={**clerk, "If-Match": '"2"'}
-    )
-    assert gone.status_code == 200, gone.text
-    assert (await note(city, clerk, other, "members", body)).status_code == 201
-
-
-async def test_agreements_that_expire_soon_are_found_over_the_unit(
-    city: TestNode, clerk: Headers, sign_in: SignIn
-) -> None:
-    group = await group_of(city, clerk, unit_code=TEAM)
-    for number, days, renews in (
-        ("past", 0, False),
-        ("soon", 30, False),
-        ("later", 91, True),
-        ("renews", 90, True),
-    ):
-        body = {
-            "number": number,
-            "title": "专线",
-            "starts_on": "2025-01-01",
-            "expires_on": (TODAY + timedelta(days=days)).isoformat(),
-            "auto_renews": renews,
-            "renewal_months": 12 if renews else None,
-        }
-        made = await note(
-            city, clerk, group, "agreements", {k: v for k, v in body.items() if v is not None}
-        )
-        assert made.status_code == 201, made.text
-    await note(
-        city,
-        clerk,
-        group,
-        "agreements",
-        {"number": "open", "title": "x", "starts_on": "2025-01-01"},
-    )
-
-    async def found(headers: Headers, query: str) -> list[str]:
-        answer = await city.client.get(f"/agreements?{query}", headers=headers)
-        assert answer.status_code == 200, answer.text
-        return [each["number"] for each in answer.json()["items"]]
-
-    assert await found(clerk, "expiring_within=90") == ["soon", "renews"]
-    assert await found(clerk, "expiring_within=90&auto_renews=false") == ["soon"]
-    assert await found(clerk, "") == ["past", "soon", "renews", "later", "open"]
-    assert await found(await sign_in(city, Role.CLERK, unit="440300-02"), "") == []
-    wrong = await note(
-        city,
-        clerk,
-        group,
-        "agreements",
-        {"number": "x", "title": "x", "starts_on": "2025-01-01", "auto_renews": True},
-    )
-    assert wrong.status_code == 422
-    location = f"/customers/{group['id']}/agreements"
-    soon = (await city.client.get(f"{location}?expiring_within=30", headers=clerk)).json()["items"][
-        0
-    ]
-    bent = await city.client.patch(
-        f"{location}/{soon['id']}",
-        json={"expires_on": "2024-01-01"},
-        headers={**clerk, "If-Match": '"6"'},
-    )
-    assert bent.status_code == 422
-    assert "expires_on must lie after" in bent.text
-
-
-async def test_shares_of_competitors_leave_no_more_than_the_whole(
-    city: TestNode, clerk: Headers
-) -> None:
-    group = await group_of(city, clerk)
-    body = {"operator": "中国电信", "category": "cloud", "share_percent": 70}
-    assert (await note(city, clerk, group, "competitor-use", body)).status_code == 201
-    more = {**body, "operator": "中国联通", "share_percent": 31}
-    refused = await note(city, clerk, group, "competitor-use", more)
-    assert refused.status_code == 422
-    assert refused.json()["errors"][0]["detail"] == "at most 30"
-    assert (
-        await note(city, clerk, group, "competitor-use", {**more, "category": "data"})
-    ).status_code == 201
 
 
 async def test_a_tie_leads_to_somebody_and_shows_on_both_sides(
@@ -388,3 +259,25 @@ async def test_programs_read_and_do_not_write(
     assert (
         await city.client.get(f"/customers/{customer['id']}/ties", headers=analyst)
     ).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-12:00",
+        "2026-01-01T00:00:00",
+        "2026-01-01",
+        0,
+    ],
+)
+async def test_a_moment_is_one_with_a_zone_of_this_age(
+    city: TestNode, clerk: Headers, at: object
+) -> None:
+    customer = await settle(city, clerk)
+    call = {"channel": "web", "kind": "inquiry", "subject": "x", "at": at}
+    assert (await note(city, clerk, customer, "interactions", call)).status_code == 422
+    listed = await city.client.get(
+        f"/customers/{customer['id']}/interactions", params={"at_from": str(at)}, headers=clerk
+    )
+    assert listed.status_code == 422

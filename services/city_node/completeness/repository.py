@@ -47,7 +47,7 @@ _PORTION = _COMPUTE.format(
     unless="(k.score, k.missing) IS DISTINCT FROM (excluded.score, excluded.missing)",
 )
 
-part = Part("completeness", f"(SELECT json_build_object('score', s.score, 'missing', s.missing) FROM ({_SCORE}) s)")  # fmt: skip
+part = Part("completeness", f"(SELECT json_build_object('score', s.score, 'missing', s.missing) FROM ({_SCORE}) s)", versioned=False)  # fmt: skip
 """How complete the customer's profile is now, and what is missing."""
 
 _FIELDS = ("customer_number", "kind", "library", "name", "level", "unit_code", "manager_id")

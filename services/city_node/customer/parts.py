@@ -19,12 +19,14 @@ class Part:
         masked: SQL of its JSON for everybody who may read customers.
         clear: the same for those who may use contact media, where it differs.
         told: whether history tells what it was at an earlier moment.
+        versioned: whether it changes with the customer's version alone, so that who has the version has the part.
     """
 
     name: str
     masked: str
     clear: str | None = None
     told: bool = False
+    versioned: bool = True
 
     def json(self, *, clear: bool) -> str:
         """Return the SQL of the part's JSON."""

@@ -19,6 +19,7 @@ from shared.kernel.listing import Listing, QueryInvalid, Sort
 from shared.kernel.problems import Problem
 
 DOCUMENT_NUMBER = "document_number"
+SUBSCRIPTIONS_SHOWN, CONTACTS_SHOWN = 100, 50
 BILLS_SHOWN = 24
 CHANGES_SHOWN = 20
 
@@ -63,14 +64,26 @@ _CHANGE_FIELDS = ["id", "at", "by", "source", "action", "cause_id", "changes"]
 def _contacts(value: str) -> str:
     return json_list(f"""
         SELECT id, kind, {value} AS value, preferred, preferred_hours
-        FROM contact_medium WHERE customer_id = c.id ORDER BY id""")
+        FROM contact_medium WHERE customer_id = c.id ORDER BY id LIMIT {CONTACTS_SHOWN}""")
 
 
-_SUBSCRIPTIONS = json_list("""
-    SELECT s.id, s.msisdn, s.brand, s.plan, s.contract_term, s.status, s.entry_date, s.ended_on, s.handset, s.imei,
-           m.iccid, m.imsi
-    FROM subscription s LEFT JOIN sim m ON m.subscription_id = s.id AND m.state = 'active'
-    WHERE s.customer_id = c.id ORDER BY s.entry_date, s.id""")
+_LINE = [
+    *(
+        "p.id",
+        "p.msisdn",
+        "p.brand",
+        "p.plan",
+        "p.contract_term",
+        "p.status",
+        "p.entry_date",
+        "p.ended_on",
+    ),
+    *("p.handset", "p.imei", "m.iccid", "m.imsi"),
+]
+_SIM_IN_USE = "LEFT JOIN sim m ON m.subscription_id = p.id AND m.state = 'active'"
+_SUBSCRIPTIONS = json_list(f"""
+    SELECT {", ".join(_LINE)} FROM subscription p {_SIM_IN_USE}
+    WHERE p.customer_id = c.id ORDER BY p.status = 'ended', p.entry_date, p.id LIMIT {SUBSCRIPTIONS_SHOWN}""")
 _BILLS = json_list(f"""
     SELECT subscription_id, period, charge_fen, paid_on
     FROM bill WHERE customer_id = c.id ORDER BY period DESC, id LIMIT {BILLS_SHOWN}""")
@@ -93,8 +106,8 @@ OWN_PARTS = (
     Part("contacts", _contacts("value_masked"), _contacts("value"), told=True),
     Part("bills", _BILLS),
     Part("changes", _CHANGES),
-    Part("arrears", _ARREARS),
-    Part("manager", _MANAGER),
+    Part("arrears", _ARREARS, versioned=False),
+    Part("manager", _MANAGER, versioned=False),
 )
 """What every customer's page can show; other packages offer more."""
 
@@ -169,6 +182,19 @@ bills = Listing(
 )
 """The bills of customers."""
 
+subscriptions = Listing(
+    source=f"subscription p JOIN {_CUSTOMER_OF} {_SIM_IN_USE}",
+    key=Sort("p.id", "uuid"),
+    columns={column.split(".")[1]: column for column in _LINE},
+    sorts={"entry_date": Sort("p.entry_date", "date"), "msisdn": Sort("p.msisdn", "text")},
+    filters={
+        "scope": "starts_with(u.path, {})",
+        "customer": "p.customer_id = {}",
+        "status": "p.status = {}",
+    },
+)
+"""The lines of customers, each with the SIM in use."""
+
 contacts = Listing(
     source=f"contact_medium p JOIN {_CUSTOMER_OF}",
     key=Sort("p.id", "uuid"),
@@ -189,12 +215,13 @@ clear_contacts_columns = {**contacts.columns, "value": "p.value"}
 class Reading:
     """A way to read one customer: ``sql`` takes the id and the reader's unit path and gives version and JSON.
 
-    With ``at_day`` it takes the business day, too.
+    With ``at_day`` it takes the business day, too. Unless ``versioned``, it may change while the version stays.
     """
 
     sql: str
     with_document_number: bool
     at_day: bool = False
+    versioned: bool = True
 
 
 EVERY_PART = "all"
@@ -226,7 +253,8 @@ def reading(
     columns = {name: _COLUMNS[name] for name in wanted}
     offered = {part.name: part for part in parts}
     asked = [name.strip() for name in include.split(",")] if include else []
-    for name in offered if asked == [EVERY_PART] else asked:
+    asked = list(offered) if asked == [EVERY_PART] else asked
+    for name in asked:
         if name not in offered:
             raise QueryInvalid("include", name, ", ".join([EVERY_PART, *offered]))
         columns[name] = offered[name].json(clear=clear_contacts)
@@ -235,7 +263,8 @@ def reading(
         f"SELECT c.version, row_to_json(p)::text FROM {SOURCE} CROSS JOIN LATERAL (SELECT {values}) p "
         "WHERE c.id = $1 AND starts_with(u.path, $2)"
     )
-    return Reading(sql, len(wanted) < len(names), TODAY in sql)
+    versioned = all(offered[name].versioned for name in asked)
+    return Reading(sql, len(wanted) < len(names), TODAY in sql, versioned)
 
 
 async def read(
@@ -271,24 +300,6 @@ async def absent(
     if survivor is None:
         return CustomerNotFound(customer=customer_id)
     return CustomerMerged(customer_id, survivor)
-
-
-async def read_subscriptions(
-    connection: asyncpg.Connection | asyncpg.Pool, customer_id: UUID, unit_path: str
-) -> str:
-    """Return the JSON of a customer's lines: ``{"items": [...]}``.
-
-    Raises:
-        CustomerNotFound: if there is none below the unit.
-    """
-    sql = (
-        f"SELECT json_build_object('items', {_SUBSCRIPTIONS})::text "
-        f"FROM {SOURCE} WHERE c.id = $1 AND starts_with(u.path, $2)"
-    )
-    found: str | None = await connection.fetchval(sql, customer_id, unit_path)
-    if found is None:
-        raise await absent(connection, customer_id, unit_path)
-    return found
 
 
 async def require_in_scope(

@@ -96,6 +96,8 @@ class Held:
             self._json(clear=False),
             self._json(clear=True) if self.private else None,
             told=True,
+            # Expressions tell about other rows, which change by themselves.
+            versioned=not self.expressions,
         )
 
     def _json(self, *, clear: bool) -> str:

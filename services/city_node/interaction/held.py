@@ -7,6 +7,7 @@ from fastapi import Query
 
 from services.city_node.customer.models import Customer
 from services.city_node.customer.problems import DatesContradict
+from services.city_node.customer.schemas import Moment
 from services.city_node.customer.service import Desk
 from services.city_node.held.declaration import Held
 from services.city_node.held.problems import HeldAlready
@@ -19,8 +20,8 @@ from shared.kernel.listing import Sort
 async def _filters(
     kind: InteractionKind | None = None,
     channel: Channel | None = None,
-    at_from: Annotated[datetime | None, Query(description="At this moment or later.")] = None,
-    at_before: Annotated[datetime | None, Query(description="Before this moment.")] = None,
+    at_from: Annotated[Moment | None, Query(description="At this moment or later.")] = None,
+    at_before: Annotated[Moment | None, Query(description="Before this moment.")] = None,
 ) -> dict[str, Any]:
     return {"kind": kind, "channel": channel, "at_from": at_from, "at_before": at_before}
 

@@ -25,6 +25,7 @@ part = Part(
     json_list(f"""
         SELECT {", ".join(_FIELDS)} FROM customer_proposal
         WHERE customer_id = c.id AND state = 'pending' ORDER BY id"""),
+    versioned=False,
 )
 """What waits to be approved about the customer."""
 

@@ -14,6 +14,7 @@ part = Part(
         'open_task', (SELECT t.id FROM verification_task t WHERE t.customer_id = c.id AND t.state = 'open'))
     FROM (SELECT) one LEFT JOIN customer_verification v ON v.customer_id = c.id
     LEFT JOIN verification_rule r ON r.level = c.level)""",
+    versioned=False,
 )
 """When the profile was verified, when it is stale, and who is to verify it."""
 
