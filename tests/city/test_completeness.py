@@ -32,7 +32,7 @@ async def listed(city: TestNode, headers: Headers, query: str = "") -> list[dict
 
 def score(kind: CustomerKind, level: Level, present: set[str]) -> int:
     """The score by hand."""
-    weights = {code: first_weight(element, kind, level) for code, element in ELEMENTS.items()}
+    weights = {code.value: first_weight(element, kind, level) for code, element in ELEMENTS.items()}
     return round(100 * sum(weights[code] for code in present) / sum(weights.values()))
 
 

@@ -284,7 +284,7 @@ def test_a_reference_is_one_that_a_merge_can_move(reference: Any) -> None:
     )
 
 
-PARTS = {
+PARTS: dict[str, list[dict[str, Any]]] = {
     "contacts": [
         {"kind": "phone", "value": "13912345678", "preferred": True},
         {"kind": "phone", "value": "13912345678"},

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy.dialects.postgresql import insert
 
@@ -9,6 +10,29 @@ from services.city_node.completeness.models import CompletenessRule
 from services.city_node.customer.models import CustomerKind, Level
 from shared.capability import NodeContext
 from shared.kernel.language import Text
+
+
+class ElementCode(StrEnum):
+    """How elements are named in rules and lists."""
+
+    DOCUMENT = "document"
+    BIRTH_DATE = "birth_date"
+    SEX = "sex"
+    PHONE = "phone"
+    EMAIL = "email"
+    POSTAL = "postal"
+    PREFERRED_CONTACT = "preferred_contact"
+    MANAGER = "manager"
+    SUBSCRIPTION = "subscription"
+    PAYMENT_METHOD = "payment_method"
+    PREFERENCE = "preference"
+    INTERACTION = "interaction"
+    INDUSTRY = "industry"
+    SIZE = "size"
+    KEY_PERSON = "key_person"
+    DECIDER = "decider"
+    AGREEMENT = "agreement"
+    PRODUCT = "product"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,54 +58,60 @@ def _held(table: str, condition: str = "true") -> str:
     return f"EXISTS (SELECT FROM {table} h WHERE h.customer_id = c.id AND {condition})"
 
 
-ELEMENTS: Mapping[str, Element] = {
-    "document": Element(Text("Identity document", "证件"), "c.document_index IS NOT NULL", 20, 15),
-    "birth_date": Element(Text("Birth date", "出生日期"), "c.birth_date IS NOT NULL", 10),
-    "sex": Element(Text("Sex", "性别"), "c.sex <> 'unknown'", 5),
-    "phone": Element(
+ELEMENTS: Mapping[ElementCode, Element] = {
+    ElementCode.DOCUMENT: Element(
+        Text("Identity document", "证件"), "c.document_index IS NOT NULL", 20, 15
+    ),
+    ElementCode.BIRTH_DATE: Element(Text("Birth date", "出生日期"), "c.birth_date IS NOT NULL", 10),
+    ElementCode.SEX: Element(Text("Sex", "性别"), "c.sex <> 'unknown'", 5),
+    ElementCode.PHONE: Element(
         Text("Telephone number", "联系电话"), _held("contact_medium", "h.kind = 'phone'"), 15, 10
     ),
-    "email": Element(
+    ElementCode.EMAIL: Element(
         Text("E-mail address", "电子邮箱"), _held("contact_medium", "h.kind = 'email'"), 5, 5
     ),
-    "postal": Element(
+    ElementCode.POSTAL: Element(
         Text("Postal address", "通信地址"), _held("contact_medium", "h.kind = 'postal'"), 5, 5
     ),
-    "preferred_contact": Element(
+    ElementCode.PREFERRED_CONTACT: Element(
         Text("Preferred contact", "首选联系方式"), _held("contact_medium", "h.preferred"), 5, 5
     ),
-    "manager": Element(
+    ElementCode.MANAGER: Element(
         Text("Account manager", "客户经理"), "c.manager_id IS NOT NULL", 10, 10, key_only=True
     ),
-    "subscription": Element(
+    ElementCode.SUBSCRIPTION: Element(
         Text("Line in use", "在用用户"), _held("subscription", "h.status <> 'ended'"), 10, 5
     ),
-    "payment_method": Element(
+    ElementCode.PAYMENT_METHOD: Element(
         Text("Payment method", "付款方式"), "c.payment_method IS NOT NULL", 5, 5
     ),
-    "preference": Element(Text("Preference", "偏好"), _held("preference"), 5, key_only=True),
-    "interaction": Element(
+    ElementCode.PREFERENCE: Element(
+        Text("Preference", "偏好"), _held("preference"), 5, key_only=True
+    ),
+    ElementCode.INTERACTION: Element(
         Text("Contact on record", "接触记录"), _held("interaction"), 5, 5, key_only=True
     ),
-    "industry": Element(
+    ElementCode.INDUSTRY: Element(
         Text("Industry", "行业"), _held("enterprise", "h.industry_code IS NOT NULL"), 0, 10
     ),
-    "size": Element(
+    ElementCode.SIZE: Element(
         Text("Size of the enterprise", "企业规模"),
         _held("enterprise", "h.size_class IS NOT NULL"),
         0,
         5,
     ),
-    "key_person": Element(Text("Key person", "关键人"), _held("key_person"), 0, 10),
-    "decider": Element(
+    ElementCode.KEY_PERSON: Element(Text("Key person", "关键人"), _held("key_person"), 0, 10),
+    ElementCode.DECIDER: Element(
         Text("Decider in the decision chain", "决策人"),
         _held("key_person", "h.decision_role IN ('decider', 'approver')"),
         0,
         10,
         key_only=True,
     ),
-    "agreement": Element(Text("Agreement", "协议"), _held("agreement"), 0, 5, key_only=True),
-    "product": Element(Text("Product held", "在用产品"), _held("product_holding"), 0, 5),
+    ElementCode.AGREEMENT: Element(
+        Text("Agreement", "协议"), _held("agreement"), 0, 5, key_only=True
+    ),
+    ElementCode.PRODUCT: Element(Text("Product held", "在用产品"), _held("product_holding"), 0, 5),
 }
 """The elements by code."""
 
@@ -100,7 +130,7 @@ async def ensure_rules(context: NodeContext) -> None:
         {
             "kind": kind.value,
             "level": level.value,
-            "element": code,
+            "element": code.value,
             "weight": first_weight(element, kind, level),
             "updated_at": now,
             "updated_by": "release",

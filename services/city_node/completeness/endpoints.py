@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Response
 
 from services.city_node.completeness import repository
 from services.city_node.completeness.access import MaySetWeights
+from services.city_node.completeness.elements import ElementCode
 from services.city_node.completeness.schemas import (
-    ElementCode,
     RuleOut,
     RulePage,
     ScorePage,

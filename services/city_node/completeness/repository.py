@@ -21,7 +21,7 @@ PORTION = 20_000
 OVERLAP = timedelta(minutes=10)
 """How much earlier than the last score changes are looked for: who was changing then had not committed."""
 
-_PRESENT = ", ".join(f"('{code}', {element.present})" for code, element in ELEMENTS.items())
+_PRESENT = ", ".join(f"('{code.value}', {element.present})" for code, element in ELEMENTS.items())
 _SCORE = f"""
     SELECT coalesce(round(100.0 * sum(w.weight) FILTER (WHERE e.present) / nullif(sum(w.weight), 0)), 100)::bigint AS score,
            coalesce(jsonb_agg(e.element ORDER BY w.weight DESC, e.element) FILTER (WHERE NOT e.present), '[]') AS missing

@@ -1,17 +1,13 @@
 """What is sent about completeness, and answered."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.city_node.completeness.elements import ELEMENTS
 from services.city_node.customer.models import CustomerKind, Level, Library
 from services.city_node.customer.schemas import Body
-
-ElementCode = StrEnum("ElementCode", {code.upper(): code for code in ELEMENTS})
 
 
 class WeightSet(Body):

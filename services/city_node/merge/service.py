@@ -137,11 +137,11 @@ async def undo(desk: Desk, merge_id: UUID) -> None:
 
 
 def _require_mergeable(survivor: Customer, merged: Customer) -> None:
-    numbers = {"survivor": survivor.customer_number, "merged": merged.customer_number}
+    stays, ends = survivor.customer_number, merged.customer_number
     if survivor.kind != merged.kind:
-        raise KindsDiffer(**numbers)
+        raise KindsDiffer(survivor=stays, merged=ends)
     if survivor.library != Library.IN_NETWORK and merged.library == Library.IN_NETWORK:
-        raise SurvivorRetained(**numbers)
+        raise SurvivorRetained(survivor=stays, merged=ends)
 
 
 def _values(survivor: Customer, merged: Customer, chosen: Mapping[Choice, Side]) -> dict[str, Any]:

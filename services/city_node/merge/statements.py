@@ -7,6 +7,9 @@ from services.city_node.merge.references import MOVES_UNDECLARED, Reference
 # ruff: noqa: S608 - put together from the names of tables and columns, never from input
 
 
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy's own has no types
+
+
 def set_aside(reference: Reference) -> str | None:
     """Return the statement that sets aside what the survivor's own rows contradict, if anything can.
 
@@ -122,7 +125,7 @@ def _same_key(reference: Reference, row: str) -> str:
 def _keyed(reference: Reference) -> str:
     """Return the condition that ``t`` is the row that ``r`` remembers, as the primary key's index answers it."""
     return " AND ".join(
-        f"t.{each.name} = CAST(r.key ->> '{each.name}' AS {each.type.compile(postgresql.dialect())})"
+        f"t.{each.name} = CAST(r.key ->> '{each.name}' AS {each.type.compile(_DIALECT)})"
         for each in reference.key
     )
 
