@@ -21,6 +21,9 @@ import httpx
 import pytest
 import structlog
 from argon2 import PasswordHasher
+from structlog.contextvars import merge_contextvars
+from structlog.dev import ConsoleRenderer, plain_traceback
+from structlog.processors import format_exc_info
 
 from shared.capability import Capability, NodeContext, Role
 from shared.federation import enrolment
@@ -28,7 +31,7 @@ from shared.federation.link import LinkDown
 from shared.federation.models import Lane
 from shared.kernel.clock import HandClock
 from shared.kernel.database import Database
-from shared.kernel.embedded_postgres import NODE_ROLE, SUPERUSER, EmbeddedPostgres
+from shared.kernel.embedded_postgres import NODE_ROLE, EmbeddedPostgres
 from shared.kernel.ids import new_id
 from shared.kernel.migrations import upgrade
 from shared.kernel.settings import Settings, load_settings
@@ -37,6 +40,8 @@ from shared.node.app import Node, create_node
 from shared.node.tiers import composition, load_tables
 from shared.staff import passwords
 from shared.staff.service import add_staff_member
+from tests.addresses import as_node
+from tests.reachable import Reachable
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 """Where a test's clock begins: noon of a Monday in Beijing."""
@@ -45,19 +50,14 @@ PASSWORD = "correct-horse-battery"
 
 _names = itertools.count(1)
 
-
 structlog.configure(
     wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
     processors=[
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.format_exc_info,
-        structlog.dev.ConsoleRenderer(
-            colors=False, exception_formatter=structlog.dev.plain_traceback
-        ),
+        merge_contextvars,
+        format_exc_info,
+        ConsoleRenderer(colors=False, exception_formatter=plain_traceback),
     ],
 )
-
-
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has its memory as a directory
 ENOUGH = 2 * 1024**3
 """Bytes: more than the databases of all test processes ever take together."""
@@ -100,7 +100,7 @@ async def database_url(
 ) -> AsyncIterator[Callable[..., Awaitable[str]]]:
     """Make databases, migrated and empty or as another is; they are dropped after the test.
 
-    Their addresses are those of the owner; :func:`as_node` gives a node's.
+    Their addresses are those of the owner; :func:`~tests.addresses.as_node` gives a node's.
     """
     made: list[str] = []
 
@@ -113,11 +113,6 @@ async def database_url(
     yield make
     for name in made:
         await _administer(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def as_node(owner_url: str) -> str:
-    """Return the address of a database of the test's server as the role that nodes work as."""
-    return owner_url.replace(f"//{SUPERUSER}@", f"//{NODE_ROLE}@")
 
 
 async def _copy_database(server: EmbeddedPostgres, source: str, name: str) -> None:
@@ -194,24 +189,6 @@ class TestNode:
     async def run_work(self, kind: str) -> bool:
         """Do the next piece of long work of a kind, to its end; tells whether there was one."""
         return await self.node.background.worker.step(kind)
-
-
-class Reachable(httpx.AsyncBaseTransport):
-    """Carries HTTP to nodes of this process by host name, ``http://440000``; a link can be cut."""
-
-    def __init__(self) -> None:
-        self.apps: dict[str, Any] = {}
-        self.cut: set[str] = set()
-        self.tap: Callable[[httpx.Request], Awaitable[None]] | None = None
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Carry one request, unless the link is cut."""
-        host = request.url.host
-        if host in self.cut or host not in self.apps:
-            raise httpx.ConnectError(f"no route to {host}", request=request)
-        if self.tap:
-            await self.tap(request)
-        return await httpx.ASGITransport(app=self.apps[host]).handle_async_request(request)
 
 
 MakeNode = Callable[..., Awaitable[TestNode]]

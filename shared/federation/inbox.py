@@ -334,26 +334,3 @@ async def link_at(session: AsyncSession, state: LaneState, number: int) -> bytes
             InboxMessage.sequence == number,
         )
     )
-
-
-async def forget_settled(session: AsyncSession, *, before: datetime, most: int) -> int:
-    """Delete messages that came before that moment and are settled; returns how many, at most ``most``.
-
-    With them goes the knowledge that they have come: whoever brings one again after so long is not recognised. The
-    lanes' cursors stay for ever, so only a restored node could, and what it sends again is younger.
-    """
-    found = await session.execute(
-        text(
-            """
-            WITH old AS (
-                SELECT arrival FROM federation_inbox
-                WHERE received_at < :before AND state <> 'parked' ORDER BY received_at LIMIT :most
-            ), gone AS (
-                DELETE FROM federation_inbox USING old WHERE federation_inbox.arrival = old.arrival RETURNING 1
-            )
-            SELECT count(*) FROM gone
-            """
-        ),
-        {"before": before, "most": most},
-    )
-    return int(found.scalar_one())

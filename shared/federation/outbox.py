@@ -386,24 +386,3 @@ async def acknowledged(session: AsyncSession, code: str) -> dict[Lane, int]:
         )
     )
     return {Lane(row.lane): row.acknowledged for row in found}
-
-
-async def forget_acknowledged(session: AsyncSession, *, before: datetime) -> None:
-    """Delete messages whose receipt was given before that moment, and those of a release that kept no receipts."""
-    await session.execute(
-        text(
-            """
-            DELETE FROM federation_outbox o USING (
-                SELECT l.peer, l.lane, l.acknowledged, coalesce(max(r.number), 0) AS receipted
-                FROM federation_lane l
-                LEFT JOIN federation_receipt r
-                    ON r.peer = l.peer AND r.lane = l.lane AND r.direction = 'out' AND r.at < :before
-                WHERE l.direction = 'out' GROUP BY l.peer, l.lane, l.acknowledged
-            ) done
-            WHERE o.peer = done.peer AND o.lane = done.lane
-                AND (o.sequence <= done.receipted
-                     OR (o.sequence <= done.acknowledged AND o.link IS NULL AND o.posted_at < :before))
-            """
-        ),
-        {"before": before},
-    )

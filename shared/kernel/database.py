@@ -240,6 +240,8 @@ async def driver_connection(session: AsyncSession) -> asyncpg.Connection:
     """
     raw = await (await session.connection()).get_raw_connection()
     connection: asyncpg.Connection = raw.driver_connection
+    if session.new or session.dirty or session.deleted:
+        await session.flush()  # whoever asks the driver finds what was changed so far
     if not connection.is_in_transaction():
         await session.execute(text("SELECT 1"))
     return connection

@@ -228,6 +228,17 @@ class Listing:
             f"LIMIT {request.limit + 1}"
         )
 
+    async def one(
+        self, connection: asyncpg.Connection | asyncpg.Pool, filters: Mapping[str, Any]
+    ) -> bytes | None:
+        """Return the JSON of the one item that ``filters`` name, or nothing."""
+        conditions, values = self._conditions(filters, None)
+        found: str | None = await connection.fetchval(
+            f"SELECT ({self.item(None)})::text FROM {self.source} WHERE {' AND '.join(conditions)}",  # noqa: S608 - as above
+            *values,
+        )
+        return None if found is None else found.encode()
+
     def _conditions(
         self, filters: Mapping[str, Any], where: Where | None
     ) -> tuple[list[str], list[Any]]:

@@ -19,7 +19,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from shared.capability import Capability, Daily, Every, Job, NodeContext
-from shared.federation import evidence, inbox, outbox, verification
+from shared.federation import evidence, forgetting, verification
 from shared.federation import repository as federation
 from shared.federation.dialling import Dialling
 from shared.kernel.clock import BUSINESS_ZONE
@@ -44,13 +44,13 @@ async def _tidy(context: NodeContext, now: datetime) -> None:
     async with context.database.transaction() as session:
         await forget_old_keys(session, now=now)
         await federation.forget_nonces(session, now=now)
-        await outbox.forget_acknowledged(session, before=now - OUTBOX_RETENTION)
+        await forgetting.forget_acknowledged(session, before=now - OUTBOX_RETENTION)
     before = now - timedelta(days=context.settings.inbox_retention_days)
     while True:
         async with (
             context.database.transaction() as session
         ):  # each portion by itself: no long locks
-            if await inbox.forget_settled(session, before=before, most=PORTION) < PORTION:
+            if await forgetting.forget_settled(session, before=before, most=PORTION) < PORTION:
                 break
 
 

@@ -14,8 +14,8 @@ from shared.kernel.privileges import APPEND_ONLY, rewritable, role_of
 from shared.kernel.settings import SettingsInvalid, load_settings
 from shared.node.command import app
 from shared.startup import open_context
+from tests.addresses import as_node
 from tests.audit.conftest import Log
-from tests.conftest import as_node
 
 TABLES = ("audit_record", "audit_seal")
 

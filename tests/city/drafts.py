@@ -7,22 +7,27 @@ from typing import Any
 from services.city_node import (
     agreement,
     competitor_use,
+    completeness,
     custom_attribute,
     customer_import,
     departure,
+    duplicate,
     erasure,
     group,
     interaction,
     legal_hold,
+    merge,
     preference,
     product_holding,
     subject_request,
     tie,
     usage,
+    verification,
     win_back,
 )
 from services.city_node import customer as customers
 from shared import audit, organisation, staff
+from shared.capability import Capability
 from shared.organisation.models import OrganisationUnit
 from tests.conftest import MakeNode, TestNode
 
@@ -46,6 +51,10 @@ CAPABILITIES = (
     subject_request.capability,
     customer_import.capability,
     audit.capability,
+    merge.capability,
+    duplicate.capability,
+    completeness.capability,
+    verification.capability,
 )
 CITY = "440300"
 TEAM, OTHER_TEAM = "440300-01", "440300-02"
@@ -55,9 +64,11 @@ SignIn = Callable[..., Awaitable[dict[str, str]]]
 Headers = dict[str, str]
 
 
-async def make_city(make_node: MakeNode) -> TestNode:
+async def make_city(
+    make_node: MakeNode, capabilities: tuple[Capability, ...] = CAPABILITIES
+) -> TestNode:
     """Make Shenzhen, with two teams."""
-    node = await make_node(CITY, CAPABILITIES)
+    node = await make_node(CITY, capabilities)
     async with node.database.transaction() as session:
         for code in (TEAM, OTHER_TEAM):
             session.add(_team(code, node.clock.now()))

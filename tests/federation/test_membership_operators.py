@@ -9,8 +9,9 @@ from shared.federation.enrolment import Invitation
 from shared.federation.link import LinkDown
 from shared.federation.problems import NodeRetired
 from shared.kernel.clock import HandClock
-from tests.conftest import MakeNode, Nation, Reachable, TestNode, enrol
+from tests.conftest import MakeNode, Nation, TestNode, enrol
 from tests.federation.conftest import post_numbers
+from tests.reachable import Reachable
 
 SignIn = Callable[..., Awaitable[dict[str, str]]]
 

@@ -2,12 +2,14 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+import orjson
+from fastapi import APIRouter, Request, Response
 
 from services.city_node.customer import holdings, lifecycle, service
 from services.city_node.customer.access import AtDesk
-from services.city_node.customer.answers import after_change, documented
+from services.city_node.customer.answers import JSON, after_change, documented
 from services.city_node.customer.representations import CustomerOut
+from services.city_node.customer.review import review_offered
 from services.city_node.customer.schemas import (
     ContactCreate,
     CustomerCreate,
@@ -38,15 +40,33 @@ async def create_customer(desk: AtDesk, body: CustomerCreate) -> Response:
 @router.patch(
     "/{customer_id}",
     summary="Change a customer",
-    responses=documented(CustomerOut, 400, 404, 409, 412, 422, 428),
+    responses={
+        **documented(CustomerOut, 400, 404, 409, 412, 422, 428),
+        202: {"model": CustomerOut, "description": "Sensitive fields wait for a second person."},
+    },
     response_class=Response,
 )
 async def change_customer(
-    customer_id: UUID, desk: AtDesk, expected: ExpectedVersion, body: CustomerPatch
+    request: Request,
+    customer_id: UUID,
+    desk: AtDesk,
+    expected: ExpectedVersion,
+    body: CustomerPatch,
 ) -> Response:
-    """Merge a JSON merge patch (RFC 7396) into a customer; a patch that changes nothing makes no version."""
-    await service.change_customer(desk, customer_id, expected, body)
-    return await after_change(desk, customer_id)
+    """Merge a JSON merge patch (RFC 7396) into a customer; a patch that changes nothing makes no version.
+
+    If it changes sensitive fields, those become a proposal that a second person approves or rejects: the answer is
+    202 with the profile as it is now, `proposal_id`, and the proposal's address in `Location`. The other fields take
+    effect at once.
+    """
+    review = review_offered(request)
+    proposal_id = await review.change(desk, customer_id, expected, body)
+    changed = await after_change(desk, customer_id)
+    if proposal_id is None:
+        return changed
+    profile = {**orjson.loads(changed.body), "proposal_id": proposal_id}
+    headers = {"location": f"{review.path}/{proposal_id}", "etag": changed.headers["etag"]}
+    return Response(orjson.dumps(profile), 202, headers, media_type=JSON)
 
 
 @router.post(

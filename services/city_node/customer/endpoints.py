@@ -17,6 +17,7 @@ from services.city_node.customer.answers import (
     profile_response,
     reading_for,
 )
+from services.city_node.customer.as_of import moment_of, read_as_of
 from services.city_node.customer.filters import customer_filters
 from services.city_node.customer.looks import look, look_at_document, search
 from services.city_node.customer.models import ChangeAction, ChangeSource, SubscriptionStatus
@@ -53,6 +54,13 @@ PARAMETERS = {
             "example": "subscriptions,bills,arrears",
         },
         {
+            "name": "as_of",
+            "in": "query",
+            "description": "The profile as it was at this moment, as far as history tells; numbers masked, no ETag.",
+            "schema": {"type": "string", "format": "date-time"},
+            "example": "2026-05-01T00:00:00+08:00",
+        },
+        {
             "name": "If-None-Match",
             "in": "header",
             "description": "ETag that the caller has.",
@@ -78,6 +86,17 @@ async def read_customer(request: Request, customer_id: UUID, principal: Reader) 
     context: NodeContext = request.app.state.context
     asked = request.query_params
     parts = parts_offered(request) if "include" in asked else profile.OWN_PARTS
+    if "as_of" in asked:
+        past = await read_as_of(
+            await context.database.pool(),
+            customer_id,
+            principal.unit_path,
+            moment_of(asked["as_of"], now=now_of(request)),
+            fields=asked.get("fields"),
+            include=asked.get("include"),
+            parts=parts,
+        )
+        return Response(past, media_type=JSON)
     how = reading_for(principal, asked.get("fields"), asked.get("include"), parts)
     if how.with_document_number:
         await require(DOCUMENT)(request)

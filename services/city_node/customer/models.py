@@ -124,6 +124,8 @@ class ChangeAction(StrEnum):
     PART_CHANGED = "part_changed"
     PART_REMOVED = "part_removed"
     IMPORT_UNDONE = "import_undone"
+    MERGED = "merged"
+    UNMERGED = "unmerged"
 
 
 ERASED = "erased"
@@ -328,7 +330,8 @@ class CustomerChange(Base):
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    customer_id: Mapped[UUID]
+    """Whose history it is: no reference, for the history of a customer who was merged outlives the profile."""
     at: Mapped[datetime]
     by: Mapped[str]
     source: Mapped[str]
@@ -337,3 +340,16 @@ class CustomerChange(Base):
     """``[{"field", "old", "new"}]``; document numbers masked."""
     cause_id: Mapped[UUID | None]
     """The import or message that made the change."""
+
+
+class MergedCustomer(Base):
+    """What is left in the place of a profile that was merged into another: where to find it now."""
+
+    __tablename__ = "merged_customer"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    """The id that the profile had."""
+    customer_number: Mapped[str] = mapped_column(unique=True)
+    survivor_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"), index=True)
+    """Follows, like all that a customer holds, if the survivor is merged into a third."""
+    at: Mapped[datetime]

@@ -18,12 +18,14 @@ class Part:
         name: as ``include`` and the page name it.
         masked: SQL of its JSON for everybody who may read customers.
         clear: the same for those who may use contact media, where it differs.
+        told: whether history tells what it was at an earlier moment.
         versioned: whether it changes with the customer's version alone, so that who has the version has the part.
     """
 
     name: str
     masked: str
     clear: str | None = None
+    told: bool = False
     versioned: bool = True
 
     def json(self, *, clear: bool) -> str:

@@ -1,10 +1,11 @@
 """Why something about a customer is refused."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from shared.kernel.clock import business_day
-from shared.kernel.language import Text
+from shared.kernel.language import Language, Text
 from shared.kernel.problems import Fault, Problem
 
 
@@ -31,6 +32,39 @@ class CustomerErased(Problem):
 
     def __init__(self, customer: UUID, erased_at: datetime) -> None:
         super().__init__(customer=customer, erased_on=business_day(erased_at))
+
+
+class CustomerMerged(Problem):
+    """The customer's profile was merged into another one, which has everything now."""
+
+    status = 410
+    title = Text("Customer merged", "客户档案已合并")
+    sentence = Text(
+        "Customer {customer} was merged into {survivor}: read and change that profile (`GET /customers/{survivor}`).",
+        "客户 {customer} 的档案已并入 {survivor}：请查询、修改该档案（GET /customers/{survivor}）。",
+    )
+
+    def __init__(self, customer: UUID, survivor: UUID) -> None:
+        super().__init__(
+            headers={"Link": f'</customers/{survivor}>; rel="successor-version"'},
+            customer=customer,
+            survivor=survivor,
+        )
+
+    def as_details(self, language: Language) -> dict[str, Any]:
+        """Return the RFC 9457 object, with the id that answers now as ``survivor``."""
+        return {**super().as_details(language), "survivor": str(self.values["survivor"])}
+
+
+class NotYetACustomer(Problem):
+    """A profile was asked for as of a moment before it was made."""
+
+    status = 404
+    title = Text("Not yet a customer", "当时尚未建档")
+    sentence = Text(
+        "The profile of customer {customer} was made at {made}: there is none as of an earlier moment.",
+        "客户 {customer} 的档案建于 {made}：此前没有档案。",
+    )
 
 
 class SubscriptionNotFound(Problem):

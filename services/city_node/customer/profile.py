@@ -15,8 +15,13 @@ import asyncpg
 
 from services.city_node.customer.models import ERASED
 from services.city_node.customer.parts import TODAY, Part, json_list
-from services.city_node.customer.problems import CustomerErased, CustomerNotFound
+from services.city_node.customer.problems import (
+    CustomerErased,
+    CustomerMerged,
+    CustomerNotFound,
+)
 from shared.kernel.listing import Listing, QueryInvalid, Sort
+from shared.kernel.problems import Problem
 
 DOCUMENT_NUMBER = "document_number"
 SUBSCRIPTIONS_SHOWN, CONTACTS_SHOWN = 100, 50
@@ -105,8 +110,8 @@ _MANAGER = """(
     FROM staff_member m WHERE m.id = c.manager_id)"""
 
 OWN_PARTS = (
-    Part("subscriptions", _SUBSCRIPTIONS),
-    Part("contacts", _contacts("value_masked"), _contacts("value")),
+    Part("subscriptions", _SUBSCRIPTIONS, told=True),
+    Part("contacts", _contacts("value_masked"), _contacts("value"), told=True),
     Part("bills", _BILLS),
     Part("changes", _CHANGES),
     Part("arrears", _ARREARS, versioned=False),
@@ -296,7 +301,7 @@ async def read(
     values = (customer_id, unit_path, today) if how.at_day else (customer_id, unit_path)
     row = await connection.fetchrow(how.sql, *values)
     if row is None:
-        raise await _missing(connection, customer_id, unit_path)
+        raise await absent(connection, customer_id, unit_path)
     return row[0], row[1]
 
 
@@ -315,8 +320,31 @@ async def stored_document(
         unit_path,
     )
     if row is None:
-        raise await _missing(connection, customer_id, unit_path)
+        raise await absent(connection, customer_id, unit_path)
     return row[0], row[1]
+
+
+async def absent(
+    connection: asyncpg.Connection | asyncpg.Pool, customer_id: UUID, unit_path: str
+) -> Problem:
+    """Return why there is no customer of this id: never was in scope, was merged into another one, or was erased."""
+    survivor: UUID | None = await connection.fetchval(
+        f"SELECT m.survivor_id FROM merged_customer m JOIN {SOURCE.replace('customer c', 'customer c ON c.id = m.survivor_id', 1)} "
+        "WHERE m.id = $1 AND starts_with(u.path, $2)",
+        customer_id,
+        unit_path,
+    )
+    if survivor is not None:
+        return CustomerMerged(customer_id, survivor)
+    erased_at = await connection.fetchval(
+        "SELECT c.updated_at FROM customer c JOIN organisation_unit u ON u.code = c.unit_code "
+        f"WHERE c.id = $1 AND starts_with(u.path, $2) AND c.library = '{ERASED}'",
+        customer_id,
+        unit_path,
+    )
+    if erased_at is not None:
+        return CustomerErased(customer_id, erased_at)
+    return CustomerNotFound(customer=customer_id)
 
 
 async def require_in_scope(
@@ -331,19 +359,4 @@ async def require_in_scope(
     sql = f"SELECT FROM {SOURCE} WHERE c.id = $1 AND starts_with(u.path, $2)"
     found: Any = await connection.fetchrow(sql, customer_id, unit_path)
     if found is None:
-        raise await _missing(connection, customer_id, unit_path)
-
-
-async def _missing(
-    connection: asyncpg.Connection | asyncpg.Pool, customer_id: UUID, unit_path: str
-) -> CustomerNotFound | CustomerErased:
-    """Return why a customer is not there: never was below the unit, or was erased."""
-    erased_at = await connection.fetchval(
-        "SELECT c.updated_at FROM customer c JOIN organisation_unit u ON u.code = c.unit_code "
-        f"WHERE c.id = $1 AND starts_with(u.path, $2) AND c.library = '{ERASED}'",
-        customer_id,
-        unit_path,
-    )
-    if erased_at is None:
-        return CustomerNotFound(customer=customer_id)
-    return CustomerErased(customer_id, erased_at)
+        raise await absent(connection, customer_id, unit_path)

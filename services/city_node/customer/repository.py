@@ -19,7 +19,9 @@ from services.city_node.customer.models import (
     SubscriptionStatus,
     customer_number_sequence,
 )
-from services.city_node.customer.problems import CustomerErased, CustomerNotFound, of_constraint
+from services.city_node.customer.problems import CustomerErased, of_constraint
+from services.city_node.customer.profile import absent
+from shared.kernel.database import driver_connection
 from shared.organisation.models import OrganisationUnit
 from shared.staff.models import StaffMember
 
@@ -41,7 +43,7 @@ async def lock_customer(session: AsyncSession, customer_id: UUID, unit_path: str
         .execution_options(populate_existing=True)
     )
     if found is None:
-        raise CustomerNotFound(customer=customer_id)
+        raise await absent(await driver_connection(session), customer_id, unit_path)
     if found.library == ERASED:
         raise CustomerErased(found.id, found.updated_at)
     return found

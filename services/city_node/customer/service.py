@@ -47,6 +47,7 @@ class Desk:
         cipher: the node's keys for personal numbers.
         node: the node's division code, with which customer numbers begin.
         strict: whether attributes that the node does not declare are refused.
+        cause_id: what the history names as the cause of the changes, such as an approved proposal.
     """
 
     session: AsyncSession
@@ -55,6 +56,7 @@ class Desk:
     cipher: Cipher
     node: str
     strict: bool = False
+    cause_id: UUID | None = None
 
     @property
     def today(self) -> date:
@@ -80,6 +82,7 @@ class Desk:
             at=self.now,
             by=self.principal.username,
             source=ChangeSource.REST,
+            cause_id=self.cause_id,
         )
         await repository.write(self.session)
         repository.add(self.session, row)
@@ -125,8 +128,8 @@ async def create_customer(desk: Desk, body: CustomerCreate) -> UUID:
 
 async def change_customer(
     desk: Desk, customer_id: UUID, expected: int, patch: CustomerPatch
-) -> None:
-    """Change what ``patch`` names; nothing happens, and no version passes, if it is so already.
+) -> Changes:
+    """Change what ``patch`` names, and return it; no version passes, if it is so already.
 
     Raises:
         CustomerNotFound: if there is none in the caller's scope (404).
@@ -157,6 +160,7 @@ async def change_customer(
     changes = differences(before, snapshot(customer))
     if changes:
         await desk.keep(customer, ChangeAction.CHANGED, changes)
+    return changes
 
 
 def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ _OF_LINES = (
 _OF_REQUESTS = """p.{} IN (
     SELECT v.request_id FROM sim_switch_reservation v JOIN subscription s ON s.id = v.subscription_id
     WHERE s.customer_id = ANY($1::uuid[]))"""
+_OF_MERGES = "({}.survivor_id = ANY($1::uuid[]) OR {}.merged_id = ANY($1::uuid[]))"
 _KEPT_IN_HISTORY = (
     "kind", "library", "sex", "level", "unit_code", "manager_id", "contract_term", "monthly_charge_fen",
     "total_charge_fen", "entry_date", "left_on", "left_competitor",
@@ -42,6 +43,64 @@ _HISTORY = f"""(
 """A change keeps that something was changed; its values only where they are counted, and a path loses its end."""
 
 REGISTER: Mapping[str, PersonalTable] = {
+    # What undoing a merge would bring back, and what leads from the other profile to this one.
+    "customer_merge_row": PersonalTable(
+        columns_of(
+            (D.HISTORY, "id merge_id table_name column_name key before"),
+            digest=Column(D.HISTORY, exported=False),
+            row=Column(D.HISTORY, exported=False),
+        ),
+        of=f"p.merge_id IN (SELECT m.id FROM customer_merge m WHERE {_OF_MERGES.format('m', 'm')})",
+        deleted=True,
+    ),
+    "customer_merge": PersonalTable(
+        columns_of(
+            (D.HISTORY, "id survivor_id merged_id merged_number at by state note chosen"),
+            (D.HISTORY, "moved set_aside undone_at undone_by"),
+            profile=Column(D.HISTORY, exported=False),
+            before=Column(D.HISTORY, exported=False),
+            after=Column(D.HISTORY, exported=False),
+        ),
+        of=_OF_MERGES.format("p", "p"),
+        deleted=True,
+    ),
+    "merged_customer": PersonalTable(
+        columns_of((D.IDENTITY, "id customer_number survivor_id at")),
+        of="p.survivor_id = ANY($1::uuid[])",
+        deleted=True,
+    ),
+    "customer_proposal": PersonalTable(
+        columns_of(
+            (D.HISTORY, "id customer_id state changes seen_version proposed_at proposed_by"),
+            (D.HISTORY, "proposer_id expires_at decided_at decided_by decision version"),
+            sealed=Column(D.HISTORY, exported=False),
+            seen=Column(D.HISTORY, exported=False),
+        ),
+        deleted=True,
+    ),
+    "duplicate_key": PersonalTable(
+        columns_of(
+            (D.IDENTITY, "customer_id kind"),
+            value=Column(D.IDENTITY, exported=False),
+        ),
+        deleted=True,
+    ),
+    "customer_completeness": PersonalTable(
+        columns_of((D.RECORD, "customer_id score missing computed_at")), deleted=True
+    ),
+    "customer_verification": PersonalTable(
+        columns_of((D.RECORD, "customer_id verified_on"), (D.STAFF, "verified_by")), deleted=True
+    ),
+    "contact_bounce": PersonalTable(
+        columns_of((D.CONTACT, "contact_id customer_id at note"), (D.STAFF, "by")), deleted=True
+    ),
+    "verification_task": PersonalTable(
+        columns_of(
+            (D.RECORD, "id customer_id reason state due_on created_at closed_at version"),
+            (D.STAFF, "closed_by"),
+            note=D.FREE_TEXT,
+        )
+    ),
     "contact_medium": PersonalTable(
         columns_of((D.CONTACT, "id customer_id kind value value_masked preferred preferred_hours")),
         deleted=True,

@@ -21,6 +21,7 @@ enterprise_part = Part(
     f"""(SELECT row_to_json(x) FROM (
         SELECT {_COLUMNS} FROM enterprise e LEFT JOIN industry i ON i.code = e.industry_code
         WHERE e.customer_id = c.id) x)""",  # noqa: S608 - names of fields alone
+    told=True,
 )
 """The enterprise on the customer's page; ``null`` until it is written."""
 

@@ -95,6 +95,7 @@ class Held:
             self.name,
             self._json(clear=False),
             self._json(clear=True) if self.private else None,
+            told=True,
             # Expressions tell about other rows, which change by themselves.
             versioned=not self.expressions,
         )

@@ -1,0 +1,117 @@
+"""Candidates over HTTP."""
+
+from dataclasses import replace
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from services.city_node.customer.answers import JSON, documented
+from services.city_node.customer.models import CustomerKind
+from services.city_node.duplicate import repository, service
+from services.city_node.duplicate.models import CandidateState
+from services.city_node.duplicate.problems import CandidateNotFound
+from services.city_node.duplicate.schemas import CandidateOut, CandidatePage, Dismissal
+from services.city_node.merge import repository as merges
+from services.city_node.merge.access import AtMergingDesk, MayMerge
+from services.city_node.merge.problems import MergeNotFound
+from services.city_node.merge.schemas import MergeCreate, MergeOut
+from shared.access import OnceDependency
+from shared.capability import Context
+from shared.kernel.database import driver_connection
+from shared.kernel.edge import ExpectedVersion, Page
+from shared.kernel.preconditions import entity_tag
+
+router = APIRouter(prefix="/duplicate-candidates")
+
+
+@router.get(
+    "",
+    summary="List candidates",
+    responses=documented(CandidatePage, 400, 422),
+    response_class=Response,
+)
+async def list_candidates(
+    principal: MayMerge,
+    context: Context,
+    page: Page,
+    state: CandidateState = CandidateState.OPEN,
+    customer: Annotated[UUID | None, Query(description="Pairs with this customer.")] = None,
+    kind: CustomerKind | None = None,
+    min_score: Annotated[int | None, Query(ge=0, le=100)] = None,
+) -> Response:
+    """Return a page of pairs that may be of one customer, of the caller's unit and those below, the likeliest first."""
+    filters = {
+        "scope": principal.unit_path,
+        "state": state,
+        "customer": customer,
+        "kind": kind,
+        "min_score": min_score,
+    }
+    likeliest_first = replace(page, sort=page.sort or "-score")
+    pool = await context.database.pool()
+    return Response(
+        await repository.candidates.page(pool, likeliest_first, filters), media_type=JSON
+    )
+
+
+@router.get(
+    "/{candidate_id}",
+    summary="Read a candidate",
+    responses=documented(CandidateOut, 404, 422),
+    response_class=Response,
+)
+async def read_candidate(candidate_id: UUID, principal: MayMerge, context: Context) -> Response:
+    """Return one pair, with why it is one."""
+    pool = await context.database.pool()
+    found = await repository.candidates.one(
+        pool, {"scope": principal.unit_path, "id": candidate_id}
+    )
+    return _answered(found, candidate_id)
+
+
+@router.post(
+    "/{candidate_id}/dismiss",
+    summary="Dismiss a candidate",
+    responses=documented(CandidateOut, 400, 404, 409, 412, 422, 428),
+    response_class=Response,
+)
+async def dismiss_candidate(
+    candidate_id: UUID, desk: AtMergingDesk, expected: ExpectedVersion, body: Dismissal
+) -> Response:
+    """Note why the two are two customers; the pair is found again only when what was compared changes."""
+    await service.dismiss(desk, candidate_id, expected, body)
+    scope = {"scope": desk.principal.unit_path, "id": candidate_id}
+    connection = await driver_connection(desk.session)
+    return _answered(await repository.candidates.one(connection, scope), candidate_id)
+
+
+@router.post(
+    "/{candidate_id}/merge",
+    status_code=201,
+    summary="Merge the two profiles of a candidate",
+    responses=documented(MergeOut, 400, 404, 409, 412, 422, 428, status=201),
+    response_class=Response,
+)
+async def merge_candidate(
+    candidate_id: UUID,
+    desk: AtMergingDesk,
+    once: OnceDependency,
+    expected: ExpectedVersion,
+    body: MergeCreate,
+) -> Response:
+    """Merge as `POST /customer-merges` does; takes effect once for each `Idempotency-Key`."""
+    merge_id = await service.merge(desk, candidate_id, expected, body)
+    connection = await driver_connection(desk.session)
+    scope = {"scope": desk.principal.unit_path, "id": merge_id}
+    found = await merges.merges.one(connection, scope)
+    if found is None:
+        raise MergeNotFound(merge=merge_id)
+    return await once.answer(201, found, location=f"/customer-merges/{merge_id}")
+
+
+def _answered(found: bytes | None, candidate_id: UUID) -> Response:
+    if found is None:
+        raise CandidateNotFound(candidate=candidate_id)
+    version = CandidateOut.model_validate_json(found).version
+    return Response(found, media_type=JSON, headers={"etag": entity_tag(version)})
