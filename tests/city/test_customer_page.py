@@ -10,7 +10,17 @@ from tests.city.drafts import Headers, SignIn, fresh, line, settle
 from tests.city.holding import group_of, note, page
 from tests.conftest import TestNode
 
-INDIVIDUAL_PARTS = {"subscriptions", "contacts", "bills", "changes", "arrears", "manager", "usage"}
+INDIVIDUAL_PARTS = {
+    "completeness",
+    "verification",
+    "subscriptions",
+    "contacts",
+    "bills",
+    "changes",
+    "arrears",
+    "manager",
+    "usage",
+}
 INDIVIDUAL_PARTS |= {"interactions", "preferences", "ties", "tied_by", "groups", "competitor_use"}
 GROUP_PARTS = {"enterprise", "key_persons", "members", "agreements", "products"}
 
