@@ -12,6 +12,8 @@ from tests.conftest import TestNode
 
 INDIVIDUAL_PARTS = {"subscriptions", "contacts", "bills", "changes", "arrears", "manager", "usage"}
 INDIVIDUAL_PARTS |= {
+    "completeness",
+    "verification",
     "win_back_attempts",
     "interactions",
     "preferences",

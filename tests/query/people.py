@@ -37,6 +37,7 @@ PATHS = {
     "440300-02": "000000/440000/440300/440300-02/",
 }
 MANAGERS = (UUID(int=1), UUID(int=2))
+REASONS = ("price", "service", "coverage", "other")
 WORDS = (
     "",
     "全",
@@ -116,7 +117,7 @@ def _person(chance: random.Random, at: int, cipher: Cipher) -> Person:
             "total_charge": chance.choice([0, 20_000, 2**50]),
             "entry_date": _day(chance),
             "left_on": left,
-            "left_reason": None if left is None else _or_none(chance, chance.choice(WORDS)),
+            "left_reason": None if left is None else _or_none(chance, chance.choice(REASONS)),
             "left_destination": None if left is None else _or_none(chance, chance.choice(WORDS)),
             "source": _or_none(chance, "billing"),
             "created_at": _moment(chance),
