@@ -1,0 +1,1 @@
+"""Policies: national documents that rules go by, with overrides inside bounds."""
