@@ -9,7 +9,7 @@ waived. A bill is judged by the policy of the day on which its points are issued
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import asyncpg
@@ -100,9 +100,8 @@ _POST = f"""
     SELECT count(*) FILTER (WHERE change <> 0) AS bills, coalesce(sum(change) FILTER (WHERE change > 0), 0)::bigint AS issued,
            coalesce(-sum(change) FILTER (WHERE change < 0), 0)::bigint AS taken_back, coalesce(sum(waived), 0)::bigint AS waived
     FROM change"""
-_BASIS = """
-    WITH made AS (INSERT INTO points_basis (reference) VALUES ($1) ON CONFLICT (reference) DO NOTHING RETURNING id)
-    SELECT id FROM made UNION ALL SELECT id FROM points_basis WHERE reference = $1 LIMIT 1"""
+_NAME_BASIS = "INSERT INTO points_basis (reference) VALUES ($1) ON CONFLICT (reference) DO NOTHING"
+_BASIS = "SELECT id FROM points_basis WHERE reference = $1"
 
 
 @dataclass
@@ -204,11 +203,12 @@ async def _terms(
     while month <= today:
         issued = issue_day(month)
         policy = await in_force(session, POINTS, on=issued, node=node)
-        basis: int = await connection.fetchval(_BASIS, policy.reference)
-        if found and found[-1].basis == basis and found[-1].policy == policy.document:
-            found[-1] = Terms(policy.document, basis, found[-1].first, issued)
+        if found and found[-1].reference == policy.reference:
+            found[-1] = replace(found[-1], last=issued)
         else:
-            found.append(Terms(policy.document, basis, month, issued))
+            await connection.execute(_NAME_BASIS, policy.reference)
+            basis: int = await connection.fetchval(_BASIS, policy.reference)
+            found.append(Terms(policy.document, policy.reference, basis, month, issued))
         month = issued
     return found
 

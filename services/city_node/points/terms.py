@@ -18,9 +18,10 @@ RATINGS = "SELECT NULL::uuid AS customer_id, NULL::text AS rating WHERE false"
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A policy, and the months whose bills it judges: from ``first`` up to ``last``, both first days."""
+    """A policy with its reference, and the months whose bills it judges: from ``first`` up to ``last``, first days."""
 
     policy: PointsPolicy
+    reference: str
     basis: int
     first: date
     last: date
