@@ -131,8 +131,8 @@ async def request_accrual(
         session,
         ACCRUAL,
         id=new_id(),
-        title=body.scope.value,
-        parameters={"scope": body.scope.value},
+        title=body.scope,
+        parameters={"scope": body.scope},
         requester=requester_of(principal),
         now=now,
     )
