@@ -11,7 +11,7 @@ from sqlalchemy import text
 from services.city_node import points, redemption, reward
 from services.city_node.points.accrual import Accrued, accrue
 from services.city_node.points.verification import verify
-from shared import audit, work
+from shared import work
 from shared.capability import Capability
 from shared.kernel.database import Database
 from shared.kernel.ids import new_id

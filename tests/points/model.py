@@ -1,4 +1,4 @@
-"""Points as anybody would keep them on paper: lots by day, and what each redemption took. The ledger is compared with it."""
+"""Points as anybody would keep them on paper: lots by day, and what each redemption took."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field

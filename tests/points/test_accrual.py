@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.city_node.points.accrual import Accrued
-from services.city_node.points.due import joined
+from services.city_node.points.due import FEW, Portion, joined
 from services.city_node.points.reading import BillFacts
 from services.city_node.points.reading import judge as judged
 from services.city_node.points.terms import Terms, earned
@@ -113,9 +113,8 @@ async def test_the_sql_says_of_each_bill_what_the_policy_says(
         )  # fmt: skip
     terms = Terms(policy, "points 1", 1, MONTHS[0], issue_day(MONTHS[-1]))
     today = business_day(NOON)
-    statement, values = earned(
-        terms, [min(facts)], [max(facts)], today, ratings=" UNION ALL ".join(ratings)
-    )
+    portion = Portion([min(facts)], [max(facts)], gone=False, size=len(facts))
+    statement, values = earned(terms, portion, today, ratings=" UNION ALL ".join(ratings))
     async with city.database.transaction() as session:
         rows = await (await driver_connection(session)).fetch(statement, *values)
     found = {row["bill_id"]: row for row in rows}
@@ -237,6 +236,40 @@ def test_ranges_name_each_id_once(given_ranges: Any, expected: Any) -> None:
     assert joined(given_ranges) == expected
 
 
+def test_many_short_ranges_are_told_id_by_id() -> None:
+    few = Portion([1, 5], [3, 5], gone=False, size=4)
+    assert few.joined_to("bill b", "b.id")[1] == [[1, 5], [3, 5]]
+    places = [10 * n for n in range(FEW + 1)]
+    many = Portion(places, [n + 1 for n in places], gone=False, size=2 * len(places))
+    assert many.joined_to("bill b", "b.id")[1] == [[n + more for n in places for more in (0, 1)]]
+
+
+async def test_many_scattered_changes_are_posted(city: TestNode) -> None:
+    whose = await add_customer(city.database, NOON)
+    await run(
+        city.database,
+        "INSERT INTO bill (subscription_id, customer_id, period, charge_fen)"
+        " SELECT :line, :id, ('2024-10-01'::date + n * interval '1 month')::date, 1000 FROM generate_series(0, 24) n",
+        line=whose.line,
+        id=whose.id,
+    )
+    await judge(city)
+    assert await balance_of(city, whose) == 250
+    await run(city.database, "UPDATE bill SET charge_fen = 1500 WHERE id % 2 = 0")
+    done = await judge(city)
+    assert done.judged in {12, 13}
+    assert done.issued == done.judged * 5
+    await run(city.database, "DELETE FROM bill WHERE id % 2 = 1")
+    done = await judge(city)
+    assert done.taken_back == (25 - await halves(city)) * 10
+    await require_right(city.database)
+
+
+async def halves(city: TestNode) -> int:
+    found: int = (await run(city.database, "SELECT count(*) FROM bill"))[0][0]
+    return found
+
+
 class Interrupted(Exception):
     pass
 
@@ -269,7 +302,7 @@ async def test_what_is_due_in_any_portions_comes_to_what_the_whole_city_comes_to
         "delete": "DELETE FROM bill WHERE id = :id",
     }
 
-    async def stop(done: int, _: int) -> None:  # noqa: RUF029 - as a run tells it
+    async def stop(done: int, _: int) -> None:
         if done >= cut:
             raise Interrupted
 

@@ -1,4 +1,4 @@
-"""Many at once, on connections of their own: no account and no stock is ever overdrawn, and nobody waits in a circle."""
+"""Many at once, on connections of their own: no account and no stock is overdrawn, and nobody waits in a circle."""
 
 import asyncio
 from collections.abc import AsyncIterator

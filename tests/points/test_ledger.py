@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Awaitable
 from datetime import date, timedelta
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -73,7 +74,8 @@ class Books:
             async with self.city.context.database.transaction() as session:
                 return await act(Desk(session, someone, self.now, self.city.context.cipher, CITY))
         except Problem as problem:
-            assert problem.status == 409, problem
+            if problem.status != HTTPStatus.CONFLICT:
+                raise
             raise Refused from problem
 
     async def both(self, on_paper: Any, act: Awaitable[Any]) -> Any:

@@ -38,13 +38,11 @@ _TABLE = """
     ON COMMIT DELETE ROWS"""
 _COLUMNS = "bill_id, customer_id, account_id, charge_fen, level, rate_permille, campaign, points, was, expires_on, basis_id"
 _JUDGE = f"INSERT INTO points_portion ({_COLUMNS}) "
-_GONE = f"""
-    INSERT INTO points_portion ({_COLUMNS})
+_GONE = """
     SELECT a.bill_id, NULL, a.account_id, 0, a.level, a.rate_permille, NULL, 0, a.points, a.expires_on, a.basis_id
-    FROM unnest($1::bigint[], $2::bigint[]) r (first_id, last_id)
-    JOIN points_accrual a ON a.bill_id BETWEEN r.first_id AND r.last_id AND a.points > 0 AND a.expires_on > $3
+    FROM {} AND a.points > 0
     JOIN points_account o ON o.id = a.account_id AND o.closed_at IS NULL
-    WHERE NOT EXISTS (SELECT FROM bill b WHERE b.id = a.bill_id)"""
+    WHERE NOT EXISTS (SELECT FROM bill b WHERE b.id = a.bill_id) AND a.expires_on > ${}"""
 _OPEN = """
     WITH opened AS (
         INSERT INTO points_account (customer_id, opened_at)
@@ -175,10 +173,12 @@ async def _judge(
     ratings: str,
 ) -> None:
     if taken.gone:
-        await connection.execute(_GONE, taken.firsts, taken.lasts, today)
+        accruals, given = taken.joined_to("points_accrual a", "a.bill_id")
+        query = _GONE.format(accruals, len(given) + 1)
+        await connection.execute(_JUDGE + query, *given, today)
         return
     for each in terms:
-        query, values = earned(each, taken.firsts, taken.lasts, today, ratings=ratings)
+        query, values = earned(each, taken, today, ratings=ratings)
         await connection.execute(_JUDGE + query, *values)
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import asyncpg
 
+FEW = 8
+"""Ranges up to which they are read as such."""
+
 _LEFT = "SELECT coalesce(sum(last_id - first_id + 1), 0)::bigint FROM points_due"
 _MARK_CITY = "INSERT INTO points_due (first_id, last_id) SELECT min(id), max(id) FROM bill HAVING count(*) > 0"
 _FORGET = "DELETE FROM points_due WHERE id = ANY($1::bigint[])"
@@ -27,6 +30,20 @@ class Portion:
     lasts: Sequence[int]
     gone: bool
     size: int
+
+    def joined_to(self, table: str, column: str) -> tuple[str, list[list[int]]]:
+        """Return the SQL of the rows of a table that the portion names by a column, and the values of its parameters.
+
+        A few long ranges are read as ranges. Many short ones are told id by id: PostgreSQL knows then how few rows it
+        will find, and does not read whole tables to join them.
+        """
+        if len(self.firsts) <= FEW:
+            ranges = "unnest($1::bigint[], $2::bigint[]) r (first_id, last_id)"
+            values = [list(self.firsts), list(self.lasts)]
+            return f"{ranges} JOIN {table} ON {column} BETWEEN r.first_id AND r.last_id", values
+        spans = zip(self.firsts, self.lasts, strict=True)
+        ids = [n for first, last in spans for n in range(first, last + 1)]
+        return f"unnest($1::bigint[]) r (id) JOIN {table} ON {column} = r.id", [ids]
 
 
 async def mark_city(connection: asyncpg.Connection) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from services.city_node.points.due import Portion
 from services.city_node.points.reading import PERMILLE, best_first
 from shared.policy.kinds.points import Campaign, PointsPolicy
 
@@ -39,20 +40,16 @@ class _Values:
 
 
 def earned(
-    terms: Terms,
-    firsts: Iterable[int],
-    lasts: Iterable[int],
-    today: date,
-    *,
-    ratings: str = RATINGS,
+    terms: Terms, portion: Portion, today: date, *, ratings: str = RATINGS
 ) -> tuple[str, list[Any]]:
-    """Return the query for the bills in ranges of ids that earn otherwise than the ledger has, and its values.
+    """Return the query for the bills of a portion that earn otherwise than the ledger has, and its values.
 
     A bill that was judged before keeps the level and the rate of that time; bills whose points would have expired by
     ``today`` are left out, and so are those of customers who were erased.
     """
-    policy, values = terms.policy, _Values()
-    first_ids, last_ids = values.add(list(firsts), "bigint[]"), values.add(list(lasts), "bigint[]")
+    policy = terms.policy
+    bills, given = portion.joined_to("bill b", "b.id")
+    values = _Values([*given])
     since, until = values.add(terms.first, "date"), values.add(terms.last, "date")
     campaigns = best_first(policy)
     meets = {code: _meets(campaign, values) for code, campaign in campaigns}
@@ -72,8 +69,7 @@ def earned(
                      coalesce(a.rate_permille, {_rate(policy)}) AS rate_permille, c.kind, c.birth_date,
                      {"s.brand" if lines else "NULL::text AS brand"}, coalesce(a.points, 0) AS was,
                      coalesce(a.expires_on, {_expires(policy)}) AS expires_on
-              FROM unnest({first_ids}, {last_ids}) r (first_id, last_id)
-              JOIN bill b ON b.id BETWEEN r.first_id AND r.last_id AND b.period >= {since} AND b.period < {until}
+              FROM {bills} AND b.period >= {since} AND b.period < {until}
               JOIN customer c ON c.id = b.customer_id AND c.library <> 'erased' {join_line} {join_rating}
               LEFT JOIN points_accrual a ON a.bill_id = b.id
               LEFT JOIN points_account o ON o.customer_id = c.id AND o.is_primary
