@@ -148,7 +148,7 @@ async def test_the_statement_runs_and_the_page_has_its_part(
     await send(city, clerk, f"/customers/{holder.id}/points/transfers", body)
     path = f"/customers/{holder.id}/points"
     lines: list[Any] = []
-    cursor = ""
+    cursor: str | None = ""
     while cursor is not None:
         answer = await city.client.get(f"{path}/entries?limit=2{cursor}", headers=clerk)
         assert answer.status_code == 200, answer.text
