@@ -111,6 +111,8 @@ class Capability:
     permissions: tuple[Permission, ...] = ()
     commands: tuple[tuple[str, Typer], ...] = ()
     """Groups of commands by name: ``("customer", app)`` gives ``guanxi customer ...``."""
+    offers: tuple[object, ...] = ()
+    """What it adds to another capability of the node, which takes up the kinds that it knows: parts of a page, say."""
     on_start: tuple[Callable[[NodeContext], Awaitable[None]], ...] = field(default=())
     """What must be true before the node serves; run in every worker, so it must be safe to repeat at once."""
 

@@ -3,11 +3,20 @@
 from typing import Any
 
 from services.city_node import (
+    agreement,
     card_replacement,
+    competitor_use,
     customer,
     customer_import,
+    generator,
+    group,
+    interaction,
+    preference,
+    product_holding,
     rollup,
     service_request,
+    tie,
+    usage,
 )
 from shared import glossary, organisation, staff, statistics
 from shared.kernel.settings import Settings
@@ -18,7 +27,16 @@ CAPABILITIES = (
     customer.capability,  # first: its reads are the most frequent, and routes are tried in order
     organisation.capability,
     staff.capability,
+    group.capability,
+    usage.capability,
+    interaction.capability,
+    agreement.capability,
+    product_holding.capability,
+    competitor_use.capability,
+    preference.capability,
+    tie.capability,
     customer_import.capability,
+    generator.capability,
     service_request.capability,
     card_replacement.capability,
     rollup.capability,

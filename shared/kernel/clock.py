@@ -4,12 +4,17 @@ Business code never asks for the time: it is given ``now``. The edge (a request,
 the node's clock, so that a test moves time by hand.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
 """Business days and months are Chinese ones, wherever a node's machine thinks it is."""
+
+
+def business_day(now: datetime) -> date:
+    """Return the business day of a moment."""
+    return now.astimezone(BUSINESS_ZONE).date()
 
 
 class Clock(Protocol):

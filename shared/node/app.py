@@ -132,6 +132,7 @@ class Node:
         app.state.settings = self.settings
         app.state.grants = self.grants
         app.state.metrics = self.metrics
+        app.state.offers = tuple(o for c in self.capabilities for o in c.offers)
         return app
 
     @contextlib.asynccontextmanager

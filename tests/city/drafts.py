@@ -4,8 +4,18 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+from services.city_node import (
+    agreement,
+    competitor_use,
+    customer_import,
+    group,
+    interaction,
+    preference,
+    product_holding,
+    tie,
+    usage,
+)
 from services.city_node import customer as customers
-from services.city_node import customer_import
 from shared import organisation, staff
 from shared.organisation.models import OrganisationUnit
 from tests.conftest import MakeNode, TestNode
@@ -14,6 +24,14 @@ CAPABILITIES = (
     organisation.capability,
     staff.capability,
     customers.capability,
+    group.capability,
+    usage.capability,
+    interaction.capability,
+    agreement.capability,
+    product_holding.capability,
+    competitor_use.capability,
+    preference.capability,
+    tie.capability,
     customer_import.capability,
 )
 CITY = "440300"

@@ -51,6 +51,8 @@ async def test_fields_and_parts_are_given_as_asked(city: TestNode, clerk: Header
         "entry_date": "2026-11-23",
         "ended_on": None,
         "iccid": "89860026110000000001",
+        "handset": None,
+        "imei": None,
         "imsi": "460000000000001",
     }
     assert read["contacts"] == read["bills"] == []

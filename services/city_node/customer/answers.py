@@ -1,13 +1,15 @@
 """How customers are answered: bytes as PostgreSQL made them, with their entity tag, and how that is documented."""
 
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from fastapi import Response
+from fastapi import Request, Response
 from pydantic import BaseModel
 
 from services.city_node.customer import profile
 from services.city_node.customer.access import CONTACT
+from services.city_node.customer.parts import Part
 from services.city_node.customer.service import Desk
 from shared.access import Principal
 from shared.kernel.database import driver_connection
@@ -40,11 +42,25 @@ def documented(
     return answers
 
 
+def parts_offered(request: Request) -> tuple[Part, ...]:
+    """Return the parts that a customer's page has on this node: this package's, and those of other capabilities."""
+    offers: tuple[object, ...] = request.app.state.offers
+    return _parts_among(offers)
+
+
+@lru_cache
+def _parts_among(offers: tuple[object, ...]) -> tuple[Part, ...]:
+    return (*profile.OWN_PARTS, *(offer for offer in offers if isinstance(offer, Part)))
+
+
 def reading_for(
-    principal: Principal, fields: str | None = None, include: str | None = None
+    principal: Principal,
+    fields: str | None = None,
+    include: str | None = None,
+    parts: tuple[Part, ...] = profile.OWN_PARTS,
 ) -> profile.Reading:
     """Return how ``principal`` reads a customer."""
-    return profile.reading(fields, include, CONTACT in principal.permissions)
+    return profile.reading(fields, include, CONTACT in principal.permissions, parts)
 
 
 def profile_response(version: int, body: str | bytes, if_none_match: str | None = None) -> Response:

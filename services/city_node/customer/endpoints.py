@@ -1,20 +1,29 @@
 """Reading customers over HTTP: the answers are the bytes that PostgreSQL made."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.city_node.customer import profile
-from services.city_node.customer.access import DOCUMENT, DocumentReader, Reader
-from services.city_node.customer.answers import JSON, documented, profile_response, reading_for
+from services.city_node.customer.access import CONTACT, DOCUMENT, DocumentReader, Reader
+from services.city_node.customer.answers import (
+    JSON,
+    documented,
+    parts_offered,
+    profile_response,
+    reading_for,
+)
 from services.city_node.customer.filters import customer_filters
 from services.city_node.customer.looks import look_at_document
 from services.city_node.customer.models import ChangeAction, ChangeSource
 from services.city_node.customer.representations import (
+    BillPage,
     ChangePage,
+    ContactPage,
     CustomerOut,
     CustomerPage,
     DocumentOut,
@@ -22,6 +31,7 @@ from services.city_node.customer.representations import (
 )
 from shared.access import Principal, require
 from shared.capability import Context, NodeContext
+from shared.kernel.clock import business_day
 from shared.kernel.edge import Now, Page, Transaction, now_of
 
 router = APIRouter(prefix="/customers")
@@ -38,9 +48,9 @@ PARAMETERS = {
         {
             "name": "include",
             "in": "query",
-            "description": "Parts to add, separated by commas: subscriptions, contacts, bills, changes.",
+            "description": "Parts to add, separated by commas, or `all`.",
             "schema": {"type": "string"},
-            "example": "subscriptions,bills",
+            "example": "subscriptions,bills,arrears",
         },
         {
             "name": "If-None-Match",
@@ -67,9 +77,11 @@ async def read_customer(request: Request, customer_id: UUID, principal: Reader) 
     """Return one customer, with the parts asked for. `document_number` is given only when `fields` names it."""
     context: NodeContext = request.app.state.context
     asked = request.query_params
-    how = reading_for(principal, asked.get("fields"), asked.get("include"))
+    parts = parts_offered(request) if "include" in asked else profile.OWN_PARTS
+    how = reading_for(principal, asked.get("fields"), asked.get("include"), parts)
     pool = await context.database.pool()
-    version, body = await profile.read(pool, how, customer_id, principal.unit_path)
+    today = business_day(now_of(request)) if how.at_day else None
+    version, body = await profile.read(pool, how, customer_id, principal.unit_path, today=today)
     if how.with_document_number:
         return await _with_document_number(request, context, principal, customer_id, version, body)
     return profile_response(version, body, request.headers.get("if-none-match"))
@@ -165,6 +177,61 @@ async def list_subscriptions(customer_id: UUID, principal: Reader, context: Cont
     """Return every line of a customer, ended ones too, with the SIM in use."""
     pool = await context.database.pool()
     return Response(
-        await profile.read_part(pool, "subscriptions", customer_id, principal.unit_path),
+        await profile.read_subscriptions(pool, customer_id, principal.unit_path),
         media_type=JSON,
     )
+
+
+@router.get(
+    "/{customer_id}/contacts",
+    summary="List the contact media of a customer",
+    responses=documented(ContactPage, 400, 404, 422),
+    response_class=Response,
+)
+async def list_contacts(
+    customer_id: UUID, principal: Reader, context: Context, page: Page
+) -> Response:
+    """Return a page of the ways to reach a customer, masked for those who may not use them."""
+    pool = await context.database.pool()
+    await profile.require_in_scope(pool, customer_id, principal.unit_path)
+    clear = CONTACT in principal.permissions
+    body = await profile.contacts.page(
+        pool,
+        page,
+        {"scope": principal.unit_path, "customer": customer_id},
+        columns=profile.clear_contacts_columns if clear else None,
+    )
+    return Response(body, media_type=JSON)
+
+
+@router.get(
+    "/{customer_id}/bills",
+    summary="List the bills of a customer",
+    responses=documented(BillPage, 400, 404, 422),
+    response_class=Response,
+)
+async def list_bills(
+    customer_id: UUID,
+    principal: Reader,
+    context: Context,
+    page: Page,
+    subscription: UUID | None = None,
+    unpaid: Annotated[
+        bool | None, Query(description="Only those that are unpaid, or that are paid.")
+    ] = None,
+    period_from: Annotated[date | None, Query(description="This month or later.")] = None,
+    period_before: Annotated[date | None, Query(description="Before this month.")] = None,
+) -> Response:
+    """Return a page of a customer's bills, the latest month first."""
+    pool = await context.database.pool()
+    await profile.require_in_scope(pool, customer_id, principal.unit_path)
+    filters = {
+        "scope": principal.unit_path,
+        "customer": customer_id,
+        "subscription": subscription,
+        "unpaid": unpaid,
+        "from": period_from,
+        "before": period_before,
+    }
+    latest_first = replace(page, sort=page.sort or "-period")
+    return Response(await profile.bills.page(pool, latest_first, filters), media_type=JSON)

@@ -38,7 +38,7 @@ Changes = list[dict[str, Any]]
 
 def snapshot(customer: Customer) -> dict[str, Any]:
     """Return the tracked values of a customer as JSON has them, to compare with those after a change."""
-    values = {name: _plain(getattr(customer, name)) for name in TRACKED}
+    values = {name: plain(getattr(customer, name)) for name in TRACKED}
     # Compared by the whole number, shown masked: a mistyped digit may be under the mask.
     values["document_number"] = (customer.document_masked, customer.document_index)
     return values | {f"attributes/{name}": value for name, value in customer.attributes.items()}
@@ -94,7 +94,8 @@ def change_row(
     )
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """Return a value as JSON has it."""
     if isinstance(value, date):
         return value.isoformat()
     return str(value) if isinstance(value, UUID) else value

@@ -44,6 +44,8 @@ async def subscribe(desk: Desk, customer_id: UUID, body: SubscriptionCreate) -> 
         contract_term=body.contract_term,
         status=SubscriptionStatus.ACTIVE.value,
         entry_date=entry_date,
+        handset=body.handset,
+        imei=body.imei,
     )
     repository.add(desk.session, subscription)
     await repository.write(desk.session)

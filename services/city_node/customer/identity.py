@@ -55,6 +55,16 @@ def check_imsi(number: str) -> str:
     return number
 
 
+def check_imei(number: str) -> str:
+    """Return the number of a telephone (3GPP TS 23.003): 14 digits and their check digit (ISO/IEC 7812)."""
+    if not _IMSI.fullmatch(number):
+        raise ValueError("an IMEI has 15 digits")
+    doubled = [int(digit) * (1 + at % 2) for at, digit in enumerate(number)]
+    if sum(value // 10 + value % 10 for value in doubled) % 10:
+        raise ValueError("the last digit of the IMEI does not fit the others: a digit is wrong")
+    return number
+
+
 def check_document(kind: str, number: str) -> str:
     """Return the number of an identity document, normalised: upper case, no spaces."""
     number = number.replace(" ", "").upper()
@@ -76,14 +86,19 @@ def _check_id_card(number: str) -> str:
         raise ValueError(
             "digits 7 to 14 of an identity card number are the date of birth, and these are no date"
         ) from None
-    total = sum(
-        weight * int(digit) for weight, digit in zip(_ID_CARD_WEIGHTS, number, strict=False)
-    )
-    if number[-1] != _ID_CARD_CHECKS[total % 11]:
+    if number[-1] != id_card_check(number):
         raise ValueError(
             "the last character of the identity card number does not fit the others: a digit is wrong"
         )
     return number
+
+
+def id_card_check(number: str) -> str:
+    """Return the check character that belongs to the first 17 digits of a citizen identity number."""
+    total = sum(
+        weight * int(digit) for weight, digit in zip(_ID_CARD_WEIGHTS, number, strict=False)
+    )
+    return _ID_CARD_CHECKS[total % 11]
 
 
 def birth_date_of(id_card: str) -> date:

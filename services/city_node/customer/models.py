@@ -111,9 +111,13 @@ class ChangeAction(StrEnum):
     RESTORED = "restored"
     SUBSCRIBED = "subscribed"
     CONTACT_ADDED = "contact_added"
+    PART_ADDED = "part_added"
+    PART_CHANGED = "part_changed"
+    PART_REMOVED = "part_removed"
 
 
-def _one_of(column: str, values: type[StrEnum], name: str) -> CheckConstraint:
+def one_of(column: str, values: type[StrEnum], name: str) -> CheckConstraint:
+    """Return the check that a column holds one of these values."""
     return CheckConstraint(
         f"{column} IN ({', '.join(repr(value.value) for value in values)})", name=name
     )
@@ -124,12 +128,12 @@ class Customer(Base):
 
     __tablename__ = "customer"
     __table_args__ = (
-        _one_of("kind", CustomerKind, "kind"),
-        _one_of("library", Library, "library"),
-        _one_of("sex", Sex, "sex"),
-        _one_of("level", Level, "level"),
-        _one_of("document_type", DocumentType, "document_type"),
-        _one_of("contract_term", ContractTerm, "contract_term"),
+        one_of("kind", CustomerKind, "kind"),
+        one_of("library", Library, "library"),
+        one_of("sex", Sex, "sex"),
+        one_of("level", Level, "level"),
+        one_of("document_type", DocumentType, "document_type"),
+        one_of("contract_term", ContractTerm, "contract_term"),
         CheckConstraint("name <> ''", name="name"),
         CheckConstraint("version > 0", name="version"),
         CheckConstraint("(library = 'retained') = (left_on IS NOT NULL)", name="left"),
@@ -197,7 +201,7 @@ class ContactMedium(Base):
 
     __tablename__ = "contact_medium"
     __table_args__ = (
-        _one_of("kind", MediumKind, "kind"),
+        one_of("kind", MediumKind, "kind"),
         CheckConstraint("value <> ''", name="value"),
         Index("contact_medium_value_key", "customer_id", "kind", "value", unique=True),
         Index(
@@ -224,8 +228,8 @@ class Subscription(Base):
 
     __tablename__ = "subscription"
     __table_args__ = (
-        _one_of("status", SubscriptionStatus, "status"),
-        _one_of("contract_term", ContractTerm, "contract_term"),
+        one_of("status", SubscriptionStatus, "status"),
+        one_of("contract_term", ContractTerm, "contract_term"),
         CheckConstraint("(status = 'ended') = (ended_on IS NOT NULL)", name="ended"),
         Index(
             "subscription_msisdn_key",
@@ -245,6 +249,10 @@ class Subscription(Base):
     status: Mapped[str] = mapped_column(server_default=text("'active'"))
     entry_date: Mapped[date]
     ended_on: Mapped[date | None]
+    handset: Mapped[str | None]
+    """Make and model of the telephone that is used with the line."""
+    imei: Mapped[str | None]
+    """The telephone's own number (3GPP TS 23.003)."""
 
 
 class Sim(Base):
@@ -252,7 +260,7 @@ class Sim(Base):
 
     __tablename__ = "sim"
     __table_args__ = (
-        _one_of("state", SimState, "state"),
+        one_of("state", SimState, "state"),
         CheckConstraint("(state = 'active') = (ended_at IS NULL)", name="ended"),
         Index(
             "sim_subscription_active_key",
@@ -294,7 +302,7 @@ class CustomerChange(Base):
 
     __tablename__ = "customer_change"
     __table_args__ = (
-        _one_of("source", ChangeSource, "source"),
+        one_of("source", ChangeSource, "source"),
         Index("customer_change_customer_id_idx", "customer_id", "id"),
     )
 

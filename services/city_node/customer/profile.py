@@ -6,12 +6,14 @@ What a reader gets depends on three things, all of them in the SQL: the unit bel
 """
 
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from services.city_node.customer.parts import TODAY, Part, json_list
 from services.city_node.customer.problems import CustomerNotFound
 from shared.kernel.listing import Listing, QueryInvalid, Sort
 
@@ -19,7 +21,7 @@ DOCUMENT_NUMBER = "document_number"
 BILLS_SHOWN = 24
 CHANGES_SHOWN = 20
 
-_SOURCE = "customer c JOIN organisation_unit u ON u.code = c.unit_code"
+SOURCE = "customer c JOIN organisation_unit u ON u.code = c.unit_code"
 FIELDS = [
     "id",
     "customer_number",
@@ -57,33 +59,43 @@ _COLUMNS = {name: f"c.{name}" for name in FIELDS}
 _CHANGE_FIELDS = ["id", "at", "by", "source", "action", "cause_id", "changes"]
 
 
-def _list(query: str) -> str:
-    """Return the expression of the JSON array of what ``query`` gives, in its order."""
-    return f"(SELECT coalesce(json_agg(item), '[]') FROM ({query}) item)"
-
-
 def _contacts(value: str) -> str:
-    return _list(f"""
+    return json_list(f"""
         SELECT id, kind, {value} AS value, preferred, preferred_hours
         FROM contact_medium WHERE customer_id = c.id ORDER BY id""")
 
 
-_SUBSCRIPTIONS = _list("""
-    SELECT s.id, s.msisdn, s.brand, s.plan, s.contract_term, s.status, s.entry_date, s.ended_on, m.iccid, m.imsi
+_SUBSCRIPTIONS = json_list("""
+    SELECT s.id, s.msisdn, s.brand, s.plan, s.contract_term, s.status, s.entry_date, s.ended_on, s.handset, s.imei,
+           m.iccid, m.imsi
     FROM subscription s LEFT JOIN sim m ON m.subscription_id = s.id AND m.state = 'active'
     WHERE s.customer_id = c.id ORDER BY s.entry_date, s.id""")
-_BILLS = _list(f"""
+_BILLS = json_list(f"""
     SELECT subscription_id, period, charge_fen, paid_on
     FROM bill WHERE customer_id = c.id ORDER BY period DESC, id LIMIT {BILLS_SHOWN}""")
-_CHANGES = _list(f"""
+_CHANGES = json_list(f"""
     SELECT {", ".join(_CHANGE_FIELDS)}
     FROM customer_change WHERE customer_id = c.id ORDER BY id DESC LIMIT {CHANGES_SHOWN}""")
-_PARTS = {
-    "subscriptions": _SUBSCRIPTIONS,
-    "contacts": _contacts("value_masked"),
-    "bills": _BILLS,
-    "changes": _CHANGES,
-}
+_DUE = "(period + interval '2 months')::date"
+_ARREARS = f"""(
+    SELECT json_build_object('amount_fen', coalesce(sum(charge_fen), 0), 'bills', count(*),
+                             'oldest_period', min(period), 'days_overdue', coalesce({TODAY}::date - min({_DUE}) + 1, 0))
+    FROM bill WHERE customer_id = c.id AND paid_on IS NULL AND charge_fen > 0 AND {_DUE} <= {TODAY}::date)"""
+"""A bill falls due on the last day of the month after the billed one; what is unpaid after that day is in arrears."""
+_MANAGER = """(
+    SELECT json_build_object('id', m.id, 'username', m.username, 'display_name', m.display_name,
+                             'unit_code', m.unit_code, 'active', m.active)
+    FROM staff_member m WHERE m.id = c.manager_id)"""
+
+OWN_PARTS = (
+    Part("subscriptions", _SUBSCRIPTIONS),
+    Part("contacts", _contacts("value_masked"), _contacts("value")),
+    Part("bills", _BILLS),
+    Part("changes", _CHANGES),
+    Part("arrears", _ARREARS),
+    Part("manager", _MANAGER),
+)
+"""What every customer's page can show; other packages offer more."""
 
 # Letters sort before every Chinese character in byte order, and nothing after the last code point: a prefix is
 # a range, which an index answers whatever plan the server keeps.
@@ -91,7 +103,7 @@ _BEGINS = r"{column} >= {{}}::text AND {column} < {{}}::text || E'\U0010FFFF'"
 _ON_LINE = "EXISTS (SELECT FROM subscription s WHERE s.customer_id = c.id AND s.status <> 'ended' AND s.{column} = {{}})"
 
 customers = Listing(
-    source=_SOURCE,
+    source=SOURCE,
     key=Sort("c.id", "uuid"),
     columns=_COLUMNS,
     sorts={
@@ -125,7 +137,7 @@ customers = Listing(
 """The customers of a city."""
 
 changes = Listing(
-    source=f"customer_change h JOIN {_SOURCE.replace('customer c', 'customer c ON c.id = h.customer_id', 1)}",
+    source=f"customer_change h JOIN {SOURCE.replace('customer c', 'customer c ON c.id = h.customer_id', 1)}",
     key=Sort("h.id", "bigint"),
     columns={name: f"h.{name}" for name in _CHANGE_FIELDS},
     sorts={"id": Sort("h.id", "bigint")},
@@ -139,22 +151,68 @@ changes = Listing(
 """The history of customers."""
 
 
+_CUSTOMER_OF = SOURCE.replace("customer c", "customer c ON c.id = p.customer_id", 1)
+bills = Listing(
+    source=f"bill p JOIN {_CUSTOMER_OF}",
+    key=Sort("p.id", "bigint"),
+    columns={name: f"p.{name}" for name in ("subscription_id", "period", "charge_fen", "paid_on")},
+    sorts={"period": Sort("p.period", "date")},
+    filters={
+        "scope": "starts_with(u.path, {})",
+        "customer": "p.customer_id = {}",
+        "subscription": "p.subscription_id = {}",
+        "unpaid": "(p.paid_on IS NULL) = {}",
+        "from": "p.period >= {}",
+        "before": "p.period < {}",
+    },
+)
+"""The bills of customers."""
+
+contacts = Listing(
+    source=f"contact_medium p JOIN {_CUSTOMER_OF}",
+    key=Sort("p.id", "uuid"),
+    columns={
+        **{name: f"p.{name}" for name in ("id", "kind")},
+        "value": "p.value_masked",
+        **{name: f"p.{name}" for name in ("preferred", "preferred_hours")},
+    },
+    sorts={"id": Sort("p.id", "uuid")},
+    filters={"scope": "starts_with(u.path, {})", "customer": "p.customer_id = {}"},
+)
+"""The contact media of customers, masked."""
+
+clear_contacts_columns = {**contacts.columns, "value": "p.value"}
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A way to read one customer: ``sql`` takes the id and the reader's unit path and gives version and JSON."""
+    """A way to read one customer: ``sql`` takes the id and the reader's unit path and gives version and JSON.
+
+    With ``at_day`` it takes the business day, too.
+    """
 
     sql: str
     with_document_number: bool
+    at_day: bool = False
+
+
+EVERY_PART = "all"
 
 
 @lru_cache(maxsize=1000)
-def reading(fields: str | None, include: str | None, clear_contacts: bool) -> Reading:  # noqa: FBT001 - the key of a cache
+def reading(
+    fields: str | None,
+    include: str | None,
+    clear_contacts: bool,  # noqa: FBT001 - the key of a cache
+    parts: tuple[Part, ...] = OWN_PARTS,
+) -> Reading:
     """Return how to read one customer.
 
     Args:
         fields: names separated by commas; all without it.
-        include: parts to add, separated by commas.
+        include: parts to add, separated by commas, or ``all``.
         clear_contacts: whether the reader may use contact media.
+        parts: the parts that there are.
 
     Raises:
         QueryInvalid: for a field or part that a customer does not have.
@@ -165,45 +223,51 @@ def reading(fields: str | None, include: str | None, clear_contacts: bool) -> Re
         if name not in _COLUMNS:
             raise QueryInvalid("fields", name, ", ".join([*_COLUMNS, DOCUMENT_NUMBER]))
     columns = {name: _COLUMNS[name] for name in wanted}
-    for part in (name.strip() for name in include.split(",")) if include else ():
-        if part not in _PARTS:
-            raise QueryInvalid("include", part, ", ".join(_PARTS))
-        columns[part] = (
-            _contacts("value") if part == "contacts" and clear_contacts else _PARTS[part]
-        )
+    offered = {part.name: part for part in parts}
+    asked = [name.strip() for name in include.split(",")] if include else []
+    for name in offered if asked == [EVERY_PART] else asked:
+        if name not in offered:
+            raise QueryInvalid("include", name, ", ".join([EVERY_PART, *offered]))
+        columns[name] = offered[name].json(clear=clear_contacts)
     values = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
     sql = (
-        f"SELECT c.version, row_to_json(p)::text FROM {_SOURCE} CROSS JOIN LATERAL (SELECT {values}) p "
+        f"SELECT c.version, row_to_json(p)::text FROM {SOURCE} CROSS JOIN LATERAL (SELECT {values}) p "
         "WHERE c.id = $1 AND starts_with(u.path, $2)"
     )
-    return Reading(sql, len(wanted) < len(names))
+    return Reading(sql, len(wanted) < len(names), TODAY in sql)
 
 
 async def read(
-    connection: asyncpg.Connection | asyncpg.Pool, how: Reading, customer_id: UUID, unit_path: str
+    connection: asyncpg.Connection | asyncpg.Pool,
+    how: Reading,
+    customer_id: UUID,
+    unit_path: str,
+    *,
+    today: date | None = None,
 ) -> tuple[int, str]:
-    """Return the version and the JSON of one customer.
+    """Return the version and the JSON of one customer; ``today`` is for what depends on the day.
 
     Raises:
         CustomerNotFound: if there is none below the unit.
     """
-    row = await connection.fetchrow(how.sql, customer_id, unit_path)
+    values = (customer_id, unit_path, today) if how.at_day else (customer_id, unit_path)
+    row = await connection.fetchrow(how.sql, *values)
     if row is None:
         raise CustomerNotFound(customer=customer_id)
     return row[0], row[1]
 
 
-async def read_part(
-    connection: asyncpg.Connection | asyncpg.Pool, part: str, customer_id: UUID, unit_path: str
+async def read_subscriptions(
+    connection: asyncpg.Connection | asyncpg.Pool, customer_id: UUID, unit_path: str
 ) -> str:
-    """Return the JSON of one part of a customer: ``{"items": [...]}``.
+    """Return the JSON of a customer's lines: ``{"items": [...]}``.
 
     Raises:
         CustomerNotFound: if there is none below the unit.
     """
     sql = (
-        f"SELECT json_build_object('items', {_PARTS[part]})::text "
-        f"FROM {_SOURCE} WHERE c.id = $1 AND starts_with(u.path, $2)"
+        f"SELECT json_build_object('items', {_SUBSCRIPTIONS})::text "
+        f"FROM {SOURCE} WHERE c.id = $1 AND starts_with(u.path, $2)"
     )
     found: str | None = await connection.fetchval(sql, customer_id, unit_path)
     if found is None:
@@ -219,7 +283,7 @@ async def require_in_scope(
     Raises:
         CustomerNotFound: if it is not.
     """
-    sql = f"SELECT FROM {_SOURCE} WHERE c.id = $1 AND starts_with(u.path, $2)"
+    sql = f"SELECT FROM {SOURCE} WHERE c.id = $1 AND starts_with(u.path, $2)"
     found: Any = await connection.fetchrow(sql, customer_id, unit_path)
     if found is None:
         raise CustomerNotFound(customer=customer_id)

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.city_node.customer.models import (
     ChangeAction,
@@ -31,6 +31,8 @@ class SubscriptionOut(BaseModel):
     status: SubscriptionStatus
     entry_date: date
     ended_on: date | None
+    handset: str | None
+    imei: str | None
     iccid: str | None
     imsi: str | None
 
@@ -54,6 +56,25 @@ class BillOut(BaseModel):
     paid_on: date | None
 
 
+class Arrears(BaseModel):
+    """What is unpaid after its due day, the last day of the month after the billed one."""
+
+    amount_fen: int
+    bills: int
+    oldest_period: date | None
+    days_overdue: int = Field(description="Since the due day of the oldest.")
+
+
+class ManagerOut(BaseModel):
+    """The account manager who looks after a customer."""
+
+    id: UUID
+    username: str
+    display_name: str
+    unit_code: str
+    active: bool
+
+
 class FieldChange(BaseModel):
     """One field before and after."""
 
@@ -75,7 +96,9 @@ class ChangeOut(BaseModel):
 
 
 class CustomerOut(BaseModel):
-    """A customer's profile."""
+    """A customer's profile; parts that other capabilities offer stand beside those named here."""
+
+    model_config = ConfigDict(extra="allow")
 
     id: UUID
     customer_number: str = Field(examples=["44030000000017"])
@@ -119,12 +142,30 @@ class CustomerOut(BaseModel):
     changes: list[ChangeOut] = Field(
         default_factory=list, description="With `include=changes`, the latest 20."
     )
+    arrears: Arrears | None = Field(default=None, description="With `include=arrears`.")
+    manager: ManagerOut | None = Field(default=None, description="With `include=manager`.")
 
 
 class CustomerPage(BaseModel):
     """A page of customers."""
 
     items: list[CustomerOut]
+    next: str | None
+    count: int | None = None
+
+
+class ContactPage(BaseModel):
+    """A page of contact media."""
+
+    items: list[ContactOut]
+    next: str | None
+    count: int | None = None
+
+
+class BillPage(BaseModel):
+    """A page of bills."""
+
+    items: list[BillOut]
     next: str | None
     count: int | None = None
 

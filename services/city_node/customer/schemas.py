@@ -3,6 +3,7 @@
 import math
 import re
 from datetime import date
+from functools import partial
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from pydantic import (
 from services.city_node.customer.identity import (
     check_document,
     check_iccid,
+    check_imei,
     check_imsi,
     check_medium,
     check_msisdn,
@@ -47,6 +49,13 @@ _LONGEST_VALUE = 4000
 def clean(text: str) -> str:
     """Return a line of text without space around it; control characters and halves of characters are refused."""
     if _CONTROL.search(text) or _LINE_BREAK.search(text):
+        raise ValueError("contains a control character or half of a character")
+    return text
+
+
+def clean_prose(text: str) -> str:
+    """Return text of several lines; control characters and halves of characters are refused."""
+    if _CONTROL.search(text):
         raise ValueError("contains a control character or half of a character")
     return text
 
@@ -92,11 +101,26 @@ Line = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(clean),
 ]
+Prose = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=4000),
+    AfterValidator(clean_prose),
+]
 Day = Annotated[date, BeforeValidator(written_day), Field(ge=EARLIEST, le=LATEST)]
+Fen = Annotated[int, Field(ge=0, le=2**53, description="In fen.")]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}(-[0-9A-Za-z]{1,12})*$")]
 Msisdn = Annotated[str, AfterValidator(check_msisdn), Field(examples=["13800138000"])]
 Iccid = Annotated[str, AfterValidator(check_iccid), Field(examples=["89860026112345678901"])]
 Imsi = Annotated[str, AfterValidator(check_imsi), Field(examples=["460001234567890"])]
+Imei = Annotated[str, AfterValidator(check_imei), Field(examples=["490154203237518"])]
+Phone = Annotated[
+    Line, AfterValidator(partial(check_medium, MediumKind.PHONE)), Field(examples=["13800138000"])
+]
+Email = Annotated[
+    Line,
+    AfterValidator(partial(check_medium, MediumKind.EMAIL)),
+    Field(examples=["name@example.com"]),
+]
 Attributes = Annotated[dict[str, Any], AfterValidator(check_attributes)]
 
 
@@ -202,6 +226,8 @@ class SubscriptionCreate(Body):
     entry_date: Day | None = None
     iccid: Iccid | None = None
     imsi: Imsi | None = None
+    handset: Line | None = Field(default=None, description="Make and model of the telephone.")
+    imei: Imei | None = None
 
     @model_validator(mode="after")
     def _sim_whole(self) -> Self:

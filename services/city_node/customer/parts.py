@@ -1,0 +1,34 @@
+"""Parts of a customer's page: what ``include`` adds to a profile.
+
+A part is the SQL of one JSON value about the customer ``c``, read in the one statement that reads the profile. Other
+packages offer theirs through their capability; a node's page has the parts of the capabilities it is made of.
+"""
+
+from dataclasses import dataclass
+
+UNIT_PATH, TODAY = "$2", "$3"
+"""What a part's SQL may refer to beside ``c``: the reader's unit, and the business day."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Part:
+    """One part of the page, and the key of what is cached about it: two parts are never equal.
+
+    Attributes:
+        name: as ``include`` and the page name it.
+        masked: SQL of its JSON for everybody who may read customers.
+        clear: the same for those who may use contact media, where it differs.
+    """
+
+    name: str
+    masked: str
+    clear: str | None = None
+
+    def json(self, *, clear: bool) -> str:
+        """Return the SQL of the part's JSON."""
+        return self.clear if clear and self.clear else self.masked
+
+
+def json_list(query: str) -> str:
+    """Return the SQL of the JSON array of what ``query`` gives, in its order."""
+    return f"(SELECT coalesce(json_agg(item), '[]') FROM ({query}) item)"  # noqa: S608 - declared SQL alone

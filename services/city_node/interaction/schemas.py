@@ -1,0 +1,49 @@
+"""Interactions as they are taken and answered."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
+
+from services.city_node.customer.schemas import Body, Line, Prose
+from services.city_node.interaction.models import Channel, InteractionKind
+
+
+class InteractionCreate(Body):
+    """One contact with the customer."""
+
+    at: Annotated[
+        AwareDatetime | None, Field(description="When; the present moment without it.")
+    ] = None
+    channel: Channel
+    kind: InteractionKind
+    subject: Line = Field(examples=["话费查询"])
+    summary: Prose | None = None
+    outcome: Prose | None = None
+    staff: Line | None = Field(
+        default=None, description="Who spoke for the operator; the caller without it."
+    )
+    source: Line | None = Field(default=None, description="The other system that recorded it.")
+    source_key: Line | None = Field(default=None, description="Its record there: noted once.")
+
+    @model_validator(mode="after")
+    def _source_whole(self) -> Self:
+        if (self.source is None) != (self.source_key is None):
+            raise ValueError("give source and source_key together")
+        return self
+
+
+class InteractionOut(BaseModel):
+    """One contact with a customer."""
+
+    id: UUID
+    at: datetime
+    channel: Channel
+    kind: InteractionKind
+    subject: str
+    summary: str | None
+    outcome: str | None
+    staff: str | None
+    source: str | None
+    source_key: str | None

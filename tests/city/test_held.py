@@ -1,0 +1,156 @@
+"""What customers hold, in its one form: noted, read, changed against the customer's version, removed, remembered."""
+
+from typing import Any
+from uuid import UUID, uuid5
+
+import pytest
+
+from tests.city.drafts import Headers, SignIn, fresh, settle
+from tests.conftest import TestNode
+
+
+async def note(
+    city: TestNode, headers: Headers, customer: dict[str, Any], path: str, body: dict[str, Any]
+) -> Any:
+    return await city.client.post(
+        f"/customers/{customer['id']}/{path}",
+        json=body,
+        headers={**headers, "Idempotency-Key": str(uuid5(UUID(customer["id"]), f"{path} {body}"))},
+    )
+
+
+async def group_of(city: TestNode, headers: Headers, running: int = 90, **given: Any) -> Any:
+    number = {"document_type": "business_licence", "document_number": f"91440300MA{running:08d}"}
+    return await settle(
+        city,
+        headers,
+        running,
+        **{
+            "kind": "group",
+            "name": "南山精密",
+            "sex": "unknown",
+            "birth_date": None,
+            **number,
+            **given,
+        },
+    )
+
+
+HELD = {
+    "key-persons": (
+        "group",
+        {"name": "李娜", "decision_role": "decider", "decision_order": 2, "phone": "13912345678"},
+        {"influence": 5},
+    ),
+    "agreements": (
+        "group",
+        {"number": "A-1", "title": "专线", "starts_on": "2026-01-01", "expires_on": "2027-01-01"},
+        {"note": "续签中"},
+    ),
+    "products": (
+        "group",
+        {
+            "product_code": "DIA",
+            "name": "专线",
+            "category": "dedicated_line",
+            "since": "2026-01-01",
+        },
+        {"quantity": 3},
+    ),
+    "competitor-use": (
+        "group",
+        {"operator": "中国联通", "category": "broadband", "share_percent": 40},
+        {"share_percent": 60},
+    ),
+    "preferences": ("individual", {"topic": "marketing", "value": "welcome"}, {"value": "refused"}),
+    "ties": (
+        "individual",
+        {"kind": "spouse", "person_name": "王芳", "phone": "13800138000"},
+        {"note": "同住"},
+    ),
+    "interactions": (
+        "individual",
+        {"channel": "hall", "kind": "inquiry", "subject": "话费"},
+        {"outcome": "已解答"},
+    ),
+}
+
+
+@pytest.mark.parametrize("path", HELD)
+async def test_a_noun_lives_its_life(city: TestNode, clerk: Headers, path: str) -> None:
+    kind, body, patch = HELD[path]
+    make = group_of if kind == "group" else settle
+    customer = await make(city, clerk)
+    made = await note(city, clerk, customer, path, body)
+    assert made.status_code == 201, made.text
+    assert made.headers["etag"] == '"2"'
+    item = made.json()
+    assert body.items() <= item.items()
+    where = made.headers["location"]
+    assert where == f"/customers/{customer['id']}/{path}/{item['id']}"
+    again = await note(city, clerk, customer, path, body)
+    assert (again.status_code, again.json()) == (201, item)
+
+    part = path.replace("-", "_")
+    page = await city.client.get(
+        f"/customers/{customer['id']}?fields=id&include={part}", headers=clerk
+    )
+    assert page.json()[part] == [item]
+    listed = await city.client.get(f"/customers/{customer['id']}/{path}?count=true", headers=clerk)
+    assert listed.json() == {"items": [item], "next": None, "count": 1}
+
+    stale = await city.client.patch(where, json=patch, headers=fresh(clerk, customer))
+    assert stale.status_code == 412
+    missing = await city.client.patch(where, json=patch, headers=clerk)
+    assert missing.status_code == 428
+    changed = await city.client.patch(where, json=patch, headers={**clerk, "If-Match": '"2"'})
+    assert changed.status_code == 200, changed.text
+    assert changed.json() == {**item, **patch}
+    assert changed.headers["etag"] == '"3"'
+    assert (await city.client.get(where, headers=clerk)).json() == {**item, **patch}
+    same = await city.client.patch(where, json=patch, headers={**clerk, "If-Match": '"3"'})
+    assert same.headers["etag"] == '"3"'
+
+    changes = (await city.client.get(f"/customers/{customer['id']}/changes", headers=clerk)).json()[
+        "items"
+    ]
+    assert [change["action"] for change in changes] == ["part_changed", "part_added", "created"]
+    field, new = next(iter(patch.items()))
+    assert changes[0]["changes"] == [
+        {"field": f"{part}/{item['id']}/{field}", "old": item[field], "new": new}
+    ]
+
+    removed = await city.client.delete(where, headers={**clerk, "If-Match": '"3"'})
+    if path == "interactions":
+        assert removed.status_code == 405
+        return
+    assert (removed.status_code, removed.headers["etag"]) == (204, '"4"')
+    assert (await city.client.get(where, headers=clerk)).status_code == 404
+    history = await city.client.get(f"/customers/{customer['id']}?include=changes", headers=clerk)
+    removal = history.json()["changes"][0]
+    assert removal["action"] == "part_removed"
+    assert {"field": f"{part}/{item['id']}/{field}", "old": new, "new": None} in removal["changes"]
+
+
+@pytest.mark.parametrize("path", HELD)
+async def test_a_noun_is_out_of_reach_from_another_unit(
+    city: TestNode, clerk: Headers, sign_in: SignIn, path: str
+) -> None:
+    kind, body, patch = HELD[path]
+    make = group_of if kind == "group" else settle
+    customer = await make(city, clerk, unit_code="440300-01")
+    where = (await note(city, clerk, customer, path, body)).headers["location"]
+    stranger = await sign_in(city, "clerk", unit="440300-02")
+    wanting = {**stranger, "If-Match": '"2"', "Idempotency-Key": "x"}
+    for method, url, given in (
+        ("GET", where, None),
+        ("GET", where.rsplit("/", 1)[0], None),
+        ("POST", where.rsplit("/", 1)[0], body),
+        ("PATCH", where, patch),
+        ("DELETE", where, None),
+    ):
+        if (method, path) == ("DELETE", "interactions"):
+            continue
+        answer = await city.client.request(method, url, json=given, headers=wanting)
+        assert answer.status_code == 404, (method, url, answer.text)
+    assert (await city.client.get(where, headers=clerk)).status_code == 200
