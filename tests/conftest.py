@@ -256,8 +256,11 @@ def hashing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "_HASHER", _LIGHT)
 
 
+SignInAs = Callable[..., Awaitable[dict[str, str]]]
+
+
 @pytest.fixture
-def sign_in() -> Callable[..., Awaitable[dict[str, str]]]:
+def sign_in() -> SignInAs:
     """Sign a new person in: ``headers = await sign_in(node, Role.CLERK)``, of the node's own unit or another."""
 
     async def sign_in(node: TestNode, role: Role | str, unit: str | None = None) -> dict[str, str]:

@@ -37,6 +37,7 @@ from shared.access.dependencies import (
 from shared.access.grants import Grants
 from shared.access.principal import Principal
 from shared.access.revocation import CHANNEL as REVOKED_CHANNEL
+from shared.access.routes import Guard, guards
 from shared.access.tokens import TokenKeeper
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Authenticated",
     "CurrentPrincipal",
     "Grants",
+    "Guard",
     "NodeGrants",
     "OnceDependency",
     "Principal",
@@ -51,6 +53,7 @@ __all__ = [
     "TokenKeeper",
     "Tokens",
     "authenticated",
+    "guards",
     "once",
     "require",
 ]
