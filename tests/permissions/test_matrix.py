@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.city_node.customer.privacy import SHOWING
 from shared.access import guards
 from shared.capability import Role
 from tests.conftest import MakeNode, TestNode
@@ -17,7 +18,7 @@ from tests.permissions.asking import (
 )
 
 TIERS = {"440300": "000000/440000/440300/", "440000": "000000/440000/", "000000": "000000/"}
-MASKS = {"customer:contact"}
+MASKS = SHOWING
 """Permissions that no route asks for, because they decide what is seen in an answer."""
 
 

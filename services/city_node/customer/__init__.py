@@ -25,8 +25,9 @@ Reading
 -------
 A read is one SQL statement that checks the scope, masks, and builds the JSON
 (:mod:`~services.city_node.customer.profile`). A customer outside the reader's unit does not exist for the reader.
-Document numbers are encrypted (AES-GCM) and found by a blind index; contact media are masked for those who lack
-``customer:contact``.
+Document numbers are encrypted (AES-GCM) and found by a blind index. Contact values, dates of birth and the names of
+third persons are masked for those who lack the permission of each (:mod:`~services.city_node.customer.privacy`), in
+the profile, in lists and in history alike.
 
 Failure
 -------

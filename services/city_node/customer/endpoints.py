@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.city_node.customer import profile
-from services.city_node.customer.access import CONTACT, DOCUMENT, DocumentReader, Reader
+from services.city_node.customer.access import DOCUMENT, DocumentReader, Reader
 from services.city_node.customer.answers import (
     JSON,
     documented,
@@ -20,6 +20,7 @@ from services.city_node.customer.answers import (
 from services.city_node.customer.filters import customer_filters
 from services.city_node.customer.looks import look_at_document
 from services.city_node.customer.models import ChangeAction, ChangeSource
+from services.city_node.customer.privacy import sight_of, visible_columns
 from services.city_node.customer.representations import (
     BillPage,
     ChangePage,
@@ -122,10 +123,10 @@ async def list_customers(
     Sorts: `id`, `name` (pinyin), `monthly_charge_fen`, `entry_date`, `updated_at`; `-` before one for descending.
     """
     pool = await context.database.pool()
-    return Response(
-        await profile.customers.page(pool, page, {"scope": principal.unit_path, **filters}),
-        media_type=JSON,
-    )
+    columns = visible_columns(profile.customers.columns, sight_of(principal))
+    scoped = {"scope": principal.unit_path, **filters}
+    body = await profile.customers.page(pool, page, scoped, columns=columns)
+    return Response(body, media_type=JSON)
 
 
 @router.get(
@@ -164,7 +165,9 @@ async def list_changes(
         "source": source,
     }
     latest_first = replace(page, sort=page.sort or "-id")
-    return Response(await profile.changes.page(pool, latest_first, filters), media_type=JSON)
+    columns = visible_columns(profile.changes.columns, sight_of(principal))
+    body = await profile.changes.page(pool, latest_first, filters, columns=columns)
+    return Response(body, media_type=JSON)
 
 
 @router.get(
@@ -194,12 +197,11 @@ async def list_contacts(
     """Return a page of the ways to reach a customer, masked for those who may not use them."""
     pool = await context.database.pool()
     await profile.require_in_scope(pool, customer_id, principal.unit_path)
-    clear = CONTACT in principal.permissions
     body = await profile.contacts.page(
         pool,
         page,
         {"scope": principal.unit_path, "customer": customer_id},
-        columns=profile.clear_contacts_columns if clear else None,
+        columns=visible_columns(profile.contacts.columns, sight_of(principal)),
     )
     return Response(body, media_type=JSON)
 

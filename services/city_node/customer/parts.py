@@ -16,17 +16,11 @@ class Part:
 
     Attributes:
         name: as ``include`` and the page name it.
-        masked: SQL of its JSON for everybody who may read customers.
-        clear: the same for those who may use contact media, where it differs.
+        sql: SQL of its JSON, with marks for personal values (:mod:`~services.city_node.customer.privacy`).
     """
 
     name: str
-    masked: str
-    clear: str | None = None
-
-    def json(self, *, clear: bool) -> str:
-        """Return the SQL of the part's JSON."""
-        return self.clear if clear and self.clear else self.masked
+    sql: str
 
 
 def json_list(query: str) -> str:

@@ -258,5 +258,5 @@ def _fault(line: int, column: str, text: str, reason: ValueError, *, of: str = "
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
         for letter in text[:LONGEST_TEXT]
     )
-    personal = of.endswith(DOCUMENT_NUMBER)
+    personal = of.endswith((DOCUMENT_NUMBER, "birth_date")) or of.startswith("contact.")
     return RowFault(line, column, mask(shown) if personal and shown else shown, str(reason))

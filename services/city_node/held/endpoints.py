@@ -11,8 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from services.city_node.customer import profile
-from services.city_node.customer.access import CONTACT, AtDesk, Reader
+from services.city_node.customer.access import AtDesk, Reader
 from services.city_node.customer.answers import JSON, documented
+from services.city_node.customer.privacy import SEALED, Sight, sight_of, visible_columns
 from services.city_node.customer.schemas import Body
 from services.city_node.held import service
 from services.city_node.held.declaration import Held
@@ -79,7 +80,7 @@ def _add_changes(router: APIRouter, held: Held) -> None:
         "",
         status_code=201,
         summary=f"Note a customer's {held.title}",
-        description="Takes effect once for each `Idempotency-Key`.",
+        description="Takes effect once for each `Idempotency-Key`; the answer shows contact values masked.",
         responses=documented(held.out, 400, 404, 409, 422, status=201),
         response_class=Response,
     )
@@ -90,7 +91,8 @@ def _add_changes(router: APIRouter, held: Held) -> None:
         connection = await driver_connection(desk.session)
         return await once.answer(
             201,
-            await _read(connection, held, desk.principal, customer_id, item),
+            # Kept in the database as it is, so that it may not have what is encrypted there.
+            await _read(connection, held, desk.principal, customer_id, item, hidden=SEALED),
             location=f"/customers/{customer_id}/{held.path}/{item}",
             etag=entity_tag(version),
         )
@@ -149,7 +151,7 @@ async def page_in_scope(
         pool,
         replace(page, sort=page.sort or held.default_sort),
         {"scope": principal.unit_path, **filters},
-        columns=held.clear_columns if CONTACT in principal.permissions else None,
+        columns=visible_columns(held.listing.columns, sight_of(principal)),
     )
 
 
@@ -159,9 +161,10 @@ async def _read(
     principal: Principal,
     customer_id: UUID,
     item: UUID,
+    hidden: Sight = frozenset(),
 ) -> bytes:
-    columns = held.clear_columns if CONTACT in principal.permissions else None
     listing = held.listing
+    columns = visible_columns(listing.columns, sight_of(principal) - hidden)
     found: str | None = await connection.fetchval(
         f"SELECT ({listing.item(None, columns)})::text FROM {listing.source} "  # noqa: S608 - declared expressions alone
         "WHERE starts_with(u.path, $1) AND p.customer_id = $2 AND p.id = $3",
