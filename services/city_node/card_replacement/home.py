@@ -25,7 +25,7 @@ from services.city_node.card_replacement.schemas import (
     seal_context,
 )
 from services.city_node.customer.history import Changes, change_row
-from services.city_node.customer.identity import document_index
+from services.city_node.customer.identity import document_indexes
 from services.city_node.customer.models import (
     ChangeAction,
     ChangeSource,
@@ -116,8 +116,11 @@ async def _objection(
     if line is None:
         return Reason.SUBSCRIPTION_UNKNOWN
     # Identity comes before anything that tells about the line, which is nobody's business but its owner's.
-    shown = (question.document_type, document_index(context.cipher, question.document_number))
-    if shown != (line.customer.document_type, line.customer.document_index):
+    shown = document_indexes(context.cipher, question.document_number)
+    if (
+        question.document_type != line.customer.document_type
+        or line.customer.document_index not in shown
+    ):
         return Reason.IDENTITY_MISMATCH
     return await _objection_to_line(delivery.session, line, now=delivery.now)
 

@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.city_node.customer import profile
-from services.city_node.customer.access import DOCUMENT, DocumentReader, Reader
+from services.city_node.customer.access import DocumentReader, Reader
 from services.city_node.customer.answers import (
     JSON,
     documented,
@@ -20,7 +20,7 @@ from services.city_node.customer.answers import (
 from services.city_node.customer.filters import customer_filters
 from services.city_node.customer.looks import look_at_document
 from services.city_node.customer.models import ChangeAction, ChangeSource
-from services.city_node.customer.privacy import sight_of, visible_columns
+from services.city_node.customer.privacy import DOCUMENT, sight_of, visible_columns
 from services.city_node.customer.representations import (
     BillPage,
     ChangePage,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Query
 
-from services.city_node.customer.identity import document_index
+from services.city_node.customer.identity import document_indexes
 from services.city_node.customer.models import ContractTerm, CustomerKind, Level
 from services.city_node.customer.naming import is_chinese, sound_prefix
 from services.city_node.customer.schemas import Code, Line
@@ -69,7 +69,7 @@ async def customer_filters(  # noqa: PLR0917 - one parameter for each query para
         "name": None if letters else name,
         "sound": letters or None,
         "msisdn": msisdn,
-        "document": document_index(context.cipher, document) if document else None,
+        "document": document_indexes(context.cipher, document) if document else None,
         "min_monthly_charge_fen": min_monthly_charge_fen,
         "max_monthly_charge_fen": max_monthly_charge_fen,
         "entered_from": entered_from,

@@ -124,13 +124,18 @@ def seal_document(cipher: Cipher, kind: str, number: str) -> SealedDocument:
     """
     number = check_document(kind, number)
     return SealedDocument(
-        kind, cipher.encrypt(number), document_index(cipher, number), mask(number)
+        kind, cipher.encrypt(number), cipher.index(document_form(number)), mask(number)
     )
 
 
-def document_index(cipher: Cipher, number: str) -> bytes:
-    """Return the blind index by which a document number is found, however it was typed."""
-    return cipher.index(number.replace(" ", "").upper())
+def document_form(number: str) -> str:
+    """Return a document number in the form that is indexed, however it was typed."""
+    return number.replace(" ", "").upper()
+
+
+def document_indexes(cipher: Cipher, number: str) -> list[bytes]:
+    """Return the blind indexes by which a document number is found: one for each of the node's keys."""
+    return cipher.indexes(document_form(number))
 
 
 def check_medium(kind: str, value: str) -> str:

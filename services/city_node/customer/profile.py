@@ -131,7 +131,7 @@ customers = Listing(
         "contract_term": "c.contract_term = {}",
         "name": _BEGINS.format(column="c.name"),
         "sound": _BEGINS.format(column="c.name_sort"),
-        "document": "c.document_index = {}",
+        "document": "c.document_index = ANY({}::bytea[])",
         "brand": _ON_LINE.format(column="brand"),
         # Two partial indexes, one for live and one for ended lines.
         "msisdn": "c.id IN (SELECT customer_id FROM subscription WHERE msisdn = {} AND status <> 'ended'"

@@ -24,6 +24,8 @@ from shared.organisation.models import OrganisationUnit
 from shared.staff.models import StaffMember
 
 NUMBER_DIGITS = 8
+KEYS_LOCK = 0x6B657973
+"""Key of the advisory lock that those share who seal personal values: ``keys`` in ASCII."""
 
 
 async def lock_customer(session: AsyncSession, customer_id: UUID, unit_path: str) -> Customer:
@@ -66,13 +68,23 @@ async def is_on_staff(session: AsyncSession, staff_id: UUID) -> bool:
     )
 
 
-async def holder_of_document(session: AsyncSession, index: bytes) -> tuple[UUID, str] | None:
+async def hold_keys(session: AsyncSession) -> None:
+    """Let no rotation of the keys for personal values begin before the transaction ends.
+
+    Whoever writes a sealed value calls it before sealing, so that nothing is written under a key that was replaced.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock_shared(KEYS_LOCK)))
+
+
+async def holder_of_document(
+    session: AsyncSession, indexes: Sequence[bytes]
+) -> tuple[UUID, str] | None:
     """Return the id of the customer with a document, and the path of the unit that looks after it."""
     row = (
         await session.execute(
             select(Customer.id, OrganisationUnit.path)
             .join(OrganisationUnit, OrganisationUnit.code == Customer.unit_code)
-            .where(Customer.document_index == index)
+            .where(Customer.document_index.in_(indexes))
         )
     ).first()
     return (row.id, row.path) if row else None

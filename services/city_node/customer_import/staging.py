@@ -20,6 +20,7 @@ from services.city_node.customer.models import customer_number_sequence
 from services.city_node.customer_import.layout import CLAIMED, STAGED, Columns, Copy, Row, picker
 from services.city_node.customer_import.mapping import ImportMapping
 from services.city_node.customer_import.rows import RowFault
+from services.city_node.personal_data.service import hold_keys_for_bulk
 from shared.kernel.database import copy_rows
 
 _NAMED = re.compile(r"(?<!:):([a-z_]+)")
@@ -78,6 +79,7 @@ class Staging:
             "CREATE TEMPORARY TABLE import_change (line bigint, customer_id uuid, action text, changes jsonb) ON COMMIT DROP",
         ):
             await self._session.execute(text(statement))
+        await hold_keys_for_bulk(self._session)
 
     async def run(self, statement: str) -> int:
         """Run a statement of the import; returns how many rows it touched."""
