@@ -10,6 +10,7 @@ from services.city_node import (
     customer_import,
     group,
     interaction,
+    personal_data,
     preference,
     product_holding,
     tie,
@@ -32,6 +33,7 @@ CAPABILITIES = (
     competitor_use.capability,
     preference.capability,
     tie.capability,
+    personal_data.capability,
     customer_import.capability,
 )
 CITY = "440300"

@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from services.city_node.customer.identity import seal_document
 from services.city_node.customer.models import Customer
-from services.city_node.personal_data import capability as personal_data
 from services.city_node.personal_data import service
 from services.city_node.personal_data.commands import app
 from services.city_node.personal_data.problems import KeyInUse, KeysRotating, SealingUnderWay
@@ -23,16 +22,11 @@ from shared.kernel.ids import new_id
 from shared.kernel.settings import load_settings
 from shared.organisation.service import ensure_divisions
 from shared.startup import open_context
-from tests.city.drafts import CAPABILITIES, CITY, Headers, id_card, settle
+from tests.city.drafts import CITY, Headers, id_card, settle
 from tests.city.extracts import load, row
-from tests.conftest import MakeNode, SignInAs, TestNode
+from tests.conftest import SignInAs, TestNode
 
 PEOPLE = 7
-
-
-@pytest.fixture
-async def city(make_node: MakeNode) -> TestNode:
-    return await make_node(CITY, (*CAPABILITIES, personal_data))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from services.city_node.customer.answers import (
 from services.city_node.customer.filters import customer_filters
 from services.city_node.customer.looks import look_at_document
 from services.city_node.customer.models import ChangeAction, ChangeSource
-from services.city_node.customer.privacy import DOCUMENT, sight_of, visible_columns
+from services.city_node.customer.privacy import DOCUMENT, opened, sight_of, visible_columns
 from services.city_node.customer.representations import (
     BillPage,
     ChangePage,
@@ -82,7 +82,8 @@ async def read_customer(request: Request, customer_id: UUID, principal: Reader) 
     how = reading_for(principal, asked.get("fields"), asked.get("include"), parts)
     pool = await context.database.pool()
     today = business_day(now_of(request)) if how.at_day else None
-    version, body = await profile.read(pool, how, customer_id, principal.unit_path, today=today)
+    version, text = await profile.read(pool, how, customer_id, principal.unit_path, today=today)
+    body = opened(text.encode(), context.cipher) if how.sealed else text
     if how.with_document_number:
         return await _with_document_number(request, context, principal, customer_id, version, body)
     return profile_response(version, body, request.headers.get("if-none-match"))
@@ -94,7 +95,7 @@ async def _with_document_number(
     principal: Principal,
     customer_id: UUID,
     version: int,
-    body: str,
+    body: str | bytes,
 ) -> Response:
     await require(DOCUMENT)(request)
     # Its own transaction, and not the endpoint's: most reads need none, and it would cost them their speed.
@@ -203,7 +204,7 @@ async def list_contacts(
         {"scope": principal.unit_path, "customer": customer_id},
         columns=visible_columns(profile.contacts.columns, sight_of(principal)),
     )
-    return Response(body, media_type=JSON)
+    return Response(opened(body, context.cipher), media_type=JSON)
 
 
 @router.get(

@@ -149,6 +149,36 @@ def check_medium(kind: str, value: str) -> str:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class SealedContact:
+    """A contact value as it is stored."""
+
+    cipher: bytes
+    index: bytes
+    masked: str
+
+
+def seal_contact(cipher: Cipher, kind: str, value: str) -> SealedContact:
+    """Return a telephone number, an e-mail address or a postal address encrypted, indexed and masked."""
+    return SealedContact(
+        cipher.encrypt(value), cipher.index(contact_form(kind, value)), mask_medium(kind, value)
+    )
+
+
+def contact_form(kind: str, value: str) -> str:
+    """Return a contact value in the form that is indexed, however it was typed."""
+    if kind == MediumKind.EMAIL:
+        return value.lower()
+    if kind == MediumKind.POSTAL:
+        return "".join(value.split())
+    return value.replace(" ", "").replace("-", "").removeprefix("+86")
+
+
+def contact_indexes(cipher: Cipher, kind: str, value: str) -> list[bytes]:
+    """Return the blind indexes by which a contact value is found: one for each of the node's keys."""
+    return cipher.indexes(contact_form(kind, value))
+
+
 def mask_medium(kind: str, value: str) -> str:
     """Return what those see of a contact medium who may not use it."""
     if kind == MediumKind.EMAIL:

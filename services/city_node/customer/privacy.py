@@ -4,6 +4,9 @@ SQL that builds an answer names a personal value by a *mark*, ``<<field|expressi
 :func:`visible` puts the clear or the masked form in each mark's place, by what the reader may see (the reader's
 *sight*). A mark that nobody resolved is no SQL: what forgets to mask fails, and shows nothing.
 
+A value that is encrypted at rest comes out of the statement *sealed*, and is opened in the answer about one customer
+(:func:`opened`); a list of several shows it masked to everybody, so that no list decrypts.
+
 Not masked: a customer's name, without which no work can be done; the MSISDN of a line, a number of the operator's by
 which staff and billing find the line; open attributes and notes, whose meaning the program does not know.
 """
@@ -14,9 +17,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
 
+import orjson
 from pydantic import Field
 
 from shared.access import Principal
+from shared.kernel.encryption import Cipher
 from shared.kernel.language import Text
 
 DOCUMENT = "customer:document"
@@ -38,6 +43,7 @@ class PersonalField:
         summary: what it is.
         permission: who holds it sees the value in clear.
         masked: SQL of what others see; ``{0}`` stands for the marked expression.
+        clear: SQL of what the holder sees: sealed, if it is encrypted.
         history: where history has such a value in clear, as a regular expression of its field's path.
     """
 
@@ -45,6 +51,7 @@ class PersonalField:
     summary: Text
     permission: str
     masked: str
+    clear: str = "{0}"
     history: str = ""
 
     def mark(self, expression: str) -> str:
@@ -52,12 +59,14 @@ class PersonalField:
         return f"<<{self.name}|{expression}>>"
 
 
-_STORED = "{0}_masked"
-"""The column beside the value's own that holds it masked."""
+_SIGN = "E'\\x1f'"
+"""Begins a sealed value in JSON: a control character, which no text of the node's has."""
+_STORED = ("{0}_masked", f"coalesce({{0}}, {_SIGN} || encode({{0}}_cipher, 'hex'))")
+"""The columns beside the value's own hold it masked and encrypted; its own still holds what is not sealed yet."""
 contact_value = PersonalField(
-    "contact", Text("Telephone numbers and e-mail addresses", "电话与电子邮箱"), CONTACT, _STORED
+    "contact", Text("Telephone numbers and e-mail addresses", "电话与电子邮箱"), CONTACT, *_STORED
 )
-address = PersonalField("address", Text("Postal addresses", "邮寄地址"), ADDRESS, _STORED)
+address = PersonalField("address", Text("Postal addresses", "邮寄地址"), ADDRESS, *_STORED)
 birth_date = PersonalField(
     "birth_date",
     Text("Dates of birth; the year is shown", "出生日期（显示年份）"),
@@ -88,6 +97,8 @@ MaskedDay = Annotated[str, Field(pattern=r"^[0-9]{4}-\*\*-\*\*$", examples=["199
 
 _BY_NAME = {field.name: field for field in REGISTER}
 _HISTORY = "history"
+_SEALED_START = rb'"\u001f'
+_SEALED = re.compile(rb'"\\u001f([0-9a-f]+)"')
 _MARK = re.compile(r"<<(\w+)\|(.+?)>>", re.DOTALL)
 
 
@@ -119,7 +130,7 @@ def visible(sql: str, sight: Sight) -> str:
         if name == _HISTORY:
             return _history(expression, sight)
         field = _BY_NAME[name]
-        return expression if field.permission in sight else field.masked.format(expression)
+        return (field.clear if field.permission in sight else field.masked).format(expression)
 
     return _MARK.sub(form, sql)
 
@@ -127,6 +138,24 @@ def visible(sql: str, sight: Sight) -> str:
 def visible_columns(columns: Mapping[str, str], sight: Sight) -> dict[str, str]:
     """Return the columns of a listing with every mark resolved for a reader."""
     return {name: visible(sql, sight) for name, sql in columns.items()}
+
+
+def is_sealed(sql: str) -> bool:
+    """Tell whether what a statement gives has sealed values, which :func:`opened` is to open."""
+    return _SIGN in sql
+
+
+def opened(body: bytes, cipher: Cipher) -> bytes:
+    """Return JSON with its sealed values decrypted.
+
+    Raises:
+        DecryptionFailed: if the node's keys are not those that they were sealed with.
+    """
+    if _SEALED_START not in body:
+        return body
+    return _SEALED.sub(
+        lambda found: orjson.dumps(cipher.decrypt(bytes.fromhex(found[1].decode()))), body
+    )
 
 
 def _history(changes: str, sight: Sight) -> str:

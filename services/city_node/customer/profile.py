@@ -18,6 +18,7 @@ from services.city_node.customer.parts import TODAY, Part, json_list
 from services.city_node.customer.privacy import (
     Sight,
     birth_date,
+    is_sealed,
     mark_history,
     mark_medium,
     visible,
@@ -132,6 +133,7 @@ customers = Listing(
         "name": _BEGINS.format(column="c.name"),
         "sound": _BEGINS.format(column="c.name_sort"),
         "document": "c.document_index = ANY({}::bytea[])",
+        "contact": "c.id IN (SELECT customer_id FROM contact_medium WHERE value_index = ANY({}::bytea[]))",
         "brand": _ON_LINE.format(column="brand"),
         # Two partial indexes, one for live and one for ended lines.
         "msisdn": "c.id IN (SELECT customer_id FROM subscription WHERE msisdn = {} AND status <> 'ended'"
@@ -194,12 +196,13 @@ contacts = Listing(
 class Reading:
     """A way to read one customer: ``sql`` takes the id and the reader's unit path and gives version and JSON.
 
-    With ``at_day`` it takes the business day, too.
+    With ``at_day`` it takes the business day, too; with ``sealed`` there are values to open in what it gives.
     """
 
     sql: str
     with_document_number: bool
     at_day: bool = False
+    sealed: bool = False
 
 
 EVERY_PART = "all"
@@ -241,7 +244,7 @@ def reading(
         "WHERE c.id = $1 AND starts_with(u.path, $2)",
         sight,
     )
-    return Reading(sql, len(wanted) < len(names), TODAY in sql)
+    return Reading(sql, len(wanted) < len(names), TODAY in sql, is_sealed(sql))
 
 
 async def read(

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -88,6 +88,23 @@ async def holder_of_document(
         )
     ).first()
     return (row.id, row.path) if row else None
+
+
+async def has_contact(
+    session: AsyncSession, customer_id: UUID, kind: str, indexes: Sequence[bytes], value: str
+) -> bool:
+    """Tell whether a customer has a contact value, sealed or still in clear."""
+    return bool(
+        await session.scalar(
+            select(
+                exists().where(
+                    ContactMedium.customer_id == customer_id,
+                    ContactMedium.kind == kind,
+                    or_(ContactMedium.value_index.in_(indexes), ContactMedium.value == value),
+                )
+            )
+        )
+    )
 
 
 async def stored_document(

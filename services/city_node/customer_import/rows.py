@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from services.city_node.customer.history import TRACKED
-from services.city_node.customer.identity import mask_medium, seal_document
+from services.city_node.customer.identity import seal_contact, seal_document
 from services.city_node.customer.models import (
     CustomerKind,
     Library,
@@ -39,7 +39,12 @@ from shared.kernel.ids import new_id
     )
 )  # fmt: skip
 _MEDIA = tuple(
-    (SLOTS[kind], SLOTS[f"{kind}_masked"], SLOTS[f"{kind}_id"], kind.value) for kind in MediumKind
+    (
+        kind.value,
+        SLOTS[kind],
+        *(SLOTS[f"{kind}_{name}"] for name in ("cipher", "index", "masked", "id")),
+    )
+    for kind in MediumKind
 )
 _REMEMBERED = {**{name: name for name in TRACKED}, "document_number": "document_masked"}
 _HISTORY = tuple((field, SLOTS[staged]) for field, staged in _REMEMBERED.items() if staged in SLOTS)
@@ -163,9 +168,11 @@ class RowBuilder:
         row[CUSTOMER_ID] = new_id()
         self._seal(row)
         self._complete_line(row)
-        for slot, masked, identity, kind in _MEDIA:
+        for kind, slot, cipher, index, masked, identity in _MEDIA:
             if row[slot] is not None:
-                row[masked], row[identity] = mask_medium(kind, row[slot]), new_id()
+                sealed = seal_contact(self._cipher, kind, row[slot])
+                row[cipher], row[index], row[masked] = sealed.cipher, sealed.index, sealed.masked
+                row[identity] = new_id()
         changes = [
             {"field": field, "old": None, "new": row[slot]}
             for field, slot in _HISTORY

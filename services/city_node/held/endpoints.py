@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 from services.city_node.customer import profile
 from services.city_node.customer.access import AtDesk, Reader
 from services.city_node.customer.answers import JSON, documented
-from services.city_node.customer.privacy import SEALED, Sight, sight_of, visible_columns
+from services.city_node.customer.privacy import SEALED, Sight, opened, sight_of, visible_columns
 from services.city_node.customer.schemas import Body
 from services.city_node.held import service
 from services.city_node.held.declaration import Held
@@ -57,7 +57,7 @@ def _add_reads(router: APIRouter, held: Held) -> None:
         body = await page_in_scope(
             pool, held, principal, page, {"customer": customer_id, **filters}
         )
-        return Response(body, media_type=JSON)
+        return Response(opened(body, context.cipher), media_type=JSON)
 
     @router.get(
         "/{item}",
@@ -70,7 +70,8 @@ def _add_reads(router: APIRouter, held: Held) -> None:
     ) -> Response:
         pool = await context.database.pool()
         await profile.require_in_scope(pool, customer_id, principal.unit_path)
-        return Response(await _read(pool, held, principal, customer_id, item), media_type=JSON)
+        read = await _read(pool, held, principal, customer_id, item)
+        return Response(opened(read, context.cipher), media_type=JSON)
 
 
 def _add_changes(router: APIRouter, held: Held) -> None:
@@ -118,7 +119,9 @@ def _add_changes(router: APIRouter, held: Held) -> None:
             ) from error
         connection = await driver_connection(desk.session)
         read = await _read(connection, held, desk.principal, customer_id, item)
-        return Response(read, media_type=JSON, headers={"etag": entity_tag(version)})
+        return Response(
+            opened(read, desk.cipher), media_type=JSON, headers={"etag": entity_tag(version)}
+        )
 
     if held.removable:
 
@@ -146,12 +149,13 @@ async def page_in_scope(
     page: PageRequest,
     filters: dict[str, Any],
 ) -> bytes:
-    """Return a page of what customers of the caller's scope hold, private numbers as the caller may see them."""
+    """Return a page of what one customer holds, as the caller may see it; of several, with contact values masked."""
+    hidden = frozenset() if "customer" in filters else SEALED
     return await held.listing.page(
         pool,
         replace(page, sort=page.sort or held.default_sort),
         {"scope": principal.unit_path, **filters},
-        columns=visible_columns(held.listing.columns, sight_of(principal)),
+        columns=visible_columns(held.listing.columns, sight_of(principal) - hidden),
     )
 
 

@@ -83,10 +83,23 @@ async def _seal(context: NodeContext, portion: int) -> int:
         tasks: dict[str, Any] = {}
         async for done in service.seal(context.database, context.cipher, portion_rows=portion):
             if done.column not in tasks:
-                tasks[done.column] = bar.add_task(done.column, total=done.of)
+                tasks[done.column] = bar.add_task(done.column, total=done.of or None)
             bar.advance(tasks[done.column], done.rows)
             rows += done.rows
     return rows
+
+
+@app.command("encrypt")
+def encrypt(
+    node: NodeOption, portion: PortionOption = service.PORTION, json: JsonOption = False
+) -> None:
+    """Encrypt the contact values that an earlier release kept in clear; a running node does it by itself."""
+
+    async def act(context: NodeContext) -> dict[str, Any]:
+        _require_city(context)
+        return {"encrypted": await _seal(context, portion)}
+
+    show(run(node, act), json=json)
 
 
 @app.command("drop-key")

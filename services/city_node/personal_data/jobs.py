@@ -1,4 +1,4 @@
-"""Taking up what is not sealed yet."""
+"""Sealing what is not sealed yet."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from shared.kernel.language import Text
 
 
 async def run(context: NodeContext, now: datetime) -> None:
-    """Go on with a rotation that was interrupted."""
+    """Seal what an earlier release kept in clear, and go on with a rotation that was interrupted."""
     if await service.is_due(context.database, now=now):
         async for _ in service.seal(context.database, context.cipher):
             pass
@@ -18,8 +18,8 @@ async def run(context: NodeContext, now: datetime) -> None:
 sealing = Job(
     "personal-data-sealing",
     Text(
-        "Go on with a rotation of the keys for personal data that was interrupted",
-        "继续被中断的个人信息密钥轮换",
+        "Encrypt personal values that are in clear, and go on with a rotation of their keys",
+        "加密尚为明文的个人信息，并继续未完成的密钥轮换",
     ),
     Every(timedelta(minutes=1)),
     run,

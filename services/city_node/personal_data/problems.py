@@ -15,6 +15,18 @@ class KeysRotating(Problem):
     )
 
 
+class ValuesInClear(Problem):
+    """Contact values from an earlier release are not encrypted yet, and set-wise work would not know them again."""
+
+    status = 409
+    title = Text("Values not encrypted yet", "个人信息尚未加密完毕")
+    sentence = Text(
+        "Contact values from an earlier release are being encrypted: try again in a minute, or run "
+        "`guanxi personal-data encrypt`.",
+        "旧版本的联系方式正在加密：请稍后重试，或运行 guanxi personal-data encrypt。",
+    )
+
+
 class SealingUnderWay(Problem):
     """A rotation cannot begin while an import or another writer of sealed values is at work."""
 

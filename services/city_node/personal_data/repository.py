@@ -12,7 +12,7 @@ from services.city_node.personal_data.models import KeyRotation
 
 # ruff: noqa: S608 - put together from the declared columns alone; values are bound
 Portion = Sequence[Any]
-"""Rows with ``id``, ``kind`` and ``cipher``."""
+"""Rows with ``id``, ``kind``, ``clear`` and ``cipher``."""
 
 
 async def open_rotation(session: AsyncSession) -> KeyRotation | None:
@@ -36,8 +36,9 @@ async def portion(
     name = column.name
     rows = await session.execute(
         text(
-            f"SELECT id, {column.kind} AS kind, {name}_cipher AS cipher FROM {column.table} "
-            f"WHERE id > coalesce(:after, '00000000-0000-0000-0000-000000000000') AND get_byte({name}_cipher, 0) <> :key "
+            f"SELECT id, {column.kind} AS kind, {column.clear} AS clear, {name}_cipher AS cipher "
+            f"FROM {column.table} WHERE id > coalesce(:after, '00000000-0000-0000-0000-000000000000') "
+            f"AND ({column.clear} IS NOT NULL OR get_byte({name}_cipher, 0) <> :key) "
             "ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED"
         ).bindparams(bindparam("after", after, Uuid()), key=key_id, limit=limit)
     )
@@ -50,9 +51,10 @@ async def replace(
     """Write ids, ciphers and indexes of rows that are locked."""
     name = column.name
     ids, ciphers, indexes = zip(*sealed, strict=True)
+    cleared = "" if column.clear == "NULL" else f", {column.clear} = NULL"
     await session.execute(
         text(
-            f"UPDATE {column.table} t SET {name}_cipher = n.cipher, {name}_index = n.index "
+            f"UPDATE {column.table} t SET {name}_cipher = n.cipher, {name}_index = n.index{cleared} "
             "FROM unnest(:ids, :ciphers, :indexes) n (id, cipher, index) WHERE t.id = n.id"
         ).bindparams(
             bindparam("ids", list(ids), ARRAY(Uuid())),
@@ -60,6 +62,12 @@ async def replace(
             bindparam("indexes", list(indexes), ARRAY(LargeBinary())),
         )
     )
+
+
+async def is_any_clear(session: AsyncSession, column: SealedColumn) -> bool:
+    """Tell whether a value is not sealed at all."""
+    query = f"SELECT EXISTS (SELECT FROM {column.table} WHERE {column.clear} IS NOT NULL)"
+    return column.clear != "NULL" and bool(await session.scalar(text(query)))
 
 
 async def keys_in_use(session: AsyncSession, column: SealedColumn) -> dict[int, int]:

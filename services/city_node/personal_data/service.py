@@ -2,18 +2,24 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.customer.repository import hold_keys
 from services.city_node.personal_data import repository
 from services.city_node.personal_data.columns import COLUMNS, SealedColumn
 from services.city_node.personal_data.models import KeyRotation
-from services.city_node.personal_data.problems import KeyInUse, KeysRotating, SealingUnderWay
+from services.city_node.personal_data.problems import (
+    KeyInUse,
+    KeysRotating,
+    SealingUnderWay,
+    ValuesInClear,
+)
 from shared.kernel.database import Database
 from shared.kernel.encryption import Cipher
 
@@ -23,6 +29,10 @@ PORTION = 1000
 """Rows in one transaction."""
 TRIES = 50
 PAUSE_SECONDS = 0.1
+
+
+_Sealed = tuple[UUID, bytes, bytes, bytes]
+"""Id, cipher, index, and an index that no other row has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +50,11 @@ async def hold_keys_for_bulk(session: AsyncSession) -> None:
 
     Raises:
         KeysRotating: if one is under way (409).
+        ValuesInClear: if values from an earlier release are not sealed yet (409).
     """
     await hold_keys(session)
+    if await _is_any_clear(session):
+        raise ValuesInClear
     rotation = await repository.open_rotation(session)
     if rotation is not None:
         raise KeysRotating(since=rotation.began_at.isoformat(timespec="seconds"))
@@ -83,12 +96,21 @@ async def _alone(database: Database) -> AsyncIterator[AsyncSession]:
 
 
 async def is_due(database: Database, *, now: datetime) -> bool:
-    """Tell whether there is a rotation whose rows may be sealed anew."""
+    """Tell whether there are values to be sealed: in clear, or, once a rotation is ready, under an older key."""
     async with database.transaction() as session:
+        if await _is_any_clear(session):
+            return True
         rotation = await repository.open_rotation(session)
     return (
         rotation is not None and rotation.ready_at is not None and now >= rotation.ready_at + GRACE
     )
+
+
+async def _is_any_clear(session: AsyncSession) -> bool:
+    for column in COLUMNS:
+        if await repository.is_any_clear(session, column):
+            return True
+    return False
 
 
 async def seal(
@@ -98,8 +120,9 @@ async def seal(
     for column in COLUMNS:
         async with database.transaction() as session:
             used = await repository.keys_in_use(session, column)
+            clear = await repository.is_any_clear(session, column)
         total = sum(used.values()) - used.get(cipher.current.id, 0)
-        passed = total
+        passed = total + clear
         while passed:
             passed, after = 0, None
             while True:
@@ -119,11 +142,27 @@ async def _seal_portion(
             return 0, after
         sealed = []
         for row in rows:
-            value = cipher.decrypt(row.cipher)
+            value = cipher.decrypt(row.cipher) if row.clear is None else row.clear
             index = cipher.index(column.form(row.kind, value))
-            sealed.append((row.id, cipher.encrypt(value), index))
-        await repository.replace(session, column, sealed)
+            sealed.append(
+                (row.id, cipher.encrypt(value), index, cipher.index(f"{value}\n{row.id}"))
+            )
+        await _replace(session, column, sealed)
         return len(rows), rows[-1].id
+
+
+async def _replace(session: AsyncSession, column: SealedColumn, rows: Sequence[_Sealed]) -> None:
+    """Write a portion; of two spellings of one value that a customer has, the search finds the first alone."""
+    try:
+        async with session.begin_nested():
+            await repository.replace(session, column, [row[:3] for row in rows])
+    except IntegrityError:
+        for key, cipher, index, alone in rows:
+            try:
+                async with session.begin_nested():
+                    await repository.replace(session, column, [(key, cipher, index)])
+            except IntegrityError:
+                await repository.replace(session, column, [(key, cipher, alone)])
 
 
 async def end(database: Database, *, now: datetime) -> bool:
