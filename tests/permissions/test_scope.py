@@ -11,50 +11,16 @@ from shared.access import Guard
 from shared.capability import Role
 from shared.kernel.ids import new_id
 from shared.organisation.models import OrganisationUnit
-from tests.city.drafts import CITY, OTHER_TEAM, TEAM, line, person
+from tests.city.drafts import CITY, OTHER_TEAM, TEAM, person
 from tests.conftest import MakeNode, SignInAs, TestNode
 from tests.permissions.asking import filled, guarded, token
+from tests.permissions.bodies import BODIES, GROUP, HELD, OF_GROUP
 
 PATHS = {
     TEAM: f"000000/440000/{CITY}/{TEAM}/",
     OTHER_TEAM: f"000000/440000/{CITY}/{OTHER_TEAM}/",
     "440100": "000000/440000/440100/",
 }
-GROUP = {
-    "kind": "group",
-    "name": "标记集团",
-    "document_type": "business_licence",
-    "document_number": "91440300MA00000001",
-}
-HELD: dict[str, dict[str, Any]] = {
-    "key-persons": {"name": "李娜", "phone": "13912345678"},
-    "agreements": {"number": "A-1", "kind": "service", "title": "专线", "starts_on": "2026-01-01"},
-    "products": {
-        "product_code": "DIA",
-        "name": "专线",
-        "category": "dedicated_line",
-        "since": "2026-01-01",
-    },
-    "competitor-use": {"operator": "中国联通", "category": "broadband", "share_percent": 5},
-    "preferences": {"topic": "marketing", "value": "welcome"},
-    "ties": {"kind": "spouse", "person_name": "王芳", "phone": "13800138000"},
-    "interactions": {"channel": "hall", "kind": "inquiry", "subject": "话费"},
-    "members": {"since": "2026-01-01"},
-}
-"""What is noted of the customers, by the collection's path."""
-OF_GROUP = {"key-persons", "members", "enterprise"}
-BODIES: dict[tuple[str, str], Any] = {
-    ("PATCH", "/customers/{customer_id}"): {"level": "gold"},
-    ("POST", "/customers/{customer_id}/retire"): {"reason": "price"},
-    ("POST", "/customers/{customer_id}/subscriptions"): line(8),
-    ("POST", "/customers/{customer_id}/contacts"): {"kind": "phone", "value": "13800138001"},
-    ("PUT", "/customers/{customer_id}/enterprise"): {"employees": 5},
-    ("PATCH", "/organisation/units/{code}"): {"name_zh": "一组"},
-    ("PATCH", "/staff/{staff_id}"): {"display_name": "甲"},
-    ("POST", "/staff/{staff_id}/password"): {"password": "correct-horse-battery"},
-    ("POST", "/card-replacements/{request_id}/cancel"): {"note": "不办了"},
-}
-"""What each change takes that is no change of something held; one that is missing here is refused as invalid (422)."""
 OWNED = ("{customer_id}", "{staff_id}", "{import_id}", "{request_id}", "/units/{code}")
 """What in a path names something of a unit."""
 
