@@ -34,7 +34,7 @@ from shared.access.dependencies import (
     once,
     require,
 )
-from shared.access.grants import Grants
+from shared.access.grants import DutiesConflict, Grants
 from shared.access.principal import Principal
 from shared.access.revocation import CHANNEL as REVOKED_CHANNEL
 from shared.access.routes import Guard, guards
@@ -44,6 +44,7 @@ __all__ = [
     "REVOKED_CHANNEL",
     "Authenticated",
     "CurrentPrincipal",
+    "DutiesConflict",
     "Grants",
     "Guard",
     "NodeGrants",

@@ -35,7 +35,7 @@ Two who change one customer at once: the second is told that the version is stal
 refused (409), also when two take it at the same moment: a unique constraint stands behind each check.
 """
 
-from services.city_node.customer.access import permissions
+from services.city_node.customer.access import conflicts, permissions
 from services.city_node.customer.change_endpoints import router as change_router
 from services.city_node.customer.endpoints import router
 from shared.capability import Capability
@@ -46,4 +46,5 @@ capability = Capability(
     summary=Text("Customer profiles, subscriptions and bills", "客户档案、用户与账单"),
     routers=(router, change_router),
     permissions=permissions,
+    conflicts=conflicts,
 )

@@ -13,7 +13,7 @@ from services.city_node.customer.privacy import (
 )
 from services.city_node.customer.service import Desk
 from shared.access import Principal, require
-from shared.capability import Context, Permission, Role
+from shared.capability import Conflict, Context, Permission, Role
 from shared.kernel.edge import Now, Transaction
 from shared.kernel.language import Text
 
@@ -66,6 +66,17 @@ permissions = (
             "查看证件号码明文（逐次留痕）",
         ),
         frozenset({Role.ACCOUNT_MANAGER, Role.SUPERVISOR}),
+    ),
+)
+
+conflicts = (
+    Conflict(
+        frozenset({READ, WRITE, CONTACT, ADDRESS, BIRTH_DATE, THIRD_PARTY, DOCUMENT}),
+        frozenset({"operations:*"}),
+        Text(
+            "who runs the node has its keys and its database, and does not look at its customers",
+            "运维人员掌握节点密钥与数据库，不得查看客户档案",
+        ),
     ),
 )
 
