@@ -6,6 +6,7 @@ from services.city_node import (
     agreement,
     card_replacement,
     competitor_use,
+    custom_attribute,
     customer,
     customer_import,
     generator,
@@ -28,6 +29,7 @@ CAPABILITIES = (
     customer.capability,  # first: its reads are the most frequent, and routes are tried in order
     organisation.capability,
     staff.capability,
+    custom_attribute.capability,
     group.capability,
     usage.capability,
     interaction.capability,

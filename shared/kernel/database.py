@@ -12,10 +12,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import asyncpg
-from sqlalchemy import BigInteger, DateTime, MetaData, QueuePool, event, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, MetaData, QueuePool, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import (
@@ -44,6 +45,13 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {datetime: DateTime(timezone=True), int: BigInteger()}  # noqa: RUF012 - SQLAlchemy's own name
+
+
+def one_of(column: str, values: type[StrEnum], name: str) -> CheckConstraint:
+    """Return the check that a column holds one of these values."""
+    return CheckConstraint(
+        f"{column} IN ({', '.join(repr(value.value) for value in values)})", name=name
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,10 @@ class Settings(BaseSettings):
         le=1,
         description="Which part of the traces to export, chosen by trace id: nodes with the same ratio keep the same traces.",
     )
+    undeclared_attributes: Literal["accept", "refuse"] = Field(
+        default="accept",
+        description="At a city: whether profiles may be given attributes that the node does not declare.",
+    )
     log_format: Literal["json", "console"] = Field(
         default="json", description="Form of the log lines on standard output."
     )

@@ -7,6 +7,7 @@ from typing import Any
 from services.city_node import (
     agreement,
     competitor_use,
+    custom_attribute,
     customer_import,
     group,
     interaction,
@@ -25,6 +26,7 @@ CAPABILITIES = (
     organisation.capability,
     staff.capability,
     customers.capability,
+    custom_attribute.capability,
     group.capability,
     usage.capability,
     interaction.capability,

@@ -18,7 +18,7 @@ from services.city_node.customer.identity import (
 from services.city_node.generator import behaviour, numbers
 from services.city_node.generator.people import City
 from services.city_node.generator.problems import CityInhabited, SeedUsed
-from services.city_node.generator.service import Made, generate, months_before
+from services.city_node.generator.service import Made, Progress, generate, months_before
 from shared.organisation.division import divisions
 from tests.city.drafts import CITY, TEAM, Headers, fresh, settle
 from tests.conftest import TestNode
@@ -27,7 +27,14 @@ MONTHS = months_before(date(2026, 11, 1), 6)
 
 
 async def populate(
-    node: TestNode, customers: int, seed: int = 1, *, append: bool = False, usage: bool = True
+    node: TestNode,
+    customers: int,
+    seed: int = 1,
+    *,
+    append: bool = False,
+    usage: bool = True,
+    batch_customers: int = 50,
+    on_progress: Progress = lambda *_: None,
 ) -> Made:
     city = City(
         seed=seed,
@@ -46,7 +53,8 @@ async def populate(
             customers,
             append=append,
             usage=usage,
-            on_progress=lambda *_: None,
+            on_progress=on_progress,
+            batch_customers=batch_customers,
         )
 
 
@@ -168,6 +176,22 @@ async def test_a_city_with_customers_is_left_alone_unless_told(
     assert (await rows(city, "SELECT count(*), count(DISTINCT customer_number) FROM customer"))[
         0
     ] == (21, 21)
+
+
+@pytest.mark.parametrize(("stop_at", "reached"), [("customers", 20), ("usage", 1)])
+async def test_an_interrupted_run_leaves_nothing(
+    city: TestNode, stop_at: str, reached: int
+) -> None:
+    def interrupt(what: str, done: int, _: int) -> None:
+        if what == stop_at and done >= reached:
+            raise KeyError(what)
+
+    with pytest.raises(KeyError):
+        await populate(city, 50, batch_customers=10, on_progress=interrupt)
+    for table in FINGERPRINTS:
+        assert (await rows(city, f"SELECT count(*) FROM {table}"))[0][0] == 0  # noqa: S608
+    made = await populate(city, 50, batch_customers=10)
+    assert made.rows["customer"] == 50
 
 
 @given(

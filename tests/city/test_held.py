@@ -1,42 +1,15 @@
 """What customers hold, in its one form: noted, read, changed against the customer's version, removed, remembered."""
 
+import random
 from typing import Any
-from uuid import UUID, uuid5
 
 import pytest
 
 from tests.city.drafts import Headers, SignIn, fresh, settle
+from tests.city.holding import group_of, note
 from tests.conftest import TestNode
 
-
-async def note(
-    city: TestNode, headers: Headers, customer: dict[str, Any], path: str, body: dict[str, Any]
-) -> Any:
-    return await city.client.post(
-        f"/customers/{customer['id']}/{path}",
-        json=body,
-        headers={**headers, "Idempotency-Key": str(uuid5(UUID(customer["id"]), f"{path} {body}"))},
-    )
-
-
-async def group_of(city: TestNode, headers: Headers, running: int = 90, **given: Any) -> Any:
-    number = {"document_type": "business_licence", "document_number": f"91440300MA{running:08d}"}
-    return await settle(
-        city,
-        headers,
-        running,
-        **{
-            "kind": "group",
-            "name": "南山精密",
-            "sex": "unknown",
-            "birth_date": None,
-            **number,
-            **given,
-        },
-    )
-
-
-HELD = {
+HELD: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "key-persons": (
         "group",
         {"name": "李娜", "decision_role": "decider", "decision_order": 2, "phone": "13912345678"},
@@ -157,3 +130,71 @@ async def test_a_noun_is_out_of_reach_from_another_unit(
         answer = await city.client.request(method, url, json=given, headers=wanting)
         assert answer.status_code == 404, (method, url, answer.text)
     assert (await city.client.get(where, headers=clerk)).status_code == 200
+
+
+def replayed(changes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What history says is there now, by path of the item."""
+    items: dict[str, dict[str, Any]] = {}
+    for change in reversed(changes):
+        for each in change["changes"]:
+            item, field = each["field"].rsplit("/", 1)
+            held = items.setdefault(item, {})
+            assert held.get(field) == each["old"], each
+            held[field] = each["new"]
+    return {item: kept for item, kept in items.items() if any(v is not None for v in kept.values())}
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_history_replayed_gives_what_is_there(
+    city: TestNode, clerk: Headers, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - to be repeated
+    group = await group_of(city, clerk)
+    path, held = f"/customers/{group['id']}/key-persons", dict[str, Any]()
+    version = 1
+    for step in range(25):
+        body = {
+            "name": chance.choice("甲乙丙"),
+            "influence": chance.choice([None, 1, 5]),
+            "decision_order": chance.choice([None, 1, 2]),
+            "title": chance.choice([None, "总经理"]),
+        }
+        current = {**clerk, "If-Match": f'"{version}"', "Idempotency-Key": str(step)}
+        one = chance.choice(list(held)) if held else None
+        if one is None or chance.random() < 0.4:
+            answer = await city.client.post(path, json=body, headers=current)
+            held[answer.json()["id"]] = answer.json()
+        elif chance.random() < 0.7:
+            some = dict(chance.sample(list(body.items()), 2))
+            answer = await city.client.patch(f"{path}/{one}", json=some, headers=current)
+            assert answer.json() == {**held[one], **some}
+            held[one] = answer.json()
+        else:
+            answer = await city.client.delete(f"{path}/{one}", headers=current)
+            del held[one]
+        assert answer.status_code in {200, 201, 204}, answer.text
+        version = int(answer.headers["etag"].strip('"'))
+    changes = await city.client.get(f"/customers/{group['id']}/changes?limit=100", headers=clerk)
+    added = [each for each in changes.json()["items"] if each["action"].startswith("part_")]
+    assert len(added) == version - 1
+    told = replayed(added)
+    assert told.keys() == {f"key_persons/{item}" for item in held}
+    for item, kept in held.items():
+        values = told[f"key_persons/{item}"]
+        assert all(values.get(name) == value for name, value in kept.items() if name != "id")
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [{"name": None}, {"influence": 6}, {"colour": "red"}, {"name": "a\u0000"}, [], {"phone": "x"}],
+)
+async def test_a_patch_that_does_not_fit_changes_nothing(
+    city: TestNode, clerk: Headers, patch: Any
+) -> None:
+    group = await group_of(city, clerk)
+    made = await note(city, clerk, group, "key-persons", {"name": "李娜", "influence": 3})
+    where, current = made.headers["location"], {**clerk, "If-Match": '"2"'}
+    refused = await city.client.patch(where, json=patch, headers=current)
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["errors"]
+    assert (await city.client.get(where, headers=clerk)).json() == made.json()

@@ -36,8 +36,13 @@ SIGNED = {
     "/federation/v1/enrolments",
 }
 """What nodes ask one another: every request is signed with a node's key (RFC 9421), and no token is."""
-ANYBODY_SIGNED_IN = {("GET", "/staff/me"), ("POST", "/staff/me/password")}
-"""What needs a token and no permission: one's own account."""
+ANYBODY_SIGNED_IN = {
+    ("GET", "/staff/me"),
+    ("POST", "/staff/me/password"),
+    ("GET", "/custom-attributes"),
+    ("GET", "/custom-attributes/{name}"),
+}
+"""What needs a token and no permission: one's own account, and which attributes there are."""
 
 
 def guarded(node: TestNode) -> Iterator[Guard]:

@@ -31,6 +31,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/customers/{customer_id}"): {"level": "gold"},
     ("POST", "/customers/{customer_id}/retire"): {"reason": "price"},
     ("POST", "/customers/{customer_id}/subscriptions"): line(8),
+    ("PATCH", "/customers/{customer_id}/subscriptions/{subscription_id}"): {"plan": "88"},
     ("POST", "/customers/{customer_id}/contacts"): {"kind": "phone", "value": "13800138001"},
     ("PUT", "/customers/{customer_id}/enterprise"): {"employees": 5},
     ("PATCH", "/organisation/units/{code}"): {"name_zh": "一组"},

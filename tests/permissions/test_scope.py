@@ -11,7 +11,7 @@ from shared.access import Guard
 from shared.capability import Role
 from shared.kernel.ids import new_id
 from shared.organisation.models import OrganisationUnit
-from tests.city.drafts import CITY, OTHER_TEAM, TEAM, person
+from tests.city.drafts import CITY, OTHER_TEAM, TEAM, line, person
 from tests.conftest import MakeNode, SignInAs, TestNode
 from tests.permissions.asking import filled, guarded, token
 from tests.permissions.bodies import BODIES, GROUP, HELD, OF_GROUP
@@ -57,6 +57,11 @@ async def settle(node: TestNode, headers: dict[str, str]) -> dict[str, dict[str,
         f"/customers/{group_id}/enterprise", json={}, headers={**headers, "If-Match": '"1"'}
     )
     assert enterprise.status_code == 200, enterprise.text
+    lines = f"/customers/{person_id}/subscriptions"
+    once = {**headers, "Idempotency-Key": "line"}
+    assert (await node.client.post(lines, json=line(9), headers=once)).status_code == 201
+    held = (await node.client.get(lines, headers=headers)).json()["items"]
+    ids["subscriptions"] = {"customer_id": person_id, "subscription_id": held[0]["id"]}
     ids["enterprise"] = {"customer_id": group_id}
     for path, body in HELD.items():
         owner = group_id if path in OF_GROUP else person_id

@@ -7,8 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.city_node.customer.models import one_of
-from shared.kernel.database import Base
+from shared.kernel.database import Base, one_of
 
 
 class AgreementKind(StrEnum):

@@ -6,9 +6,8 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.city_node.customer.models import one_of
 from services.city_node.product_holding.models import ProductCategory
-from shared.kernel.database import Base
+from shared.kernel.database import Base, one_of
 
 
 class CompetitorUse(Base):

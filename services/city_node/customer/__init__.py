@@ -21,13 +21,16 @@ This package at the desk; ``customer_import`` set-wise; requests between cities 
 All of them lock the customer's row first, raise its version, and write the change in the same transaction: the
 customer's row is the lock, and its version the entity tag, of everything the customer holds.
 
+Other nouns that customers hold, key persons, agreements, interactions and so on, have packages of their own and one
+form (:mod:`~services.city_node.held`); each offers its part of the customer's page.
+
 Reading
 -------
-A read is one SQL statement that checks the scope, masks, and builds the JSON
-(:mod:`~services.city_node.customer.profile`). A customer outside the reader's unit does not exist for the reader.
-Document numbers are encrypted (AES-GCM) and found by a blind index. Contact values, dates of birth and the names of
-third persons are masked for those who lack the permission of each (:mod:`~services.city_node.customer.privacy`), in
-the profile, in lists and in history alike.
+A read is one SQL statement that checks the scope, masks, and builds the JSON, with the parts that were asked for
+(:mod:`~services.city_node.customer.profile`, :mod:`~services.city_node.customer.parts`). A customer outside the
+reader's unit does not exist for the reader. Document numbers are encrypted (AES-GCM) and found by a blind index, and so
+are contact values. Those, dates of birth and the names of third persons are masked for those who lack the permission
+of each (:mod:`~services.city_node.customer.privacy`), in the profile, in lists and in history alike.
 
 Failure
 -------

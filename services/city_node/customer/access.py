@@ -91,7 +91,9 @@ async def desk(
     context: Context,
 ) -> Desk:
     """Return where the caller changes customers, in the request's transaction."""
-    return Desk(session, principal, now, context.cipher, context.settings.code)
+    settings = context.settings
+    strict = settings.undeclared_attributes == "refuse"
+    return Desk(session, principal, now, context.cipher, settings.code, strict)
 
 
 AtDesk = Annotated[Desk, Depends(desk)]

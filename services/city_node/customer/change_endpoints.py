@@ -14,6 +14,7 @@ from services.city_node.customer.schemas import (
     CustomerPatch,
     Departure,
     SubscriptionCreate,
+    SubscriptionPatch,
 )
 from shared.access import OnceDependency
 from shared.kernel.edge import ExpectedVersion
@@ -92,6 +93,24 @@ async def subscribe(
         "etag": changed.headers["etag"],
     }
     return await once.answer(201, changed.body, **headers)
+
+
+@router.patch(
+    "/{customer_id}/subscriptions/{subscription_id}",
+    summary="Change a customer's line",
+    responses=documented(CustomerOut, 400, 404, 412, 422, 428),
+    response_class=Response,
+)
+async def change_subscription(
+    customer_id: UUID,
+    subscription_id: UUID,
+    desk: AtDesk,
+    expected: ExpectedVersion,
+    body: SubscriptionPatch,
+) -> Response:
+    """Merge a JSON merge patch (RFC 7396) into a line, against the customer's ETag."""
+    await holdings.change_subscription(desk, customer_id, subscription_id, expected, body)
+    return await after_change(desk, customer_id)
 
 
 @router.post(

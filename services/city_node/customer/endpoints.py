@@ -19,7 +19,7 @@ from services.city_node.customer.answers import (
 )
 from services.city_node.customer.filters import customer_filters
 from services.city_node.customer.looks import look_at_document
-from services.city_node.customer.models import ChangeAction, ChangeSource
+from services.city_node.customer.models import ChangeAction, ChangeSource, SubscriptionStatus
 from services.city_node.customer.privacy import DOCUMENT, opened, sight_of, visible_columns
 from services.city_node.customer.representations import (
     BillPage,
@@ -28,7 +28,7 @@ from services.city_node.customer.representations import (
     CustomerOut,
     CustomerPage,
     DocumentOut,
-    SubscriptionList,
+    SubscriptionPage,
 )
 from shared.access import Principal, require
 from shared.capability import Context, NodeContext
@@ -86,7 +86,8 @@ async def read_customer(request: Request, customer_id: UUID, principal: Reader) 
     body = opened(text.encode(), context.cipher) if how.sealed else text
     if how.with_document_number:
         return await _with_document_number(request, context, principal, customer_id, version, body)
-    return profile_response(version, body, request.headers.get("if-none-match"))
+    had = request.headers.get("if-none-match") if how.versioned else None
+    return profile_response(version, body, had)
 
 
 async def _with_document_number(
@@ -174,16 +175,21 @@ async def list_changes(
 @router.get(
     "/{customer_id}/subscriptions",
     summary="List the lines of a customer",
-    responses=documented(SubscriptionList, 404, 422),
+    responses=documented(SubscriptionPage, 400, 404, 422),
     response_class=Response,
 )
-async def list_subscriptions(customer_id: UUID, principal: Reader, context: Context) -> Response:
-    """Return every line of a customer, ended ones too, with the SIM in use."""
+async def list_subscriptions(
+    customer_id: UUID,
+    principal: Reader,
+    context: Context,
+    page: Page,
+    status: SubscriptionStatus | None = None,
+) -> Response:
+    """Return a page of a customer's lines, ended ones too, with the SIM in use."""
     pool = await context.database.pool()
-    return Response(
-        await profile.read_subscriptions(pool, customer_id, principal.unit_path),
-        media_type=JSON,
-    )
+    await profile.require_in_scope(pool, customer_id, principal.unit_path)
+    filters = {"scope": principal.unit_path, "customer": customer_id, "status": status}
+    return Response(await profile.subscriptions.page(pool, page, filters), media_type=JSON)
 
 
 @router.get(

@@ -14,8 +14,17 @@ from services.city_node.customer.models import (
     Subscription,
     SubscriptionStatus,
 )
-from services.city_node.customer.problems import CustomerRetained, DatesContradict, NumberTaken
-from services.city_node.customer.schemas import ContactCreate, SubscriptionCreate
+from services.city_node.customer.problems import (
+    CustomerRetained,
+    DatesContradict,
+    NumberTaken,
+    SubscriptionNotFound,
+)
+from services.city_node.customer.schemas import (
+    ContactCreate,
+    SubscriptionCreate,
+    SubscriptionPatch,
+)
 from services.city_node.customer.service import Desk
 from shared.kernel.ids import new_id
 
@@ -70,6 +79,31 @@ async def subscribe(desk: Desk, customer_id: UUID, body: SubscriptionCreate) -> 
         )
     await desk.keep(customer, ChangeAction.SUBSCRIBED, changes)
     return subscription.id
+
+
+async def change_subscription(
+    desk: Desk, customer_id: UUID, subscription_id: UUID, expected: int, patch: SubscriptionPatch
+) -> None:
+    """Change the plan, contract or telephone of a line; nothing happens, and no version passes, if it is so already.
+
+    Raises:
+        CustomerNotFound: if there is none in the caller's scope (404).
+        SubscriptionNotFound: if the customer has no such line (404).
+        VersionStale: if the customer was changed since version ``expected`` (412).
+    """
+    customer = await desk.locked(customer_id, expected)
+    subscription = await repository.subscription_of(desk.session, customer.id, subscription_id)
+    if subscription is None:
+        raise SubscriptionNotFound(customer=customer.id, subscription=subscription_id)
+    changes: Changes = []
+    for name, value in patch.model_dump(exclude_unset=True).items():
+        old = getattr(subscription, name)
+        if old != value:
+            field = f"subscriptions/{subscription.msisdn}/{name}"
+            changes.append({"field": field, "old": old, "new": value})
+            setattr(subscription, name, value)
+    if changes:
+        await desk.keep(customer, ChangeAction.PART_CHANGED, changes)
 
 
 async def add_contact(desk: Desk, customer_id: UUID, body: ContactCreate) -> UUID:

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Sequence, T
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.kernel.database import Base
+from shared.kernel.database import Base, one_of
 
 ByteOrder = Text(collation="C")
 """Text in byte order: one order on every server, and an index that answers prefixes too."""
@@ -114,13 +114,6 @@ class ChangeAction(StrEnum):
     PART_ADDED = "part_added"
     PART_CHANGED = "part_changed"
     PART_REMOVED = "part_removed"
-
-
-def one_of(column: str, values: type[StrEnum], name: str) -> CheckConstraint:
-    """Return the check that a column holds one of these values."""
-    return CheckConstraint(
-        f"{column} IN ({', '.join(repr(value.value) for value in values)})", name=name
-    )
 
 
 class Customer(Base):

@@ -17,10 +17,12 @@ class Part:
     Attributes:
         name: as ``include`` and the page name it.
         sql: SQL of its JSON, with marks for personal values (:mod:`~services.city_node.customer.privacy`).
+        versioned: whether it changes with the customer's version alone, so that who has the version has the part.
     """
 
     name: str
     sql: str
+    versioned: bool = True
 
 
 def json_list(query: str) -> str:

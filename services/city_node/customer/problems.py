@@ -17,6 +17,17 @@ class CustomerNotFound(Problem):
     )
 
 
+class SubscriptionNotFound(Problem):
+    """The customer has no such line."""
+
+    status = 404
+    title = Text("Line not found", "用户不存在")
+    sentence = Text(
+        "Customer {customer} has no line {subscription}: list them at `GET /customers/{customer}/subscriptions`.",
+        "客户 {customer} 名下没有用户 {subscription}，请查询 GET /customers/{customer}/subscriptions。",
+    )
+
+
 class DocumentTaken(Problem):
     """Another customer of this city has the identity document."""
 

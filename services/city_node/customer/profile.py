@@ -27,6 +27,7 @@ from services.city_node.customer.problems import CustomerNotFound
 from shared.kernel.listing import Listing, QueryInvalid, Sort
 
 DOCUMENT_NUMBER = "document_number"
+SUBSCRIPTIONS_SHOWN, CONTACTS_SHOWN = 100, 50
 BILLS_SHOWN = 24
 CHANGES_SHOWN = 20
 
@@ -73,12 +74,24 @@ def _change_columns(table: str) -> dict[str, str]:
 
 _CONTACTS = json_list(f"""
     SELECT p.id, p.kind, {mark_medium("p")} AS value, p.preferred, p.preferred_hours
-    FROM contact_medium p WHERE p.customer_id = c.id ORDER BY p.id""")
-_SUBSCRIPTIONS = json_list("""
-    SELECT s.id, s.msisdn, s.brand, s.plan, s.contract_term, s.status, s.entry_date, s.ended_on, s.handset, s.imei,
-           m.iccid, m.imsi
-    FROM subscription s LEFT JOIN sim m ON m.subscription_id = s.id AND m.state = 'active'
-    WHERE s.customer_id = c.id ORDER BY s.entry_date, s.id""")
+    FROM contact_medium p WHERE p.customer_id = c.id ORDER BY p.id LIMIT {CONTACTS_SHOWN}""")
+_LINE = [
+    *(
+        "p.id",
+        "p.msisdn",
+        "p.brand",
+        "p.plan",
+        "p.contract_term",
+        "p.status",
+        "p.entry_date",
+        "p.ended_on",
+    ),
+    *("p.handset", "p.imei", "m.iccid", "m.imsi"),
+]
+_SIM_IN_USE = "LEFT JOIN sim m ON m.subscription_id = p.id AND m.state = 'active'"
+_SUBSCRIPTIONS = json_list(f"""
+    SELECT {", ".join(_LINE)} FROM subscription p {_SIM_IN_USE}
+    WHERE p.customer_id = c.id ORDER BY p.status = 'ended', p.entry_date, p.id LIMIT {SUBSCRIPTIONS_SHOWN}""")
 _BILLS = json_list(f"""
     SELECT subscription_id, period, charge_fen, paid_on
     FROM bill WHERE customer_id = c.id ORDER BY period DESC, id LIMIT {BILLS_SHOWN}""")
@@ -101,8 +114,8 @@ OWN_PARTS = (
     Part("contacts", _CONTACTS),
     Part("bills", _BILLS),
     Part("changes", _CHANGES),
-    Part("arrears", _ARREARS),
-    Part("manager", _MANAGER),
+    Part("arrears", _ARREARS, versioned=False),
+    Part("manager", _MANAGER, versioned=False),
 )
 """What every customer's page can show; other packages offer more."""
 
@@ -178,6 +191,19 @@ bills = Listing(
 )
 """The bills of customers."""
 
+subscriptions = Listing(
+    source=f"subscription p JOIN {_CUSTOMER_OF} {_SIM_IN_USE}",
+    key=Sort("p.id", "uuid"),
+    columns={column.split(".")[1]: column for column in _LINE},
+    sorts={"entry_date": Sort("p.entry_date", "date"), "msisdn": Sort("p.msisdn", "text")},
+    filters={
+        "scope": "starts_with(u.path, {})",
+        "customer": "p.customer_id = {}",
+        "status": "p.status = {}",
+    },
+)
+"""The lines of customers, each with the SIM in use."""
+
 contacts = Listing(
     source=f"contact_medium p JOIN {_CUSTOMER_OF}",
     key=Sort("p.id", "uuid"),
@@ -196,13 +222,15 @@ contacts = Listing(
 class Reading:
     """A way to read one customer: ``sql`` takes the id and the reader's unit path and gives version and JSON.
 
-    With ``at_day`` it takes the business day, too; with ``sealed`` there are values to open in what it gives.
+    With ``at_day`` it takes the business day, too; with ``sealed`` there are values to open in what it gives. Unless
+    ``versioned``, it may change while the version stays.
     """
 
     sql: str
     with_document_number: bool
     at_day: bool = False
     sealed: bool = False
+    versioned: bool = True
 
 
 EVERY_PART = "all"
@@ -234,7 +262,8 @@ def reading(
     columns = {name: _COLUMNS[name] for name in wanted}
     offered = {part.name: part for part in parts}
     asked = [name.strip() for name in include.split(",")] if include else []
-    for name in offered if asked == [EVERY_PART] else asked:
+    asked = list(offered) if asked == [EVERY_PART] else asked
+    for name in asked:
         if name not in offered:
             raise QueryInvalid("include", name, ", ".join([EVERY_PART, *offered]))
         columns[name] = offered[name].sql
@@ -244,7 +273,8 @@ def reading(
         "WHERE c.id = $1 AND starts_with(u.path, $2)",
         sight,
     )
-    return Reading(sql, len(wanted) < len(names), TODAY in sql, is_sealed(sql))
+    versioned = all(offered[name].versioned for name in asked)
+    return Reading(sql, len(wanted) < len(names), TODAY in sql, is_sealed(sql), versioned)
 
 
 async def read(
@@ -265,24 +295,6 @@ async def read(
     if row is None:
         raise CustomerNotFound(customer=customer_id)
     return row[0], row[1]
-
-
-async def read_subscriptions(
-    connection: asyncpg.Connection | asyncpg.Pool, customer_id: UUID, unit_path: str
-) -> str:
-    """Return the JSON of a customer's lines: ``{"items": [...]}``.
-
-    Raises:
-        CustomerNotFound: if there is none below the unit.
-    """
-    sql = (
-        f"SELECT json_build_object('items', {_SUBSCRIPTIONS})::text "
-        f"FROM {SOURCE} WHERE c.id = $1 AND starts_with(u.path, $2)"
-    )
-    found: str | None = await connection.fetchval(sql, customer_id, unit_path)
-    if found is None:
-        raise CustomerNotFound(customer=customer_id)
-    return found
 
 
 async def require_in_scope(

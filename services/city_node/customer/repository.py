@@ -147,6 +147,19 @@ async def subscriptions_in_use(session: AsyncSession, customer_id: UUID) -> Sequ
     ).all()
 
 
+async def subscription_of(
+    session: AsyncSession, customer_id: UUID, subscription_id: UUID
+) -> Subscription | None:
+    """Return a line of a customer, who must be locked."""
+    return (
+        await session.scalars(
+            select(Subscription).where(
+                Subscription.id == subscription_id, Subscription.customer_id == customer_id
+            )
+        )
+    ).first()
+
+
 async def active_sims(
     session: AsyncSession, subscriptions: Sequence[Subscription]
 ) -> Sequence[Sim]:

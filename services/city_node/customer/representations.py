@@ -134,9 +134,11 @@ class CustomerOut(BaseModel):
     updated_at: datetime
     updated_by: str
     subscriptions: list[SubscriptionOut] = Field(
-        default_factory=list, description="With `include=subscriptions`."
+        default_factory=list, description="With `include=subscriptions`, 100 at most."
     )
-    contacts: list[ContactOut] = Field(default_factory=list, description="With `include=contacts`.")
+    contacts: list[ContactOut] = Field(
+        default_factory=list, description="With `include=contacts`, 50 at most."
+    )
     bills: list[BillOut] = Field(
         default_factory=list, description="With `include=bills`, the latest 24."
     )
@@ -179,10 +181,12 @@ class ChangePage(BaseModel):
     count: int | None = None
 
 
-class SubscriptionList(BaseModel):
-    """The lines of a customer."""
+class SubscriptionPage(BaseModel):
+    """A page of lines."""
 
     items: list[SubscriptionOut]
+    next: str | None
+    count: int | None = None
 
 
 class DocumentOut(BaseModel):

@@ -2,13 +2,14 @@
 
 import math
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -96,6 +97,13 @@ def written_day(value: object) -> object:
     return value
 
 
+def written_moment(value: object) -> object:
+    """Return a moment that was written as one: a number would be taken for seconds since 1970."""
+    if isinstance(value, datetime | None) or (isinstance(value, str) and "T" in value):
+        return value
+    raise ValueError("must be a moment such as 2026-11-01T09:30:00+08:00")
+
+
 Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
@@ -108,6 +116,11 @@ Prose = Annotated[
 ]
 Day = Annotated[date, BeforeValidator(written_day), Field(ge=EARLIEST, le=LATEST)]
 Fen = Annotated[int, Field(ge=0, le=2**53, description="In fen.")]
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(written_moment),
+    Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(2999, 12, 31, tzinfo=UTC)),
+]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}(-[0-9A-Za-z]{1,12})*$")]
 Msisdn = Annotated[str, AfterValidator(check_msisdn), Field(examples=["13800138000"])]
 Iccid = Annotated[str, AfterValidator(check_iccid), Field(examples=["89860026112345678901"])]
@@ -233,6 +246,22 @@ class SubscriptionCreate(Body):
     def _sim_whole(self) -> Self:
         if (self.iccid is None) != (self.imsi is None):
             raise ValueError("give iccid and imsi together: they are of one card")
+        return self
+
+
+class SubscriptionPatch(Body):
+    """A JSON merge patch (RFC 7396) of a line: what is absent stays, ``null`` empties."""
+
+    brand: Line | None = None
+    plan: Line | None = None
+    contract_term: ContractTerm | None = None
+    handset: Line | None = None
+    imei: Imei | None = None
+
+    @model_validator(mode="after")
+    def _not_emptied(self) -> Self:
+        if "contract_term" in self.model_fields_set and self.contract_term is None:
+            raise ValueError("contract_term cannot be empty: leave it out to keep it")
         return self
 
 

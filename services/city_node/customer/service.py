@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.city_node.custom_attribute.declarations import declarations
 from services.city_node.customer import repository
 from services.city_node.customer.history import Changes, change_row, creation, differences, snapshot
 from services.city_node.customer.identity import document_indexes, seal_document
@@ -43,6 +44,7 @@ class Desk:
         now: when.
         cipher: the node's keys for personal numbers.
         node: the node's division code, with which customer numbers begin.
+        strict: whether attributes that the node does not declare are refused.
     """
 
     session: AsyncSession
@@ -50,6 +52,7 @@ class Desk:
     now: datetime
     cipher: Cipher
     node: str
+    strict: bool = False
 
     @property
     def today(self) -> date:
@@ -89,6 +92,7 @@ async def create_customer(desk: Desk, body: CustomerCreate) -> UUID:
         UnitOutOfScope: if the unit is not at or below the caller's (422).
         ManagerUnknown: if the manager is nobody on the node's staff (422).
         DatesContradict: if a date lies in the future (422).
+        AttributesRefused: if attributes do not fit what the node declares (422).
     """
     values = body.model_dump(exclude={"document_type", "document_number"})
     values["unit_code"] = body.unit_code or desk.principal.unit
@@ -108,6 +112,7 @@ async def create_customer(desk: Desk, body: CustomerCreate) -> UUID:
     await _check_unit(desk, customer.unit_code)
     await _check_manager(desk, customer.manager_id)
     _check_days(desk, customer)
+    await _check_attributes(desk, customer, customer.attributes)
     await _set_document(desk, customer, body.document_type, body.document_number)
     repository.add(desk.session, customer)
     await desk.keep(customer, ChangeAction.CREATED, creation(snapshot(customer)))
@@ -122,7 +127,7 @@ async def change_customer(
     Raises:
         CustomerNotFound: if there is none in the caller's scope (404).
         VersionStale: if it was changed since version ``expected`` (412).
-        DocumentTaken, UnitOutOfScope, ManagerUnknown, DatesContradict: as :func:`create_customer`.
+        DocumentTaken, UnitOutOfScope, ManagerUnknown, DatesContradict, AttributesRefused: as :func:`create_customer`.
     """
     customer = await desk.locked(customer_id, expected)
     before = snapshot(customer)
@@ -132,6 +137,7 @@ async def change_customer(
             desk, customer, values.pop("document_type"), values.pop("document_number")
         )
     if "attributes" in values:
+        await _check_attributes(desk, customer, values["attributes"])
         values["attributes"] = merge_patch(customer.attributes, values["attributes"])
     for name, value in values.items():
         setattr(customer, name, value)
@@ -182,6 +188,13 @@ async def _set_document(
         )
     customer.document_type, customer.document_cipher = document.type, document.cipher
     customer.document_index, customer.document_masked = document.index, document.masked
+
+
+async def _check_attributes(desk: Desk, customer: Customer, given: Mapping[str, Any]) -> None:
+    # What is given, and not what is there: a declaration comes later than many profiles.
+    if given:
+        declared = await declarations(desk.session, strict=desk.strict)
+        declared.require(customer.kind, given)
 
 
 async def _check_unit(desk: Desk, code: str) -> None:

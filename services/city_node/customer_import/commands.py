@@ -88,7 +88,14 @@ async def _load(
     # The node may never have run: its units come with its first start.
     await ensure_divisions(context)
     code = context.settings.code
-    importer = Importer(operator_name(), code, path_of_division(code), code, context.cipher)
+    importer = Importer(
+        operator_name(),
+        code,
+        path_of_division(code),
+        code,
+        context.cipher,
+        strict=context.settings.undeclared_attributes == "refuse",
+    )
     with progress() as bar, file.open("rb") as opened:
         task = bar.add_task(
             f"Importing {file.name} (bytes)", total=os.fstat(opened.fileno()).st_size

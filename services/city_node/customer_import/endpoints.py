@@ -60,6 +60,7 @@ async def import_file(
         principal.unit_path,
         context.settings.code,
         context.cipher,
+        strict=context.settings.undeclared_attributes == "refuse",
     )
     async with rehearsal(session, dry_run=dry_run):
         loaded = await load_file(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from services.city_node.custom_attribute.declarations import Declarations
 from services.city_node.customer.history import TRACKED
 from services.city_node.customer.identity import seal_contact, seal_document
 from services.city_node.customer.models import (
@@ -38,14 +39,10 @@ from shared.kernel.ids import new_id
         "bill_period", "bill_charge_fen", "bill_paid_on", "history", DOCUMENT_NUMBER,
     )
 )  # fmt: skip
-_MEDIA = tuple(
-    (
-        kind.value,
-        SLOTS[kind],
-        *(SLOTS[f"{kind}_{name}"] for name in ("cipher", "index", "masked", "id")),
-    )
+_MEDIA = {
+    kind: (SLOTS[kind], *(SLOTS[f"{kind}_{name}"] for name in ("cipher", "index", "masked", "id")))
     for kind in MediumKind
-)
+}
 _REMEMBERED = {**{name: name for name in TRACKED}, "document_number": "document_masked"}
 _HISTORY = tuple((field, SLOTS[staged]) for field, staged in _REMEMBERED.items() if staged in SLOTS)
 
@@ -85,6 +82,7 @@ class RowBuilder:
         cipher: the node's keys for personal numbers.
         now: the present moment; nothing in the past of a customer may lie after its business day.
         constants: what is the same in every row of the run, by slot.
+        declared: what the node says of attributes.
     """
 
     def __init__(
@@ -95,7 +93,9 @@ class RowBuilder:
         *,
         now: datetime,
         constants: Mapping[str, object],
+        declared: Declarations = Declarations(),  # noqa: B008 - frozen
     ) -> None:
+        self._declared, self._knows_kind = declared, mapping.fills("customer.kind")
         self._mapping = mapping
         self._header = header
         self._cipher = cipher
@@ -137,7 +137,9 @@ class RowBuilder:
             for cell in self._cells:
                 row[cell.slot] = cell.convert(cells[cell.index].strip())
             if self._attributes or self._constant_attributes:
-                row[ATTRIBUTES] = self._attributes_of(cells)
+                row[ATTRIBUTES] = self._attributes_of(
+                    cells, row[KIND] if self._knows_kind else None
+                )
             self._complete(row)
         except ValueError as error:
             return self._explain(line, cells, error)
@@ -152,12 +154,14 @@ class RowBuilder:
             raise ValueError(f"is longer than {LONGEST_TEXT} characters")
         return clean(key)
 
-    def _attributes_of(self, cells: Sequence[str]) -> str:
+    def _attributes_of(self, cells: Sequence[str], kind: str | None) -> str:
         values = dict(self._constant_attributes)
         for name, index, convert in self._attributes:
             value = convert(cells[index].strip())
             if value is not None:
                 values[name] = value
+        for name, reason in self._declared.faults(kind, values):
+            raise _Refused(f"customer.attributes.{name}", reason)
         return orjson.dumps(values).decode()
 
     def _complete(self, row: Row) -> None:
@@ -168,7 +172,7 @@ class RowBuilder:
         row[CUSTOMER_ID] = new_id()
         self._seal(row)
         self._complete_line(row)
-        for kind, slot, cipher, index, masked, identity in _MEDIA:
+        for kind, (slot, cipher, index, masked, identity) in _MEDIA.items():
             if row[slot] is not None:
                 sealed = seal_contact(self._cipher, kind, row[slot])
                 row[cipher], row[index], row[masked] = sealed.cipher, sealed.index, sealed.masked

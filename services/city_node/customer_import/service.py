@@ -10,6 +10,7 @@ import asyncpg
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.city_node.custom_attribute.declarations import declarations
 from services.city_node.customer_import import repository
 from services.city_node.customer_import.changing import Changes
 from services.city_node.customer_import.checking import checks, contradicted
@@ -37,6 +38,7 @@ class Importer:
         unit_path: its path: the customers that the import reaches.
         node: division code of the node.
         cipher: the node's keys for personal numbers.
+        strict: whether attributes that the node does not declare are refused.
     """
 
     by: str
@@ -44,6 +46,7 @@ class Importer:
     unit_path: str
     node: str
     cipher: Cipher
+    strict: bool = False
 
 
 async def load_file(
@@ -97,7 +100,14 @@ async def load_file(
         "by": importer.by,
         "import_id": loaded.id,
     }
-    builder = RowBuilder(mapping, opened.header, importer.cipher, now=now, constants=constants)
+    builder = RowBuilder(
+        mapping,
+        opened.header,
+        importer.cipher,
+        now=now,
+        constants=constants,
+        declared=await declarations(session, strict=importer.strict),
+    )
     statement, changes = checks(mapping), Changes(mapping)
     batches = opened.batches(builder, batch_rows)
     reading = _read_ahead(batches)

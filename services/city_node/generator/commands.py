@@ -116,6 +116,7 @@ async def _make(
                 session, city, customers, append=append, usage=usage, on_progress=tell
             )
     async with context.database.transaction() as session:
+        await session.execute(text("SELECT brin_summarize_new_values('usage_month_period_idx')"))
         await session.execute(text(f"ANALYZE {', '.join([*COLUMNS, 'usage_month'])}"))
     return made
 

@@ -20,8 +20,9 @@ from services.city_node.personal_data.service import hold_keys_for_bulk
 from shared.kernel.database import driver_connection
 
 BATCH = 5_000
-CUSTOMERS_OF_A_MONTH = 100_000
-"""How many customers' usage one statement makes: PostgreSQL keeps its checks in memory until it ends."""
+SLICE = 4 * BATCH
+"""Customers whose usage one statement makes: their part of the index stays in memory, and the rows of each month lie
+together for long enough that the block-range index finds them."""
 
 _MADE_BEFORE = """
     SELECT (SELECT count(*) FROM customer WHERE source = $1),
@@ -63,8 +64,18 @@ async def generate(
     append: bool,
     usage: bool,
     on_progress: Progress,
+    batch_customers: int = BATCH,
 ) -> Made:
     """Make ``customers`` customers in the session's transaction.
+
+    Args:
+        session: the transaction.
+        city: what the customers have in common.
+        customers: how many.
+        append: whether the node may have customers.
+        usage: whether to make usage, too.
+        on_progress: told after each batch.
+        batch_customers: customers in a batch: what the run holds in memory. Other batches make another city.
 
     Raises:
         CityInhabited: if there are customers and none are to be added to them (409).
@@ -82,7 +93,14 @@ async def generate(
         f"{city.seed}-",
     ):
         raise SeedUsed(node=city.node, seed=city.seed)
-    slices = await _people(connection, city, customers, made, on_progress)
+    slices = await _people(
+        connection,
+        city,
+        customers,
+        made,
+        batch_customers=batch_customers,
+        on_progress=on_progress,
+    )
     if usage:
         await session.execute(text("ANALYZE bill"))
         await _usage(connection, city, slices, made, on_progress)
@@ -91,7 +109,13 @@ async def generate(
 
 
 async def _people(
-    connection: asyncpg.Connection, city: City, customers: int, made: Made, on_progress: Progress
+    connection: asyncpg.Connection,
+    city: City,
+    customers: int,
+    made: Made,
+    *,
+    batch_customers: int,
+    on_progress: Progress,
 ) -> list[Slice]:
     """Make the customers, drawing a batch while the one before is copied; return their ids in slices."""
     first, line = await connection.fetchrow(_MADE_BEFORE, SOURCE)
@@ -99,22 +123,28 @@ async def _people(
     numbered = await connection.fetchval(_RESERVE_NUMBERS, customers) - customers + 1
     slices: list[Slice] = []
     copying: asyncio.Task[None] | None = None
-    for done in range(0, customers, BATCH):
-        size, rows = min(BATCH, customers - done), no_rows()
-        batch = Batch(city, rows, first + done, line)
-        await asyncio.to_thread(_draw, batch, range(numbered + done, numbered + done + size))
-        line = batch.next_line
+    try:
+        for done in range(0, customers, batch_customers):
+            size, rows = min(batch_customers, customers - done), no_rows()
+            batch = Batch(city, rows, first + done, line)
+            await asyncio.to_thread(_draw, batch, range(numbered + done, numbered + done + size))
+            line = batch.next_line
+            if copying is not None:
+                await copying
+            copying = asyncio.create_task(_copy(connection, rows, made))
+            ids = rows["customer"][0][0], rows["customer"][-1][0]
+            if done // SLICE == (done - batch_customers) // SLICE:
+                slices[-1] = slices[-1][0], ids[1]
+            else:
+                slices.append(ids)
+            on_progress("customers", done + size, customers)
         if copying is not None:
             await copying
-        copying = asyncio.create_task(_copy(connection, rows, made))
-        ids = rows["customer"][0][0], rows["customer"][-1][0]
-        if done % CUSTOMERS_OF_A_MONTH:
-            slices[-1] = slices[-1][0], ids[1]
-        else:
-            slices.append(ids)
-        on_progress("customers", done + size, customers)
-    if copying is not None:
-        await copying
+    finally:
+        # Whatever went wrong, the connection is left to nobody else before it is done with.
+        if copying is not None:
+            copying.cancel()
+            await asyncio.gather(copying, return_exceptions=True)
     return slices
 
 
@@ -136,9 +166,6 @@ async def _usage(
     made: Made,
     on_progress: Progress,
 ) -> None:
-    # A slice's months one after another: its part of the index stays in memory, and each run of a month is long enough
-    # for the block-range index.
-    steps = [(month, slice_) for slice_ in slices for month in city.months]
-    for done, (month, (first, last)) in enumerate(steps, 1):
-        made.add("usage_month", await add_usage(connection, first, last, month, city.seed))
-        on_progress("usage by month", done, len(steps))
+    for done, (first, last) in enumerate(slices, 1):
+        made.add("usage_month", await add_usage(connection, first, last, city.seed))
+        on_progress("usage", done, len(slices))

@@ -1,6 +1,7 @@
 """The tables that are copied into, in the order in which they refer to one another."""
 
 from collections.abc import Mapping
+from typing import Any
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "customer": (
@@ -38,7 +39,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "customer_change": ("customer_id", "at", "by", "source", "action", "changes"),
 }
-Rows = dict[str, list[tuple[object, ...]]]
+Rows = dict[str, list[tuple[Any, ...]]]
 
 
 def no_rows() -> Rows:

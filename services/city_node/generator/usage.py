@@ -4,7 +4,6 @@ Each line has habits, drawn by a hash of its id and the seed: which kinds it use
 hash. What the kinds are charged adds up to less than the bill; the rest is the plan's fee.
 """
 
-from datetime import date
 from uuid import UUID
 
 import asyncpg
@@ -22,18 +21,15 @@ _INSERT = f"""
     INSERT INTO usage_month (subscription_id, customer_id, quantity, charge_fen, period, kind, band)
     SELECT line.subscription_id, line.customer_id, (line.charge_fen * percent * wavering * units / 100)::bigint,
            (line.charge_fen * percent * wavering / 100)::bigint, line.period, kind, band
-    FROM (SELECT b.*, uuid_hash_extended(b.subscription_id, $4) AS habit,
-                 uuid_hash_extended(b.subscription_id, $4 + extract(year FROM $3::date)::int * 12
-                                                          + extract(month FROM $3::date)::int) AS month
-          FROM bill b WHERE b.customer_id >= $1 AND b.customer_id <= $2 AND b.period = $3) line
+    FROM (SELECT b.*, uuid_hash_extended(b.subscription_id, $3) AS habit,
+                 uuid_hash_extended(b.subscription_id, $3 + (b.period - '2000-01-01')) AS month
+          FROM bill b WHERE b.customer_id >= $1 AND b.customer_id <= $2 ORDER BY b.period, b.customer_id) line
     CROSS JOIN {_MIX}
     CROSS JOIN LATERAL (SELECT 0.75::float8 + ((line.month >> bit) & 255) / 1024.0::float8 AS wavering) chance
     WHERE (line.habit >> bit) & 127 < likelihood"""  # noqa: S608 - constants alone
 
 
-async def add_usage(
-    connection: asyncpg.Connection, first: UUID, last: UUID, month: date, seed: int
-) -> int:
-    """Make the usage of one month for the customers from ``first`` to ``last``; returns how many rows."""
-    status = await connection.execute(_INSERT, first, last, month, seed)
+async def add_usage(connection: asyncpg.Connection, first: UUID, last: UUID, seed: int) -> int:
+    """Make the usage of the customers from ``first`` to ``last``, month after month; returns how many rows."""
+    status = await connection.execute(_INSERT, first, last, seed)
     return int(status.split()[-1])

@@ -82,5 +82,6 @@ groups_of_member = Part(
         SELECT p.id, p.customer_id, g.customer_number, g.name, p.position, p.short_number, p.since, p.until
         FROM group_member p JOIN customer g ON g.id = p.customer_id JOIN organisation_unit gu ON gu.code = g.unit_code
         WHERE p.member_id = c.id AND starts_with(gu.path, {UNIT_PATH}) ORDER BY p.since, p.id LIMIT 20"""),
+    versioned=False,
 )
 """The groups within the reader's unit that an individual belongs or belonged to."""

@@ -105,6 +105,8 @@ class Held:
                 f"SELECT {values} FROM {self.model.__tablename__} p {self.joins} WHERE p.customer_id = c.id "
                 f"ORDER BY {sort} {direction}, p.id {direction} LIMIT {self.shown}"
             ),
+            # Expressions tell about other rows, which change by themselves.
+            versioned=not self.expressions,
         )
 
     @cached_property

@@ -108,7 +108,8 @@ def _add_changes(router: APIRouter, held: Held) -> None:
     async def change_held(
         customer_id: UUID, item: UUID, desk: AtDesk, expected: ExpectedVersion, body: patch_body
     ) -> Response:
-        patch = body.model_dump(exclude_unset=True)
+        given: Body = body
+        patch = given.model_dump(exclude_unset=True)
         try:
             version = await service.change(
                 desk, held, customer_id, item, expected=expected, patch=patch

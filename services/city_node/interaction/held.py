@@ -7,6 +7,7 @@ from fastapi import Query
 
 from services.city_node.customer.models import Customer
 from services.city_node.customer.problems import DatesContradict
+from services.city_node.customer.schemas import Moment
 from services.city_node.customer.service import Desk
 from services.city_node.held.declaration import Held
 from services.city_node.held.problems import HeldAlready
@@ -19,14 +20,15 @@ from shared.kernel.listing import Sort
 async def _filters(
     kind: InteractionKind | None = None,
     channel: Channel | None = None,
-    at_from: Annotated[datetime | None, Query(description="At this moment or later.")] = None,
-    at_before: Annotated[datetime | None, Query(description="Before this moment.")] = None,
+    at_from: Annotated[Moment | None, Query(description="At this moment or later.")] = None,
+    at_before: Annotated[Moment | None, Query(description="Before this moment.")] = None,
 ) -> dict[str, Any]:
     return {"kind": kind, "channel": channel, "at_from": at_from, "at_before": at_before}
 
 
 async def _check(desk: Desk, _: Customer, row: Interaction) -> None:
-    row.at = row.at or desk.now
+    at: datetime | None = row.at  # what a body leaves out is filled in here
+    row.at = at or desk.now
     row.staff = row.staff or desk.principal.username
     if row.at > desk.now:
         raise DatesContradict("at", business_day(row.at), "after", desk.today)

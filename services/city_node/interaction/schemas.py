@@ -4,18 +4,16 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from services.city_node.customer.schemas import Body, Line, Prose
+from services.city_node.customer.schemas import Body, Line, Moment, Prose
 from services.city_node.interaction.models import Channel, InteractionKind
 
 
 class InteractionCreate(Body):
     """One contact with the customer."""
 
-    at: Annotated[
-        AwareDatetime | None, Field(description="When; the present moment without it.")
-    ] = None
+    at: Annotated[Moment | None, Field(description="When; the present moment without it.")] = None
     channel: Channel
     kind: InteractionKind
     subject: Line = Field(examples=["话费查询"])

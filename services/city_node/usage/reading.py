@@ -17,6 +17,7 @@ part = Part(
             SELECT max(period) - interval '{MONTHS_SHOWN - 1} months'
             FROM usage_month WHERE subscription_id IN ({_LINES} = c.id))
         GROUP BY period, kind ORDER BY period DESC, kind"""),
+    versioned=False,
 )
 """The latest months by kind, over all lines and bands of hours."""
 
