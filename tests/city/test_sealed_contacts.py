@@ -12,8 +12,8 @@ from services.city_node.personal_data.problems import ValuesInClear
 from shared.capability import Role
 from tests.city.drafts import Headers, fresh, settle
 from tests.city.extracts import MAPPING, load, row
+from tests.city.holding import group_of, note
 from tests.city.test_generator import populate
-from tests.city.test_held import group_of, note
 from tests.conftest import SignInAs, TestNode
 
 PHONE, EMAIL, PLACE = "139-1111-2222", "O.Secret@example.com", "广东省深圳市 南山区科技园17号"
