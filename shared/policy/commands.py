@@ -286,6 +286,7 @@ def reject_draft(
     draft: Annotated[UUID, typer.Argument(help="Id of the draft.")],
     node: NodeOption,
     reason: ReasonOption,
+    json: JsonOption = False,
 ) -> None:
     """Decide that a draft that somebody else made is not published."""
 
@@ -295,7 +296,7 @@ def reject_draft(
             await drafting.reject(desk, draft, seen.version, reason)
 
     run(node, work)
-    console.print(f"Draft {draft} is rejected.", highlight=False)
+    show({"draft": str(draft), "state": "rejected"}, json=json, title="Rejected")
 
 
 @app.command("withdraw")
@@ -304,6 +305,7 @@ def withdraw_version(
     number: Annotated[int, typer.Argument(help="Number of a version of this node's.")],
     node: NodeOption,
     reason: ReasonOption,
+    json: JsonOption = False,
 ) -> None:
     """Take a version of this node's out of force, as if it had never been published."""
 
@@ -312,4 +314,4 @@ def withdraw_version(
             await drafting.withdraw(desk, desk.here, number, reason)
 
     run(node, work)
-    console.print(f"Version {number} of the {kind} policy is withdrawn.", highlight=False)
+    show({"kind": kind, "number": number, "state": "withdrawn"}, json=json, title="Withdrawn")

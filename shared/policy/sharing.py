@@ -70,17 +70,18 @@ async def _send(
     because: UUID = _NEWS,
 ) -> None:
     said = statement.said()
+    message_id = derived_id(because, post.code, neighbour, statement.digest)
     await post.post(
         session,
         PUBLISHED if isinstance(said, Published) else WITHDRAWN,
         neighbour,
         statement.as_data(),
         lane=Lane.CONTROL,
-        # Nothing needs an order, and so nothing waits behind one that cannot be read.
-        partition_key=f"policy/{statement.digest}",
+        # Nothing needs an order, and so nothing waits behind one that is refused.
+        partition_key=f"policy/{message_id}",
         subject=f"{said.kind}/{said.publisher}",
         now=now,
-        message_id=derived_id(because, post.code, neighbour, statement.digest),
+        message_id=message_id,
         also_retired=True,
     )
 

@@ -221,7 +221,8 @@ def is_within_bounds(before: dict[str, Any], after: dict[str, Any]) -> bool:
     """Tell by hand, for the bounds of this one kind, whether a document keeps to them."""
 
     def moved(part: str, low: int, high: int) -> bool:
-        one, other = before[part]["from_fen"], after[part]["from_fen"]
+        one: int = before[part]["from_fen"]
+        other: int = after[part]["from_fen"]
         return one == other or low <= other <= high
 
     old = {index: each["permille"] for index, each in enumerate(before["campaigns"])}

@@ -1,6 +1,7 @@
 """Policies between nodes: down to all below, up to HQ, late, twice, out of order, forged, and after a restore."""
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -335,7 +336,8 @@ async def test_a_statement_that_its_publisher_did_not_sign_is_refused(
     unknown = Statement.made(
         said.model_copy(update={"publisher": "650100"}), line[PROVINCE].context.post.key
     )
-    for statement in (altered, own, unknown, Statement("{}", "x..y"), Statement("[", "x..y")):
+    refused = (altered, own, unknown, Statement("{}", "x..y"), Statement("[", "x..y"))
+    for nth, statement in enumerate(refused):
         async with line[PROVINCE].database.transaction() as session:
             await line[PROVINCE].context.post.post(
                 session,
@@ -343,7 +345,7 @@ async def test_a_statement_that_its_publisher_did_not_sign_is_refused(
                 CITY,
                 statement.as_data(),
                 lane=Lane.CONTROL,
-                partition_key=f"policy/{statement.digest}",
+                partition_key=f"policy/{nth}",
                 now=line.clock.now(),
             )
     await line[CITY].node.dialler.poll(wait=0)
@@ -356,7 +358,7 @@ async def test_a_statement_that_its_publisher_did_not_sign_is_refused(
 async def test_only_children_say_what_they_hold_and_only_parents_ask(
     line: Nation, offices: dict[str, Office]
 ) -> None:
-    digests = {"digests": []}
+    digests: dict[str, list[str]] = {"digests": []}
     for sender, receiver, type_ in (
         (PROVINCE, CITY, sharing.HELD),
         (CITY, PROVINCE, sharing.WANTED),
@@ -393,7 +395,7 @@ async def test_a_kind_that_this_release_does_not_know_is_kept_and_passed_on(
         kind="astrology",
         publisher=HQ,
         number=1,
-        effective_from="2026-12-01",
+        effective_from=date(2026, 12, 1),
         document={"sign": "ox"},
         drafted_by="one",
         published_at=line.clock.now(),
