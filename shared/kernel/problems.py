@@ -5,12 +5,12 @@ sentence with placeholders. The class name gives the stable ``type``, ``urn:guan
 ``docs/problems.md`` lists. Fields at fault are named by JSON pointers (RFC 6901).
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -200,9 +200,9 @@ def problem_response(problem: Problem, language: Language) -> Response:
     headers = {"Content-Language": language.value, **problem.headers}
     if problem.status in {InternalError.status, DatabaseUnavailable.status}:
         headers.setdefault("Retry-After", "5")
-    return Response(
-        orjson.dumps(problem.as_details(language)), problem.status, headers, media_type=MEDIA_TYPE
-    )
+    text = json.dumps(problem.as_details(language), ensure_ascii=False, separators=(",", ":"))
+    # A refusal may repeat what was sent, and that may hold half of a character, which UTF-8 does not have.
+    return Response(text.encode(errors="replace"), problem.status, headers, media_type=MEDIA_TYPE)
 
 
 def language_of(request: Request) -> Language:

@@ -96,7 +96,8 @@ class Node:
             metrics_endpoints.capability,
         )
         self.grants = Grants.of(
-            permission for capability in self.capabilities for permission in capability.permissions
+            (permission for each in self.capabilities for permission in each.permissions),
+            (conflict for each in self.capabilities for conflict in each.conflicts),
         )
         self._clock = clock
         self._transport = transport
@@ -248,5 +249,6 @@ def create_node(
 
     Raises:
         TierMismatch: if the settings' code is of another tier.
+        DutiesConflict: if a role would hold permissions that are declared to be kept apart.
     """
     return Node(tier, capabilities, settings, clock, transport)
