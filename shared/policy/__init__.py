@@ -42,7 +42,7 @@ Who may write: :mod:`~shared.policy.repository` alone writes these tables; versi
 
 from shared.capability import Capability
 from shared.kernel.language import Text
-from shared.policy.access import permissions
+from shared.policy.access import conflicts, permissions
 from shared.policy.commands import app
 from shared.policy.draft_endpoints import router as draft_router
 from shared.policy.drafting import actions
@@ -62,6 +62,7 @@ capability = Capability(
     jobs=(COMPARE,),
     permissions=permissions,
     actions=actions,
+    conflicts=conflicts,
     policies=KINDS,
     commands=(("policy", app),),
 )

@@ -6,7 +6,7 @@ from fastapi import Depends, Path, Request
 
 from shared.access import Principal, require
 from shared.audit import Actor
-from shared.capability import Context, Permission, PolicyKind, Role
+from shared.capability import Conflict, Context, Permission, PolicyKind, Role
 from shared.kernel.edge import Now, Transaction, awaited
 from shared.kernel.language import Text
 from shared.policy.declaration import PolicyKinds
@@ -34,6 +34,18 @@ permissions = (
             "发布或驳回他人拟定的政策草案，撤销已发布版本",
         ),
         _IN_CHARGE,
+    ),
+)
+
+conflicts = (
+    Conflict(
+        frozenset({DRAFT}),
+        frozenset({PUBLISH}),
+        Text(
+            "who drafted a policy neither publishes nor rejects it",
+            "拟定政策与发布或驳回该政策不得为同一人",
+        ),
+        of_one_change=True,
     ),
 )
 

@@ -30,10 +30,11 @@ from shared.kernel.listing import PageRequest
 from shared.kernel.problems import invalid_input
 from shared.policy import drafting, kinds, repository
 from shared.policy.declaration import kinds_of
+from shared.policy.draft_schemas import DifferenceOut, NewDraft
 from shared.policy.drafting import Desk, Person
 from shared.policy.preview import Preview, preview
 from shared.policy.resolution import Layer
-from shared.policy.schemas import DifferenceOut, InForceOut, LayerOut, NewDraft
+from shared.policy.schemas import InForceOut, LayerOut
 from shared.policy.service import Place, kind_named, places, require_known, resolution
 
 app = typer.Typer(help="Policies: what is in force, and publishing it.", no_args_is_help=True)

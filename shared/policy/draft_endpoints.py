@@ -11,19 +11,18 @@ from shared.kernel.ids import new_id
 from shared.kernel.preconditions import entity_tag
 from shared.policy import drafting, repository
 from shared.policy.access import AtDraftingDesk, AtPublishingDesk, Kind, Reader
-from shared.policy.models import DraftState, PolicyDraft
-from shared.policy.preview import preview
-from shared.policy.schemas import (
+from shared.policy.draft_schemas import (
     DifferenceOut,
     DraftOut,
     DraftPage,
-    InForceOut,
-    LayerOut,
     NewDraft,
     PreviewOut,
     Rejection,
     SetAsideOut,
 )
+from shared.policy.models import DraftState, PolicyDraft
+from shared.policy.preview import preview
+from shared.policy.schemas import InForceOut, LayerOut
 
 router = APIRouter(prefix="/policies/{kind}/drafts")
 
@@ -44,8 +43,8 @@ async def create_draft(desk: AtDraftingDesk, once: OnceDependency, body: NewDraf
 
 @router.get("", summary="List drafts", response_model=DraftPage, response_class=Response)
 async def list_drafts(
-    kind: Kind,
     _: Reader,
+    kind: Kind,
     database: NodeDatabase,
     page: Page,
     state: DraftState | None = None,
@@ -59,9 +58,9 @@ async def list_drafts(
 
 @router.get("/{draft_id}", summary="Read a draft")
 async def read_draft(
+    _: Reader,
     kind: Kind,
     draft_id: UUID,
-    _: Reader,
     session: Transaction,
     response: Response,
 ) -> DraftOut:

@@ -18,6 +18,7 @@ from shared.kernel.problems import Fault
 from shared.kernel.settings import HQ_CODE
 from shared.policy import repository, sharing
 from shared.policy.bounds import tokens
+from shared.policy.draft_schemas import NewDraft
 from shared.policy.models import DraftState, PolicyDraft, PolicyVersion
 from shared.policy.problems import (
     DraftDecided,
@@ -28,7 +29,6 @@ from shared.policy.problems import (
     VersionWithdrawn,
 )
 from shared.policy.resolution import Version
-from shared.policy.schemas import NewDraft
 from shared.policy.service import require_holds, resolution, unpublished
 from shared.policy.statement import Published, Statement, Withdrawn
 from shared.staff.repository import are_one_person

@@ -40,8 +40,8 @@ async def list_kinds(
 
 @router.get("/{kind}", summary="What is in force")
 async def read_in_force(
-    kind: Kind,
     _: Reader,
+    kind: Kind,
     session: Transaction,
     settings: NodeSettings,
     now: Now,
@@ -60,15 +60,15 @@ async def read_in_force(
 
 
 @router.get("/{kind}/schema", summary="The form of a policy")
-async def read_schema(kind: Kind, _: Reader, language: Speech) -> SchemaOut:
+async def read_schema(_: Reader, kind: Kind, language: Speech) -> SchemaOut:
     """Return the form of a kind's documents as JSON Schema, with the default and the bounds that ship."""
     return SchemaOut.of(kind, language)
 
 
 @router.get("/{kind}/places", summary="What is in force where")
 async def read_places(
-    kind: Kind,
     _: Reader,
+    kind: Kind,
     session: Transaction,
     settings: NodeSettings,
     now: Now,

@@ -6,10 +6,10 @@ from typing import Any
 
 from shared.policy import repository
 from shared.policy.bounds import Difference, differences
+from shared.policy.draft_schemas import NewDraft
 from shared.policy.drafting import DOCUMENT, Desk, as_version
 from shared.policy.reading import written
 from shared.policy.resolution import Layer, Resolution, Version, resolve
-from shared.policy.schemas import NewDraft
 from shared.policy.service import line_to, places, require_holds, resolution
 
 

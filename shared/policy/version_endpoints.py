@@ -9,13 +9,8 @@ from shared.access import OnceDependency
 from shared.kernel.edge import ExpectedVersion, NodeDatabase, Page, Transaction
 from shared.policy import drafting, repository
 from shared.policy.access import AtPublishingDesk, Kind, Reader
-from shared.policy.schemas import (
-    Publication,
-    Rejection,
-    VersionOut,
-    VersionPage,
-    VersionState,
-)
+from shared.policy.draft_schemas import Publication, Rejection
+from shared.policy.schemas import VersionOut, VersionPage, VersionState
 from shared.policy.statement import Code
 
 router = APIRouter(prefix="/policies/{kind}/versions")
@@ -30,8 +25,8 @@ Number = Annotated[int, Path(ge=1, le=2**31, description="Its number among the p
     response_class=Response,
 )
 async def list_versions(
-    kind: Kind,
     _: Reader,
+    kind: Kind,
     database: NodeDatabase,
     page: Page,
     publisher: Annotated[Code | None, Query(description="Division code of who published.")] = None,
@@ -46,7 +41,7 @@ async def list_versions(
 
 @router.get("/{publisher}/{number}", summary="Read a version")
 async def read_version(
-    kind: Kind, publisher: Code, number: Number, _: Reader, session: Transaction
+    _: Reader, kind: Kind, publisher: Code, number: Number, session: Transaction
 ) -> VersionOut:
     """Return a version, whole, with what its publisher signed."""
     return VersionOut.of(*await repository.version(session, kind.name, publisher, number))

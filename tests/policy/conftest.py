@@ -113,3 +113,8 @@ async def city(make_node: MakeNode, office_of: OfficeOf) -> Office:
 async def line(joined: Callable[..., Awaitable[Nation]]) -> Nation:
     """HQ, Guangdong, Shenzhen and Guangzhou, enrolled."""
     return await joined(("000000", "440000", "440300", "440100"), CAPABILITIES)
+
+
+@pytest.fixture
+async def offices(line: Nation, office_of: OfficeOf) -> dict[str, Office]:
+    return {code: await office_of(node) for code, node in line.nodes.items()}

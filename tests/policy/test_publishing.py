@@ -34,7 +34,7 @@ async def test_versions_are_numbered_densely_and_told_whole(hq: Office) -> None:
     for months in (1, 2, 3):
         await hq.publish(national(window_months=months))
     assert await hq.in_force() == "thresholds 3"
-    listed = (await hq.get("/versions"))["items"]
+    listed = (await hq.get("/versions", sort="-number"))["items"]
     assert [each["number"] for each in listed] == [3, 2, 1]
     one = await hq.get("/versions/000000/2")
     assert one["document"]["window_months"] == 2

@@ -1,56 +1,23 @@
 """Policies between nodes: down to all below, up to HQ, late, twice, out of order, forged, and after a restore."""
 
-from collections.abc import Awaitable, Callable
 from datetime import date
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from shared.federation.delivery import Delivery
 from shared.federation.envelope import unpack
-from shared.federation.models import InboxMessage, InboxState, Lane, OutboxMessage
+from shared.federation.models import Lane
 from shared.policy import repository, sharing
 from shared.policy.models import PolicyVersion
 from shared.policy.statement import Published, Statement
-from tests.conftest import MakeNode, Nation, TestNode, enrol
-from tests.policy.conftest import LATER, Office, OfficeOf
-from tests.policy.thresholds import CAPABILITIES, THRESHOLDS, gold, national
+from tests.conftest import Nation
+from tests.policy.conftest import LATER, Office
+from tests.policy.holding import forget, held_at, parked_at, statements_from
+from tests.policy.thresholds import THRESHOLDS, gold, national
 
 HQ, PROVINCE, CITY, OTHER = "000000", "440000", "440300", "440100"
-
-
-@pytest.fixture
-async def offices(line: Nation, office_of: OfficeOf) -> dict[str, Office]:
-    return {code: await office_of(node) for code, node in line.nodes.items()}
-
-
-async def compare(nation: Nation) -> None:
-    """Let every node tell its parent what it holds, and everything flow."""
-    for node in nation.nodes.values():
-        await node.run_job("policy-compare")
-    await nation.settle()
-
-
-async def held_at(node: TestNode) -> set[str]:
-    async with node.database.transaction() as session:
-        return {digest for _, digest in await repository.digests(session)}
-
-
-async def forget(node: TestNode) -> None:
-    """Let a node lose what it held, as a restore from an old backup does."""
-    async with node.database.transaction() as session:
-        await session.execute(text("TRUNCATE policy_version, policy_withdrawal"))
-
-
-async def parked_at(node: TestNode) -> list[str]:
-    async with node.database.transaction() as session:
-        return list(
-            await session.scalars(
-                select(InboxMessage.reason).where(InboxMessage.state == InboxState.PARKED)
-            )
-        )
 
 
 async def test_a_national_policy_is_in_force_everywhere_and_overrides_below_their_publisher(
@@ -172,118 +139,6 @@ async def test_a_withdrawal_goes_where_the_version_went(
     assert await offices[HQ].in_force(at=CITY) == "thresholds default"
 
 
-async def test_a_city_that_joins_later_gets_what_was_said_before(
-    make_node: MakeNode, joined: Callable[..., Awaitable[Nation]], office_of: OfficeOf
-) -> None:
-    nation = await joined((HQ, PROVINCE), CAPABILITIES)
-    hq, province = [await office_of(nation[code]) for code in (HQ, PROVINCE)]
-    await hq.publish(national(window_months=11))
-    await hq.publish(national(window_months=12))
-    await hq.withdraw(2)
-    await province.publish(gold(60_000))
-    await nation.settle()
-
-    nation.nodes[CITY] = await make_node(CITY, CAPABILITIES)
-    city = await office_of(nation[CITY])
-    await city.publish(gold(55_000))  # by itself, before it joined
-    await city.node.run_job("policy-compare")
-    await enrol(city.node, nation[PROVINCE])
-    await city.node.run_job("policy-compare")
-    await city.node.run_job("policy-compare")
-    await nation.settle()
-
-    expected = "thresholds 1 + 440000:1 + 440300:1"
-    assert await city.in_force() == expected
-    assert await hq.in_force(at=CITY) == expected
-    assert not any([await parked_at(node) for node in nation.nodes.values()])
-
-
-@pytest.mark.parametrize("lost", [HQ, PROVINCE, CITY])
-async def test_what_a_restore_lost_comes_back_when_nodes_compare(
-    lost: str, line: Nation, offices: dict[str, Office]
-) -> None:
-    await offices[HQ].publish(national(window_months=12))
-    await offices[PROVINCE].publish(gold(60_000))
-    await offices[CITY].publish(gold(55_000))
-    await offices[CITY].publish(gold(56_000))
-    await offices[CITY].withdraw(2)
-    await line.settle()
-    before = {code: await held_at(node) for code, node in line.nodes.items()}
-    assert len(before[lost]) == 5
-
-    await forget(line[lost])
-    await compare(line)
-
-    assert {code: await held_at(node) for code, node in line.nodes.items()} == before
-    assert await offices[lost].in_force(at=CITY) == "thresholds 1 + 440000:1 + 440300:1"
-    assert not any([await parked_at(node) for node in line.nodes.values()])
-
-
-async def test_nodes_that_hold_the_same_say_nothing_more(
-    line: Nation, offices: dict[str, Office]
-) -> None:
-    await offices[HQ].publish(national(window_months=12))
-    await line.settle()
-    await compare(line)
-
-    async def said() -> int:
-        return sum([len(await statements_from(node)) for node in line.nodes.values()])
-
-    before = await said()
-    await compare(line)
-    assert await said() == before == 3  # to the province, and to its two cities
-
-
-async def test_a_restored_publisher_knows_again_what_its_peers_give_back(
-    line: Nation, offices: dict[str, Office]
-) -> None:
-    await offices[CITY].publish(gold(55_000))
-    held = await held_at(line[CITY])
-    await forget(line[CITY])
-    (handler,) = (
-        each
-        for capability in CAPABILITIES
-        for each in capability.messages
-        if each.type == sharing.PUBLISHED
-    )
-    assert handler.recovered is not None
-    for _ in range(2):
-        for envelope in await statements_from(line[CITY]):
-            async with line[CITY].database.transaction() as session:
-                delivery = Delivery(unpack(envelope), (), session, line.clock.now())
-                await handler.recovered(line[CITY].context, delivery)
-    assert await held_at(line[CITY]) == held
-    assert await offices[CITY].in_force() == "thresholds default + 440300:1"
-
-
-async def test_a_number_that_was_given_twice_is_in_force_alike_everywhere(
-    line: Nation, offices: dict[str, Office]
-) -> None:
-    await offices[PROVINCE].publish(gold(60_000))
-    await line.settle()
-    await forget(line[PROVINCE])
-    await offices[PROVINCE].publish(gold(65_000))
-    await line.settle()
-    await compare(line)
-    for code in (HQ, PROVINCE, CITY):
-        found = await offices[code].get("", on=LATER, at=CITY)
-        assert found["document"]["gold"]["from_fen"] == 60_000
-    states = [each["state"] for each in (await offices[HQ].get("/versions"))["items"]]
-    assert states == ["contradicted", "published"]
-    assert (await offices[PROVINCE].publish(gold(66_000)))["number"] == 2
-
-
-async def statements_from(node: TestNode) -> list[bytes]:
-    async with node.database.transaction() as session:
-        return list(
-            await session.scalars(
-                select(OutboxMessage.envelope)
-                .where(OutboxMessage.type.in_([sharing.PUBLISHED, sharing.WITHDRAWN]))
-                .order_by(OutboxMessage.position)
-            )
-        )
-
-
 @given(st.data())
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -353,39 +208,6 @@ async def test_a_statement_that_its_publisher_did_not_sign_is_refused(
     assert len(reasons) == 5
     assert all("is refused" in reason for reason in reasons)
     assert await held_at(line[CITY]) == set()
-
-
-async def test_only_children_say_what_they_hold_and_only_parents_ask(
-    line: Nation, offices: dict[str, Office]
-) -> None:
-    digests: dict[str, list[str]] = {"digests": []}
-    for sender, receiver, type_ in (
-        (PROVINCE, CITY, sharing.HELD),
-        (CITY, PROVINCE, sharing.WANTED),
-    ):
-        async with line[sender].database.transaction() as session:
-            await line[sender].context.post.post(
-                session,
-                type_,
-                receiver,
-                digests,
-                lane=Lane.CONTROL,
-                partition_key="policy/held",
-                now=line.clock.now(),
-            )
-    async with line[CITY].database.transaction() as session:
-        await line[CITY].context.post.post(
-            session,
-            sharing.HELD,
-            PROVINCE,
-            {"digests": "all"},
-            lane=Lane.CONTROL,
-            partition_key="policy/other",
-            now=line.clock.now(),
-        )
-    await line.settle()
-    assert len(await parked_at(line[CITY])) == 1
-    assert len(await parked_at(line[PROVINCE])) == 2
 
 
 async def test_a_kind_that_this_release_does_not_know_is_kept_and_passed_on(
