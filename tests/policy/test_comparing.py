@@ -148,3 +148,26 @@ async def test_only_children_say_what_they_hold_and_only_parents_ask(
     await line.settle()
     assert len(await parked_at(line[CITY])) == 1
     assert len(await parked_at(line[PROVINCE])) == 2
+
+
+async def test_a_city_that_moves_goes_by_its_new_provinces_override(
+    joined: Callable[..., Awaitable[Nation]], office_of: OfficeOf
+) -> None:
+    nation = await joined((HQ, PROVINCE, "110000", CITY), CAPABILITIES)
+    old, new, city = [await office_of(nation[code]) for code in (PROVINCE, "110000", CITY)]
+    await old.publish(gold(60_000))
+    await new.publish(gold(65_000))
+    await city.publish({"silver": {"from_fen": 25_000}})
+    await compare(nation)
+    assert await city.in_force() == "thresholds default + 440000:1 + 440300:1"
+
+    await enrol(city.node, nation["110000"], moving=True)
+    await nation.settle()
+    await compare(nation)
+
+    expected = "thresholds default + 110000:1 + 440300:1"
+    assert await city.in_force() == expected
+    assert await new.in_force(at=CITY) == expected
+    hq = await office_of(nation[HQ])
+    assert await hq.in_force(at=CITY) == expected
+    assert not any([await parked_at(node) for node in nation.nodes.values()])
