@@ -10,6 +10,7 @@ SHELL := /bin/sh
 ARGS ?=
 NODE ?= 440300
 WORKERS ?= 2
+EXAMPLES ?= 100
 M ?=
 
 # The demo and the tests start many processes; each would compile the program anew without its bytecode.
@@ -69,6 +70,10 @@ coverage: $(DEV) ## run the tests and report the lines and branches that none of
 .PHONY: chaos
 chaos: $(DEV) ## break processes, databases and links, and count what is lost; ARGS="--seconds N --seed S --json"
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(DEV) ## make up requests from each tier's own description; EXAMPLES=200 for each operation
+	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q tests/fuzz $(ARGS)
 
 .PHONY: bench
 bench: $(DEV) ## measure; ARGS="NAME..." chooses, ARGS=--json prints one object a line

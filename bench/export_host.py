@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench.city import CITY
-from services.city_node.export.columns import DEFAULT
+from services.city_node.customer.privacy import SHOWING
+from services.city_node.export.columns import DEFAULT, layout
 from services.city_node.export.copying import one_moment
 from services.city_node.export.files import open_file
 from services.city_node.export.models import Format
@@ -48,8 +49,10 @@ def _exporting(format_: Format) -> Callable[[NodeContext, Path], Awaitable[int]]
         async def progress(_done: int, _total: int, _unit: str) -> None:
             return
 
-        async with open_file(directory / f"all.{format_}", format_, DEFAULT) as taking:
-            source = Source(selection, DEFAULT, format_, shows_contacts=False)
+        async with open_file(
+            directory / f"all.{format_}", format_, layout(DEFAULT, SHOWING)
+        ) as taking:
+            source = Source(selection, DEFAULT, format_, SHOWING)
             return await write_rows(context, source, taking, progress)
 
     return export

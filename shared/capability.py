@@ -5,7 +5,7 @@ understands, the work it does by the clock and on request, the permissions it as
 commands. A capability is added to a tier by adding its folder and one line in that tier's ``app.py``.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -55,6 +55,38 @@ class Action:
 
     code: str
     summary: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Duties that are kept apart: one role, and one person, has a permission of the one side or of the other.
+
+    Attributes:
+        one: permissions of the one side, ``noun:verb``, or ``noun:*`` for all of a noun.
+        other: those of the other side.
+        reason: why they are kept apart.
+        of_one_change: whether both may be held, and only one of them used by one person on one change. Where such a
+            change is made it is checked who made the first step.
+    """
+
+    one: frozenset[str]
+    other: frozenset[str]
+    reason: Text
+    of_one_change: bool = False
+
+    def between(self, some: Iterable[str], others: Iterable[str]) -> tuple[str, str] | None:
+        """Return the first pair of permissions, one of each collection, that are to be kept apart."""
+        for one, other in ((self.one, self.other), (self.other, self.one)):
+            left, right = _among(some, one), _among(others, other)
+            if left and right:
+                return left[0], right[0]
+        return None
+
+
+def _among(permissions: Iterable[str], side: frozenset[str]) -> list[str]:
+    return sorted(
+        code for code in permissions if code in side or f"{code.partition(':')[0]}:*" in side
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +210,11 @@ class Bound:
     one_of: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PolicyKind(Generic[D]):
     """A kind of policy, as the rule that is governed by it declares it; :mod:`shared.policy` has its life.
+
+    Each is itself and equal to no other.
 
     Attributes:
         name: as it is asked for: ``level``.
@@ -216,6 +250,8 @@ class Capability:
     """Groups of commands by name: ``("customer", app)`` gives ``guanxi customer ...``."""
     offers: tuple[object, ...] = ()
     """What it adds to another capability of the node, which takes up the kinds that it knows: parts of a page, say."""
+    conflicts: tuple[Conflict, ...] = ()
+    """Duties that are kept apart. A permission may be named that another capability declares, or that nobody does."""
     on_start: tuple[Callable[[NodeContext], Awaitable[None]], ...] = field(default=())
     """What must be true before the node serves; run in every worker, so it must be safe to repeat at once."""
 

@@ -19,6 +19,7 @@ from services.city_node import (
     interaction,
     legal_hold,
     merge,
+    personal_data,
     points,
     preference,
     product_holding,
@@ -35,7 +36,7 @@ from services.city_node import (
     verification,
     win_back,
 )
-from shared import audit, glossary, organisation, staff, statistics, work
+from shared import audit, glossary, organisation, policy, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -59,6 +60,7 @@ CAPABILITIES = (
     legal_hold.capability,
     erasure.capability,
     subject_request.capability,
+    personal_data.capability,
     customer_import.capability,
     merge.capability,
     proposal.capability,
@@ -76,6 +78,7 @@ CAPABILITIES = (
     export.capability,
     rollup.capability,
     statistics.capability,
+    policy.capability,
     work.capability,
     glossary.capability,
 )

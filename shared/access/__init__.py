@@ -34,16 +34,19 @@ from shared.access.dependencies import (
     once,
     require,
 )
-from shared.access.grants import Grants
+from shared.access.grants import DutiesConflict, Grants
 from shared.access.principal import Principal
 from shared.access.revocation import CHANNEL as REVOKED_CHANNEL
+from shared.access.routes import Guard, guards
 from shared.access.tokens import TokenKeeper
 
 __all__ = [
     "REVOKED_CHANNEL",
     "Authenticated",
     "CurrentPrincipal",
+    "DutiesConflict",
     "Grants",
+    "Guard",
     "NodeGrants",
     "OnceDependency",
     "Principal",
@@ -51,6 +54,7 @@ __all__ = [
     "TokenKeeper",
     "Tokens",
     "authenticated",
+    "guards",
     "once",
     "require",
 ]

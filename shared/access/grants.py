@@ -5,26 +5,32 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
 
-from shared.capability import Permission, Role
+from shared.capability import Conflict, Permission, Role
 
 
 class PermissionDeclaredTwice(Exception):
     """Two capabilities of one node declare the same permission."""
 
 
+class DutiesConflict(Exception):
+    """A role would hold permissions that are declared to be kept apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """The permissions that each role holds in one node."""
+    """The permissions that each role holds in one node, and which duties are kept apart."""
 
     by_role: Mapping[Role, frozenset[str]]
+    conflicts: tuple[Conflict, ...] = ()
 
     @classmethod
-    def of(cls, permissions: Iterable[Permission]) -> Self:
+    def of(cls, permissions: Iterable[Permission], conflicts: Iterable[Conflict] = ()) -> Self:
         """Collect what the capabilities of a node declare.
 
         Raises:
             PermissionDeclaredTwice: if two of them declare the same code, for one could then
                 silently widen what the other grants.
+            DutiesConflict: if a role would hold permissions that are to be kept apart.
         """
         declared: dict[str, frozenset[Role]] = {}
         for permission in permissions:
@@ -34,14 +40,31 @@ class Grants:
                     "capability that asks for it, with all the roles that hold it."
                 )
             declared[permission.code] = permission.roles
-        return cls(
+        grants = cls(
             MappingProxyType(
                 {
                     role: frozenset(code for code, roles in declared.items() if role in roles)
                     for role in Role
                 }
-            )
+            ),
+            tuple(conflict for conflict in conflicts if not conflict.of_one_change),
         )
+        for role in Role:
+            grants.require_apart(role, role)
+        return grants
+
+    def require_apart(self, role: Role, other: Role) -> None:
+        """Refuse two roles that one person may not have, or a role that nobody may have.
+
+        Raises:
+            DutiesConflict: if one holds what is to be kept apart from what the other holds.
+        """
+        for conflict in self.conflicts:
+            pair = conflict.between(self.held_by(role), self.held_by(other))
+            if pair is not None:
+                raise DutiesConflict(
+                    f"{pair[0]} of role {role} and {pair[1]} of role {other} are kept apart: {conflict.reason.en}."
+                )
 
     def held_by(self, role: Role) -> frozenset[str]:
         """Return the codes of the permissions that ``role`` holds."""

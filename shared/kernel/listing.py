@@ -229,12 +229,16 @@ class Listing:
         )
 
     async def one(
-        self, connection: asyncpg.Connection | asyncpg.Pool, filters: Mapping[str, Any]
+        self,
+        connection: asyncpg.Connection | asyncpg.Pool,
+        filters: Mapping[str, Any],
+        *,
+        columns: Mapping[str, str] | None = None,
     ) -> bytes | None:
-        """Return the JSON of the one item that ``filters`` name, or nothing."""
+        """Return the JSON of the one item that ``filters`` name, with other ``columns`` if given, or nothing."""
         conditions, values = self._conditions(filters, None)
         found: str | None = await connection.fetchval(
-            f"SELECT ({self.item(None)})::text FROM {self.source} WHERE {' AND '.join(conditions)}",  # noqa: S608 - as above
+            f"SELECT ({self.item(None, columns)})::text FROM {self.source} WHERE {' AND '.join(conditions)}",  # noqa: S608 - as above
             *values,
         )
         return None if found is None else found.encode()

@@ -5,12 +5,12 @@ sentence with placeholders. The class name gives the stable ``type``, ``urn:guan
 ``docs/problems.md`` lists. Fields at fault are named by JSON pointers (RFC 6901).
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -66,6 +66,19 @@ class Fault:
     pointer: str
     """JSON pointer into the body (``/name``), or ``query:level``, ``header:If-Match``, ``path:id`` outside it."""
     detail: str
+    """What is wrong there, in English."""
+    detail_zh: str | None = None
+    """The same in Chinese, where it has been put into it."""
+
+    @classmethod
+    def of(cls, pointer: str, text: Text, **values: object) -> Self:
+        """Return a fault that is told in both languages."""
+        en, zh = (text.speak(language, **values) for language in Language)
+        return cls(pointer, en, zh)
+
+    def speak(self, language: Language) -> str:
+        """Return what is wrong there, in ``language`` if it has been put into it."""
+        return self.detail_zh or self.detail if language is Language.CHINESE else self.detail
 
 
 class Problem(Exception):
@@ -110,7 +123,9 @@ class Problem(Exception):
             "detail": self.speak(language),
         }
         if self.faults:
-            details["errors"] = [{"pointer": f.pointer, "detail": f.detail} for f in self.faults]
+            details["errors"] = [
+                {"pointer": f.pointer, "detail": f.speak(language)} for f in self.faults
+            ]
         return details
 
 
@@ -185,9 +200,9 @@ def problem_response(problem: Problem, language: Language) -> Response:
     headers = {"Content-Language": language.value, **problem.headers}
     if problem.status in {InternalError.status, DatabaseUnavailable.status}:
         headers.setdefault("Retry-After", "5")
-    return Response(
-        orjson.dumps(problem.as_details(language)), problem.status, headers, media_type=MEDIA_TYPE
-    )
+    text = json.dumps(problem.as_details(language), ensure_ascii=False, separators=(",", ":"))
+    # A refusal may repeat what was sent, and that may hold half of a character, which UTF-8 does not have.
+    return Response(text.encode(errors="replace"), problem.status, headers, media_type=MEDIA_TYPE)
 
 
 def language_of(request: Request) -> Language:

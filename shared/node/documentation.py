@@ -12,7 +12,8 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from shared.capability import Capability, Daily, Every, Job
+from shared.access import Guard, guards
+from shared.capability import Capability, Daily, Every, Job, Role
 from shared.federation import freshness, membership, notices, redirection, registry, rotation
 from shared.federation.records import NoticeKind
 from shared.glossary import terms as glossary
@@ -20,8 +21,11 @@ from shared.kernel.language import Language
 from shared.kernel.problems import Problem
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
+from shared.node.app import Node
 from shared.node.background import TIDY
 from shared.node.tiers import composition
+from shared.policy import reference as policy_reference
+from shared.staff.service import ROLES
 from shared.statistics import reference
 
 MADE = "<!-- Made from the program by `make docs`; change it there. -->\n"
@@ -36,12 +40,17 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _node(tier: Tier) -> Node:
+    code = {Tier.HQ: "000000", Tier.PROVINCE: "440000", Tier.CITY: "440300"}[tier]
+    node: Node = composition(tier)(Settings(code=code))
+    return node
+
+
 def capabilities() -> dict[str, tuple[Capability, list[str]]]:
     """Return every capability by name, with the tiers that have it."""
     found: dict[str, tuple[Capability, list[str]]] = {}
     for tier in Tier:
-        code = {Tier.HQ: "000000", Tier.PROVINCE: "440000", Tier.CITY: "440300"}[tier]
-        for capability in composition(tier)(Settings(code=code)).capabilities:
+        for capability in _node(tier).capabilities:
             found.setdefault(capability.name, (capability, []))[1].append(tier.value)
     return found
 
@@ -206,6 +215,67 @@ def capabilities_page() -> str:
     return "".join(parts)
 
 
+def permissions() -> str:
+    """Return the page of roles: which there are, what each may do, which duties are kept apart."""
+    roles = [
+        (
+            f"`{role}`",
+            glossary.term(role.value).zh,
+            glossary.term(role.value).definition_en,
+            ", ".join(tier.value for tier in Tier if role in ROLES[tier]),
+        )
+        for role in Role
+    ]
+    found = sorted(
+        (permission for each, _ in capabilities().values() for permission in each.permissions),
+        key=lambda permission: permission.code,
+    )
+    matrix = (
+        (f"`{one.code}`", *("yes" if role in one.roles else "" for role in Role)) for one in found
+    )
+    return (
+        f"# Permissions\n\n{MADE}\n"
+        "A member of staff has one role, and one organisation unit as data scope: that unit and all below. A test asks every "
+        "route as every role of the unit, of a sibling and of another city, and compares with this page's source.\n\n"
+        "## Roles\n\n"
+        + _table(("role", "角色", "what it does", "at"), roles)
+        + "\n## What each role may do\n\n[Capabilities](capabilities.md) says what each permission allows.\n\n"
+        + _table(("permission", *(f"`{role}`" for role in Role)), matrix)
+        + "\n## Duties that are kept apart\n\n"
+        "A node in which one role would hold both sides does not start, and a person is not given accounts of both: "
+        "accounts of one display name are taken for one person's. Where one change takes two steps, both may be held, and "
+        "the second step needs somebody else.\n\n"
+        + _table(("one side", "other side", "why", "原因", "kept apart"), _conflicts())
+        + "\n## What each route asks for\n\nNothing else needs a token only; *open* needs none.\n\n"
+        + _table(("method", "path", "permission", "at"), _routes())
+    )
+
+
+def _conflicts() -> Iterator[tuple[object, ...]]:
+    for each, _ in capabilities().values():
+        for conflict in each.conflicts:
+            yield (
+                ", ".join(f"`{code}`" for code in sorted(conflict.one)),
+                ", ".join(f"`{code}`" for code in sorted(conflict.other)),
+                conflict.reason.en,
+                conflict.reason.zh,
+                "on one change" if conflict.of_one_change else "always",
+            )
+
+
+def _routes() -> Iterator[tuple[object, ...]]:
+    found: dict[Guard, list[str]] = {}
+    for tier in Tier:
+        for guard in guards(_node(tier).app):
+            if guard.method:
+                found.setdefault(guard, []).append(tier.value)
+    for guard, tiers in sorted(found.items(), key=lambda one: (one[0].path, one[0].method)):
+        signed = guard.path.startswith("/federation/")
+        needs = " and ".join(f"`{code}`" for code in sorted(guard.permissions))
+        unguarded = "a token" if guard.signed_in else "a node's signature" if signed else "open"
+        yield guard.method, f"`{guard.path}`", needs or unguarded, ", ".join(tiers)
+
+
 def _jobs(jobs: Iterable[Job]) -> str:
     def when(schedule: Daily | Every) -> str:
         if isinstance(schedule, Every):
@@ -227,7 +297,9 @@ PAGES: dict[str, Callable[[], Any]] = {
     "problems.md": problems,
     "messages.md": messages,
     "capabilities.md": capabilities_page,
+    "permissions.md": permissions,
     "indicators.md": reference.render_markdown,
+    "policy-kinds.md": policy_reference.render_markdown,
     "glossary.md": glossary.render_markdown,
 }
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Metric
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.access import require
+from shared.access import Principal, Requirement
 from shared.capability import Capability, Permission, Role
 from shared.kernel.database import Database, is_away
 from shared.kernel.edge import NodeDatabase, Now, settings_of
@@ -19,19 +19,19 @@ log = structlog.get_logger("metrics")
 
 router = APIRouter()
 
-_required = require("metrics:read")
 
+class Scraping(Requirement):
+    """Lets through whoever holds the permission; everybody if the setting ``metrics_public`` says so."""
 
-async def may_scrape(request: Request) -> None:
-    """Let through whoever holds ``metrics:read``; everybody if the setting ``metrics_public`` says so."""
-    if not settings_of(request).metrics_public:
-        await _required(request)
+    async def __call__(self, request: Request) -> Principal | None:  # type: ignore[override] # nobody asks who
+        """Return who scrapes; nobody where everybody may."""
+        return None if settings_of(request).metrics_public else await super().__call__(request)
 
 
 @router.get(
     "/metrics",
     summary="The node's metrics, for Prometheus",
-    dependencies=[Depends(may_scrape)],
+    dependencies=[Depends(Scraping("metrics:read"))],
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )

@@ -1,6 +1,6 @@
 """What a node's operator sees and does over HTTP: its links, who belongs to it, and mending what is parked."""
 
-from shared.capability import Capability, Permission, Role
+from shared.capability import Capability, Conflict, Permission, Role
 from shared.kernel.language import Text
 from shared.node import (
     audited,
@@ -42,6 +42,39 @@ capability = Capability(
             "operations:mend",
             Text("Retry and discard parked messages", "重试或丢弃停放消息"),
             frozenset({Role.OPERATOR}),
+        ),
+    ),
+    conflicts=(
+        Conflict(
+            frozenset({"operations:*"}),
+            frozenset({"audit:read"}),
+            Text(
+                "who runs the node is among those whom the audit log is about",
+                "审计日志亦记录运维操作，运维人员不得自行查阅",
+            ),
+        ),
+        *(
+            Conflict(frozenset({code}), frozenset({code}), reason, of_one_change=True)
+            for code, reason in (
+                (
+                    "operations:invite",
+                    Text("who invited a node does not admit it", "邀请与批准节点加入不得为同一人"),
+                ),
+                (
+                    "operations:withdraw",
+                    Text(
+                        "who proposed to retire a node does not approve it",
+                        "提出与批准节点退役不得为同一人",
+                    ),
+                ),
+                (
+                    "operations:mend",
+                    Text(
+                        "who proposed to give a message up does not approve it",
+                        "提出与批准丢弃消息不得为同一人",
+                    ),
+                ),
+            )
         ),
     ),
 )

@@ -73,7 +73,7 @@ class NewUnit(BaseModel):
     code: str = Field(
         max_length=100, description="The parent's code, a hyphen, and 2 to 20 of a-z and 0-9."
     )
-    parent_code: str = Field(
+    parent_code: UnitCode = Field(
         description="This node's division, or an active team or hall below it."
     )
     kind: Literal[UnitKind.TEAM, UnitKind.HALL]

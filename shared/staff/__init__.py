@@ -19,9 +19,10 @@ Who may write
 -------------
 Operators manage all accounts of their scope; supervisors the clerks and account managers of their unit and the
 persons below, themselves excepted: nobody makes themselves or a peer more than they are. The first account of a node
-is made on its machine, by ``guanxi user create``; no account has a default password. Each change keeps who, when, old
-and new. An account is never deleted, because the history names it; it is disabled. All of this, and every sign-in and
-refusal, is in the audit log, too.
+is made on its machine, by ``guanxi user create``; no account has a default password. Duties that the node declares
+to be kept apart are not given to one person in two accounts, which are known by their display name. Each change keeps
+who, when, old and new. An account is never deleted, because the history names it; it is disabled. All of this, and
+every sign-in and refusal, is in the audit log, too.
 
 Failure
 -------

@@ -6,7 +6,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Depends, Query, Response
 
-from shared.access import Authenticated, Principal, Tokens, require
+from shared.access import Authenticated, NodeGrants, Principal, Tokens, require
 from shared.capability import Role
 from shared.kernel.edge import ExpectedVersion, NodeDatabase, NodeSettings, Now, Page, Transaction
 from shared.kernel.preconditions import entity_tag
@@ -39,17 +39,27 @@ Fields = Annotated[
 
 
 def staff_of(
-    principal: Keeper, session: Transaction, settings: NodeSettings, tokens: Tokens, now: Now
+    principal: Keeper,
+    session: Transaction,
+    settings: NodeSettings,
+    tokens: Tokens,
+    now: Now,
+    grants: NodeGrants,
 ) -> Staff:
     """Return the accounts as the request's principal may manage them."""
-    return Staff(session, principal, settings.tier, tokens, now)
+    return Staff(session, principal, settings.tier, tokens, now, grants)
 
 
 def own_account_of(
-    principal: Authenticated, session: Transaction, settings: NodeSettings, tokens: Tokens, now: Now
+    principal: Authenticated,
+    session: Transaction,
+    settings: NodeSettings,
+    tokens: Tokens,
+    now: Now,
+    grants: NodeGrants,
 ) -> Staff:
     """Return the accounts for one who changes nothing but their own."""
-    return Staff(session, principal, settings.tier, tokens, now)
+    return Staff(session, principal, settings.tier, tokens, now, grants)
 
 
 Managing = Annotated[Staff, Depends(staff_of)]

@@ -8,14 +8,19 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import audit
-from shared.access import Principal, TokenKeeper
+from shared.access import DutiesConflict, Grants, Principal, TokenKeeper
 from shared.capability import Action, Role
 from shared.kernel.preconditions import require_version
 from shared.kernel.tier import Tier
 from shared.staff import repository
 from shared.staff.audited import CHANGED, CREATED, DISABLED, PASSWORD_SET
 from shared.staff.models import StaffKind, StaffMember
-from shared.staff.problems import OwnAccount, StaffBeyondAuthority, StaffMemberNotFound
+from shared.staff.problems import (
+    OwnAccount,
+    PersonDutiesConflict,
+    StaffBeyondAuthority,
+    StaffMemberNotFound,
+)
 from shared.staff.schemas import NewStaffMember, StaffMemberChange
 from shared.staff.service import (
     add_staff_member,
@@ -55,6 +60,7 @@ class Staff:
         tier: the node's.
         tokens: the answering worker's token keeper.
         now: the present moment.
+        grants: who may do what in the node.
     """
 
     session: AsyncSession
@@ -62,12 +68,14 @@ class Staff:
     tier: Tier
     tokens: TokenKeeper
     now: datetime
+    grants: Grants
 
     async def create(self, new: NewStaffMember) -> StaffMember:
         """Make an account.
 
         Raises:
             StaffBeyondAuthority: if the principal may not manage such accounts there.
+            PersonDutiesConflict: if another account of the person has duties to be kept apart from it.
             shared.kernel.problems.Problem: as :func:`add_staff_member`.
         """
         require_role(new.role, self.tier)
@@ -85,6 +93,7 @@ class Staff:
             kind=new.kind,
             display_name=new.display_name,
         )
+        await self._require_duties_apart(member)
         self._record(CREATED, member.id, ["role", "unit_code"], role=member.role)
         return member
 
@@ -96,6 +105,7 @@ class Staff:
             shared.kernel.preconditions.VersionStale: if ``expected`` is not its version.
             StaffBeyondAuthority: if the principal may not manage it as it is, or as it would be.
             OwnAccount: if it is the principal's own, and more than its display name is changed.
+            PersonDutiesConflict: if another account of the person has duties to be kept apart from it.
             RoleNotOfThisTier, UnitUnusable: if role or unit are not of this node.
         """
         member, path = await self._managed(staff_id)
@@ -113,6 +123,7 @@ class Staff:
         changed = await change_staff_member(
             self.session, member, changes, by=by, now=self.now, tokens=self.tokens
         )
+        await self._require_duties_apart(member)
         if changed:
             action = DISABLED if changes.get("active") is False else CHANGED
             self._record(action, member.id, sorted(changes), role=member.role)
@@ -169,6 +180,20 @@ class Staff:
         member = placed.member
         self._require_authority(Role(member.role), StaffKind(member.kind), placed.unit_path)
         return placed
+
+    async def _require_duties_apart(self, member: StaffMember) -> None:
+        """Refuse an account to a person of whom another one has duties that are to be kept apart from it.
+
+        A person's accounts are known by their name: two people of one name are told apart by it.
+        """
+        if member.kind != StaffKind.PERSON or not member.active:
+            return
+        role, name = Role(member.role), member.display_name
+        for other in await repository.active_roles_of(self.session, name, but=member.id):
+            try:
+                self.grants.require_apart(role, other)
+            except DutiesConflict as conflict:
+                raise PersonDutiesConflict(name, role, other) from conflict
 
     def _require_authority(self, role: Role, kind: StaffKind, unit_path: str) -> None:
         if not may_manage(self.principal, role, kind, unit_path):

@@ -112,7 +112,9 @@ async def _granted(form: TokenForm, request: Request, sign_in: SignIn) -> Issued
             raise GrantTypeUnsupported(given=other[:100])
 
 
-@router.post("/revoke", summary="Sign out", responses={400: _REFUSALS[400]})
+@router.post(
+    "/revoke", summary="Sign out", responses={400: _REFUSALS[400]}, response_class=Response
+)
 async def revoke(form: Annotated[RevocationForm, Form()], sign_in: SigningIn) -> Response:
     """End the session of a refresh or access token (RFC 7009); 200 also if there is none to end."""
     await sign_in.end(_secret(form.token, "token"))

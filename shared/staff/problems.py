@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from shared.capability import Role
 from shared.kernel.language import Text
 from shared.kernel.problems import Fault, Problem
 
@@ -184,3 +185,23 @@ class OwnAccount(Problem):
         "your own password at `POST /staff/me/password`.",
         "本人的角色、机构和状态须由另一位运维员更改，或在节点机器上使用 guanxi user 命令；本人密码请经 POST /staff/me/password 修改。",
     )
+
+
+class PersonDutiesConflict(Problem):
+    """The same person has an account whose duties are to be kept apart from those of this role."""
+
+    status = 409
+    title = Text("Duties are kept apart", "职责须分离")
+    sentence = Text(
+        "{name} has an account of role {other}, whose duties are kept apart from those of a {role}: disable that account "
+        "first, or, if this is another person, tell them apart by their display names.",
+        "{name} 已有角色为 {other} 的账号，其职责须与 {role} 分离：请先停用该账号；如系另一人，请以不同的显示名称区分。",
+    )
+
+    def __init__(self, name: str, role: Role, other: Role) -> None:
+        super().__init__(
+            faults=[Fault("/role", "kept apart from another role of that person")],
+            name=name,
+            role=role.value,
+            other=other.value,
+        )

@@ -1,5 +1,6 @@
 """Every query about staff and their sign-ins."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -10,9 +11,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.access.revocation import LONGEST_LIFE
+from shared.capability import Role
 from shared.kernel.listing import Listing, Sort
 from shared.organisation.models import OrganisationUnit
-from shared.staff.models import RefreshToken, SignInSession, StaffChange, StaffMember
+from shared.staff.models import RefreshToken, SignInSession, StaffChange, StaffKind, StaffMember
 
 _FIELDS = (
     "id",
@@ -71,6 +73,18 @@ class Placed(NamedTuple):
     unit_path: str
 
 
+async def are_one_person(session: AsyncSession, one: UUID, other: UUID) -> bool:
+    """Tell whether two accounts are of one person, as far as the staff record tells: they are one, or of one name."""
+    if one == other:
+        return True
+    names = (
+        await session.scalars(
+            select(StaffMember.display_name).where(StaffMember.id.in_([one, other]))
+        )
+    ).all()
+    return len({name.strip().casefold() for name in names}) < len(names)
+
+
 async def read(
     connection: asyncpg.Connection | asyncpg.Pool,
     staff_id: UUID,
@@ -100,6 +114,17 @@ async def find(session: AsyncSession, username: str) -> Placed | None:
 async def lock(session: AsyncSession, staff_id: UUID) -> Placed | None:
     """Return an account, and let nobody else change it or sign in to it before the end."""
     return await _placed(session, StaffMember.id == staff_id, locked=True)
+
+
+async def active_roles_of(session: AsyncSession, display_name: str, *, but: UUID) -> Sequence[Role]:
+    """Return the roles of a person's active accounts, the account ``but`` left out."""
+    query = select(StaffMember.role).where(
+        StaffMember.display_name == display_name,
+        StaffMember.kind == StaffKind.PERSON,
+        StaffMember.active,
+        StaffMember.id != but,
+    )
+    return [Role(role) for role in await session.scalars(query.distinct())]
 
 
 async def lock_by_name(session: AsyncSession, username: str) -> Placed | None:

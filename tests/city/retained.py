@@ -10,10 +10,10 @@ from tests.city.drafts import Headers, fresh, line, settle
 from tests.conftest import TestNode
 
 SECRETS = (
-    "王小明", "wangxiaoming", "13800000001", "13900001234", "知情人", "13700007777", "秘密",
-    "wang@example.com", "深圳市南山区", "46000", "89860026", "BMW", "CRM-77",
+    "王小明", "wangxiaoming", "13800000001", "139****1234", "知情人", "137****7777", "秘密",
+    "w***@example.com", "深圳市南山区", "46000", "89860026", "BMW", "CRM-77",
 )  # fmt: skip
-"""What the fixture writes about a person and what must be nowhere afterwards."""
+"""What the fixture writes about a person and what must be nowhere afterwards; contacts as they are masked."""
 
 
 async def leave(

@@ -13,9 +13,12 @@ from services.city_node.merge.models import UNDO_DAYS
 from services.city_node.merge.references import MOVES_UNDECLARED, STAYS, references
 from shared.capability import Role
 from shared.kernel.database import Base
+from shared.node.tiers import load_tables
 from tests.city.drafts import TEAM, Headers, SignIn, fresh, line, settle
 from tests.city.whole import everything
 from tests.conftest import TestNode
+
+load_tables()  # what refers to a customer is read from every table there is, whatever else was imported
 
 DERIVED = {"duplicate_candidate.left_id", "duplicate_candidate.right_id"}
 

@@ -28,7 +28,7 @@ REGISTRY_HOSTS = [
 MACHINE_PATH = re.compile(r"(?<![\w./~-])/(?:root|home|Users|builds|work|farm)/\w[\w./-]*")
 TARGETS = {
     *("help", "demo", "run"),
-    *("test", "check", "lint", "migrations-match", "coverage", "chaos", "bench", "drill"),
+    *("test", "check", "lint", "migrations-match", "coverage", "chaos", "fuzz", "bench", "drill"),
     *("fix", "migration", "lock"),
     *("docs", "docs-serve", "clean"),
 }

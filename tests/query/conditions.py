@@ -17,7 +17,7 @@ from services.city_node.query.catalogue import (
     Field,
     Type,
 )
-from tests.query.people import MANAGERS, UNITS, WORDS
+from tests.query.people import MANAGERS, REACHED, UNITS, WORDS
 
 DAYS = st.one_of(
     st.dates(date(2026, 6, 1), date(2026, 12, 5)), st.dates(date(1950, 1, 1), date(2030, 1, 1))
@@ -62,7 +62,7 @@ def values(of: Field) -> st.SearchStrategy[Any]:
         Type.BOOLEAN: st.booleans(),
         Type.ID: st.sampled_from(MANAGERS) | st.uuids(),
         Type.UNIT: st.sampled_from([*UNITS, "440300-99"]),
-        Type.DOCUMENT: TEXTS,
+        Type.DOCUMENT: TEXTS | st.sampled_from([one for some in REACHED.values() for one in some]),
         Type.ATTRIBUTE: ATTRIBUTES,
     }
     if of.type is Type.AMOUNT:

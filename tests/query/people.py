@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.agreement.models import AgreementKind
-from services.city_node.customer.identity import document_index
+from services.city_node.customer.identity import contact_form, document_form
 from services.city_node.customer.models import (
     ContractTerm,
     CustomerKind,
@@ -53,6 +53,11 @@ WORDS = (
     "'; --",
     "price",
 )
+REACHED = {
+    MediumKind.PHONE: ("13800138000", "+86 139 0013 9000", "0755-86123456"),
+    MediumKind.EMAIL: ("a@example.com", "Zhang@Example.com"),
+    MediumKind.POSTAL: ("深圳市 深南大道1号", "13800138000"),
+}
 CAUSE = UUID("0192d5c1-7e1a-7cc3-a5b0-5f3f3a1b9c01")
 
 
@@ -130,7 +135,7 @@ def _person(chance: random.Random, at: int, cipher: Cipher) -> Person:
             for name in ("vip", "score", "note", "odd key", 'q"uo\\te', "爱好")
             if chance.random() < 0.6
         },
-        document_index=document_index(cipher, number) if number else None,
+        document_index=cipher.index(document_form(number)) if number else None,
     )
     person.fields["document_number"] = number
     person.things = {
@@ -139,7 +144,10 @@ def _person(chance: random.Random, at: int, cipher: Cipher) -> Person:
             {
                 "kind": kind.value,
                 "preferred": kind is MediumKind.PHONE and chance.random() < 0.5,
-                "value": chance.choice([word for word in WORDS if word]),
+                "sealed": (sealed := chance.choice(REACHED[kind])),
+                "value_cipher": b"x",
+                "value_index": cipher.index(contact_form(kind, sealed)),
+                "value_masked": "***",
             }
             for kind in MediumKind
             if chance.random() < 0.5
@@ -319,11 +327,12 @@ async def _things(session: AsyncSession, folk: list[Person]) -> None:
     line = ("msisdn", "brand", "plan", "contract_term", "status", "entry_date", "ended_on")
     head = ("id", "customer_id")
     await copy_rows(session, "subscription", (*head, *line), rows("subscription", *line))
+    reached = ("kind", "preferred", "value_cipher", "value_index", "value_masked")
     await copy_rows(
         session,
         "contact_medium",
-        (*head, "kind", "preferred", "value", "value_masked"),
-        rows("contact", "kind", "preferred", "value", "value"),
+        (*head, *reached),
+        rows("contact", *reached),
     )
     talk = ("at", "channel", "kind", "subject", "outcome", "staff")
     await copy_rows(session, "interaction", (*head, *talk), rows("interaction", *talk))

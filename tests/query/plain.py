@@ -5,6 +5,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
+from services.city_node.customer.identity import contact_form
 from services.city_node.query import condition as c
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.encryption import Cipher
@@ -86,7 +87,9 @@ class _Plain:
                 return moved(self.today, value)
         return value
 
-    def compare(self, comparison: c.Comparison, thing: dict[str, Any]) -> bool:
+    def compare(  # noqa: C901 - one for each operand
+        self, comparison: c.Comparison, thing: dict[str, Any]
+    ) -> bool:
         match comparison.operand:
             case c.FieldOf(name) if name.startswith("attribute."):
                 return self.attribute(name.removeprefix("attribute."), comparison)
@@ -96,6 +99,8 @@ class _Plain:
                 held = None if born is None else self.today.year - born.year - before
             case c.FieldOf("document"):
                 held = thing["document_number"]
+            case c.FieldOf("value" | "address" as name) if "sealed" in thing:
+                return reached(name, comparison, thing)
             case c.FieldOf(name):
                 held = thing[name]
             case c.Count(relation, where):
@@ -202,3 +207,11 @@ def compared(  # noqa: C901, PLR0911 - one for each operator
         case c.Operator.WITHIN:
             return values[0] in PATHS and PATHS[held].startswith(PATHS[values[0]])
     raise AssertionError(operator)
+
+
+def reached(name: str, comparison: c.Comparison, thing: dict[str, Any]) -> bool:
+    """Compare a contact medium, as it is found by its blind index."""
+    is_asked = (thing["kind"] == "postal") == (name == "address")
+    held = contact_form(thing["kind"], thing["sealed"]) if is_asked else None
+    asked = [contact_form(thing["kind"], str(value)) for value in comparison.values]
+    return compared(held, comparison.operator, asked)

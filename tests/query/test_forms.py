@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.city_node.customer.access import DOCUMENT
+from services.city_node.customer.privacy import ADDRESS, BIRTH_DATE, CONTACT, DOCUMENT
 from services.city_node.query import condition as c
 from services.city_node.query.problems import ConditionForbidden, ConditionInvalid
 from services.city_node.query.selection import read_condition
@@ -269,7 +269,14 @@ def test_any_json_is_read_or_refused(form: dict[str, Any]) -> None:
         ('document = "P1"', frozenset({DOCUMENT}), False, True),
         ('document = "P1"', frozenset({DOCUMENT}), True, False),
         ('not has contact(value = "13800000000")', frozenset[str](), False, False),
-        ('not has contact(value = "13800000000")', frozenset({"customer:contact"}), True, True),
+        ('not has contact(value = "13800000000")', frozenset({CONTACT}), False, True),
+        ('not has contact(value = "13800000000")', frozenset({CONTACT}), True, False),
+        ('has contact(address = "深南大道1号")', frozenset({CONTACT}), False, False),
+        ('has contact(address = "深南大道1号")', frozenset({ADDRESS}), False, True),
+        ("birth_date = 1990-01-01", frozenset({CONTACT}), True, False),
+        ("changed(birth_date)", frozenset({CONTACT}), True, False),
+        ("birth_date = 1990-01-01", frozenset({BIRTH_DATE}), True, True),
+        ("age > 60", frozenset[str](), True, True),
         ("has contact(kind = phone)", frozenset[str](), True, True),
     ],
 )

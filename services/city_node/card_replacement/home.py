@@ -26,7 +26,7 @@ from services.city_node.card_replacement.schemas import (
 )
 from services.city_node.customer.audited import record_change
 from services.city_node.customer.history import Changes, change_row
-from services.city_node.customer.identity import document_index
+from services.city_node.customer.identity import document_indexes
 from services.city_node.customer.looks import LOOKED
 from services.city_node.customer.models import (
     ChangeAction,
@@ -128,8 +128,11 @@ async def _objection(
         fields=["document_matches"],
         cause_id=delivery.message.id,
     )
-    shown = (question.document_type, document_index(context.cipher, question.document_number))
-    if shown != (line.customer.document_type, line.customer.document_index):
+    shown = document_indexes(context.cipher, question.document_number)
+    if (
+        question.document_type != line.customer.document_type
+        or line.customer.document_index not in shown
+    ):
         return Reason.IDENTITY_MISMATCH
     return await _objection_to_line(delivery.session, line, now=delivery.now)
 

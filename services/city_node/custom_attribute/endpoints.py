@@ -68,7 +68,7 @@ async def declare_custom_attribute(
 
 @router.delete("/{name}", status_code=204, summary="Withdraw a custom attribute")
 async def withdraw_custom_attribute(
-    name: AttributeName, expected: ExpectedVersion, _: Manager, session: Transaction
+    name: AttributeName, _: Manager, expected: ExpectedVersion, session: Transaction
 ) -> None:
     """Remove a declaration against its ETag; the values stay in the profiles, and are open again."""
     await withdraw(session, name, expected)

@@ -30,8 +30,9 @@ Reading
 -------
 A read is one SQL statement that checks the scope, masks, and builds the JSON, with the parts that were asked for
 (:mod:`~services.city_node.customer.profile`, :mod:`~services.city_node.customer.parts`). A customer outside the
-reader's unit does not exist for the reader. Document numbers are encrypted (AES-GCM) and found by a blind index;
-contact media are masked for those who lack ``customer:contact``.
+reader's unit does not exist for the reader. Document numbers are encrypted (AES-GCM) and found by a blind index, and so
+are contact values. Those, dates of birth and the names of third persons are masked for those who lack the permission
+of each (:mod:`~services.city_node.customer.privacy`), in the profile, in lists and in history alike.
 
 Failure
 -------
@@ -39,7 +40,7 @@ Two who change one customer at once: the second is told that the version is stal
 refused (409), also when two take it at the same moment: a unique constraint stands behind each check.
 """
 
-from services.city_node.customer.access import permissions
+from services.city_node.customer.access import conflicts, permissions
 from services.city_node.customer.audited import CHANGES
 from services.city_node.customer.change_endpoints import router as change_router
 from services.city_node.customer.endpoints import router
@@ -53,4 +54,5 @@ capability = Capability(
     routers=(router, change_router),
     permissions=permissions,
     actions=(LOOKED, SEARCHED, *CHANGES.values()),
+    conflicts=conflicts,
 )

@@ -4,16 +4,21 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from services.city_node.customer.privacy import (
+    ADDRESS,
+    BIRTH_DATE,
+    CONTACT,
+    DOCUMENT,
+    THIRD_PARTY,
+)
 from services.city_node.customer.service import Desk
 from shared.access import Principal, require
-from shared.capability import Context, Permission, Role
+from shared.capability import Conflict, Context, Permission, Role
 from shared.kernel.edge import Now, Transaction
 from shared.kernel.language import Text
 
 READ = "customer:read"
 WRITE = "customer:write"
-CONTACT = "customer:contact"
-DOCUMENT = "customer:document"
 
 _COUNTER = frozenset({Role.CLERK, Role.ACCOUNT_MANAGER, Role.SUPERVISOR})
 
@@ -31,7 +36,29 @@ permissions = (
         Text("make, change, retire and restore customers", "新建、修改、离网、恢复客户"),
         _COUNTER,
     ),
-    Permission(CONTACT, Text("see contact media in clear", "查看联系方式明文"), _COUNTER),
+    Permission(
+        CONTACT,
+        Text("see telephone numbers and e-mail addresses in clear", "查看电话与电子邮箱明文"),
+        _COUNTER,
+    ),
+    Permission(
+        ADDRESS,
+        Text("see postal addresses in clear", "查看邮寄地址明文"),
+        frozenset({Role.ACCOUNT_MANAGER, Role.SUPERVISOR}),
+    ),
+    Permission(
+        BIRTH_DATE,
+        Text("see dates of birth whole, not only the year", "查看完整出生日期（否则仅显示年份）"),
+        _COUNTER,
+    ),
+    Permission(
+        THIRD_PARTY,
+        Text(
+            "see the names of key persons, legal representatives and tied persons in clear",
+            "查看关键人、法定代表人及关系人姓名明文",
+        ),
+        _COUNTER,
+    ),
     Permission(
         DOCUMENT,
         Text(
@@ -39,6 +66,17 @@ permissions = (
             "查看证件号码明文（逐次留痕）",
         ),
         frozenset({Role.ACCOUNT_MANAGER, Role.SUPERVISOR}),
+    ),
+)
+
+conflicts = (
+    Conflict(
+        frozenset({READ, WRITE, CONTACT, ADDRESS, BIRTH_DATE, THIRD_PARTY, DOCUMENT}),
+        frozenset({"operations:*"}),
+        Text(
+            "who runs the node has its keys and its database, and does not look at its customers",
+            "运维人员掌握节点密钥与数据库，不得查看客户档案",
+        ),
     ),
 )
 

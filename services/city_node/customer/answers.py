@@ -8,8 +8,8 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 
 from services.city_node.customer import profile
-from services.city_node.customer.access import CONTACT
 from services.city_node.customer.parts import Part
+from services.city_node.customer.privacy import sight_of
 from services.city_node.customer.service import Desk
 from shared.access import Principal
 from shared.kernel.database import driver_connection
@@ -61,7 +61,7 @@ def reading_for(
     parts: tuple[Part, ...] = profile.OWN_PARTS,
 ) -> profile.Reading:
     """Return how ``principal`` reads a customer."""
-    return profile.reading(fields, include, CONTACT in principal.permissions, parts)
+    return profile.reading(fields, include, sight_of(principal), parts)
 
 
 def profile_response(version: int, body: str | bytes, if_none_match: str | None = None) -> Response:

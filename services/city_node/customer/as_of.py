@@ -16,14 +16,17 @@ import orjson
 from services.city_node.customer import profile
 from services.city_node.customer.models import ChangeAction, SubscriptionStatus
 from services.city_node.customer.parts import Part
+from services.city_node.customer.privacy import SEALED, Sight, mark_history, visible
 from services.city_node.customer.problems import NotYetACustomer
 from shared.kernel.listing import QueryInvalid
 
 _NOT_TOLD = {"subscriptions": ("iccid", "imsi"), "contacts": ("preferred", "preferred_hours")}
 """Fields of parts that history does not hold."""
 _ADDED = {ChangeAction.PART_ADDED, ChangeAction.CREATED}
-_AFTER = """
-    SELECT id, action, changes FROM customer_change WHERE customer_id = $1 AND at > $2 ORDER BY id DESC"""
+# ruff: noqa: S608 - every statement here is put together from declared expressions
+_AFTER = f"""
+    SELECT id, action, {mark_history("changes")} AS changes
+    FROM customer_change WHERE customer_id = $1 AND at > $2 ORDER BY id DESC"""
 _BEFORE = """
     SELECT to_jsonb(at) #>> '{}', by FROM customer_change WHERE customer_id = $1 AND at <= $2 ORDER BY id DESC LIMIT 1"""
 
@@ -58,16 +61,21 @@ async def read_as_of(
     fields: str | None,
     include: str | None,
     parts: Sequence[Part],
-) -> bytes:
-    """Return the JSON of a customer as of ``moment``, for a reader whose unit has the customer now.
+    sight: Sight,
+) -> tuple[tuple[str, ...], bytes]:
+    """Return what is shown, as the audit log names it, and the JSON of a customer as of ``moment``.
+
+    It is for a reader whose unit has the customer now. ``sight`` is what the reader sees in clear; of sealed values
+    history has but the masked form.
 
     Raises:
         CustomerNotFound: if there is none below the unit (404).
         NotYetACustomer: if the profile was made later (404).
         QueryInvalid: for a field that there is not, or a part whose past history does not tell (400).
     """
-    how = profile.reading(None, include, clear_contacts=False, parts=parts_told(parts))
-    wanted = profile.reading(fields, include, clear_contacts=False, parts=parts_told(parts))
+    sight -= SEALED
+    how = profile.reading(None, include, sight, parts_told(parts))
+    wanted = profile.reading(fields, include, sight, parts_told(parts))
     if wanted.with_document_number:
         raise QueryInvalid("fields", profile.DOCUMENT_NUMBER, ", ".join(profile.FIELDS))
     async with (
@@ -75,7 +83,7 @@ async def read_as_of(
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         _, body = await profile.read(connection, how, customer_id, unit_path)
-        changes = await connection.fetch(_AFTER, customer_id, moment)
+        changes = await connection.fetch(visible(_AFTER, sight), customer_id, moment)
         latest = await connection.fetchrow(_BEFORE, customer_id, moment)
     page = orjson.loads(body)
     if moment < datetime.fromisoformat(page["created_at"]):
@@ -89,7 +97,7 @@ async def read_as_of(
     if fields:
         named = {name.strip() for name in fields.split(",")} | {part.name for part in parts}
         page = {name: value for name, value in page.items() if name in named | {"as_of"}}
-    return orjson.dumps(page)
+    return wanted.shows, orjson.dumps(page)
 
 
 def take_back(page: dict[str, Any], action: str, changes: Sequence[Mapping[str, Any]]) -> None:

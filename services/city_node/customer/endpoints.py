@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.city_node.customer import profile
-from services.city_node.customer.access import CONTACT, DOCUMENT, DocumentReader, Reader
+from services.city_node.customer.access import DocumentReader, Reader
 from services.city_node.customer.answers import (
     JSON,
     documented,
@@ -21,6 +21,7 @@ from services.city_node.customer.as_of import moment_of, read_as_of
 from services.city_node.customer.filters import customer_filters
 from services.city_node.customer.looks import look, look_at_document, search
 from services.city_node.customer.models import ChangeAction, ChangeSource, SubscriptionStatus
+from services.city_node.customer.privacy import DOCUMENT, opened, seen, sight_of, visible_columns
 from services.city_node.customer.representations import (
     BillPage,
     ChangePage,
@@ -87,7 +88,7 @@ async def read_customer(request: Request, customer_id: UUID, principal: Reader) 
     asked = request.query_params
     parts = parts_offered(request) if "include" in asked else profile.OWN_PARTS
     if "as_of" in asked:
-        past = await read_as_of(
+        shows, past = await read_as_of(
             await context.database.pool(),
             customer_id,
             principal.unit_path,
@@ -95,7 +96,9 @@ async def read_customer(request: Request, customer_id: UUID, principal: Reader) 
             fields=asked.get("fields"),
             include=asked.get("include"),
             parts=parts,
+            sight=sight_of(principal),
         )
+        await look(context, principal, customer_id, shows, now=now_of(request))
         return Response(past, media_type=JSON)
     how = reading_for(principal, asked.get("fields"), asked.get("include"), parts)
     if how.with_document_number:
@@ -103,8 +106,9 @@ async def read_customer(request: Request, customer_id: UUID, principal: Reader) 
     pool = await context.database.pool()
     now = now_of(request)
     today = business_day(now) if how.at_day else None
-    version, body = await profile.read(pool, how, customer_id, principal.unit_path, today=today)
+    version, text = await profile.read(pool, how, customer_id, principal.unit_path, today=today)
     await look(context, principal, customer_id, how.shows, now=now)
+    body = opened(text.encode(), context.cipher) if how.sealed else text
     if how.with_document_number:
         return profile_response(
             version, await _with_document_number(context, principal, customer_id, body)
@@ -114,7 +118,7 @@ async def read_customer(request: Request, customer_id: UUID, principal: Reader) 
 
 
 async def _with_document_number(
-    context: NodeContext, principal: Principal, customer_id: UUID, body: str
+    context: NodeContext, principal: Principal, customer_id: UUID, body: str | bytes
 ) -> bytes:
     _, stored = await profile.stored_document(
         await context.database.pool(), customer_id, principal.unit_path
@@ -141,7 +145,9 @@ async def list_customers(
     Sorts: `id`, `name` (pinyin), `monthly_charge_fen`, `entry_date`, `updated_at`; `-` before one for descending.
     """
     pool = await context.database.pool()
-    body = await profile.customers.page(pool, page, {"scope": principal.unit_path, **filters})
+    columns = visible_columns(profile.customers.columns, sight_of(principal))
+    scoped = {"scope": principal.unit_path, **filters}
+    body = await profile.customers.page(pool, page, scoped, columns=columns)
     await search(context, principal, filters, body, now=now)
     return Response(body, media_type=JSON)
 
@@ -183,7 +189,8 @@ async def list_changes(
         "source": source,
     }
     latest_first = replace(page, sort=page.sort or "-id")
-    body = await profile.changes.page(pool, latest_first, filters)
+    columns = visible_columns(profile.changes.columns, sight_of(principal))
+    body = await profile.changes.page(pool, latest_first, filters, columns=columns)
     await look(context, principal, customer_id, ["changes"], now=now)
     return Response(body, media_type=JSON)
 
@@ -223,16 +230,15 @@ async def list_contacts(
     """Return a page of the ways to reach a customer, masked for those who may not use them."""
     pool = await context.database.pool()
     await profile.require_in_scope(pool, customer_id, principal.unit_path)
-    clear = CONTACT in principal.permissions
     body = await profile.contacts.page(
         pool,
         page,
         {"scope": principal.unit_path, "customer": customer_id},
-        columns=profile.clear_contacts_columns if clear else None,
+        columns=visible_columns(profile.contacts.columns, sight_of(principal)),
     )
-    shown = "contacts" if clear else "contacts_masked"
+    shown = seen("contacts", profile.contacts.columns["value"], sight_of(principal))
     await look(context, principal, customer_id, [shown], now=now)
-    return Response(body, media_type=JSON)
+    return Response(opened(body, context.cipher), media_type=JSON)
 
 
 @router.get(

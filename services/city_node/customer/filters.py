@@ -7,11 +7,12 @@ from uuid import UUID
 
 from fastapi import Query
 
-from services.city_node.customer.identity import document_index
-from services.city_node.customer.models import ContractTerm, CustomerKind, Level
+from services.city_node.customer.identity import contact_form, document_indexes
+from services.city_node.customer.models import ContractTerm, CustomerKind, Level, MediumKind
 from services.city_node.customer.naming import is_chinese, sound_prefix
 from services.city_node.customer.schemas import Code, Line
 from shared.capability import Context
+from shared.kernel.encryption import Cipher
 
 
 class LibraryChoice(StrEnum):
@@ -51,6 +52,12 @@ async def customer_filters(  # noqa: PLR0917 - one parameter for each query para
     document: Annotated[
         Line | None, Query(description="Who has this document number, exactly.")
     ] = None,
+    contact: Annotated[
+        Line | None,
+        Query(
+            description="Who is reached by this telephone number, e-mail or postal address, exactly."
+        ),
+    ] = None,
     min_monthly_charge_fen: Annotated[int | None, Query(ge=-(2**62), le=2**62)] = None,
     max_monthly_charge_fen: Annotated[int | None, Query(ge=-(2**62), le=2**62)] = None,
     entered_from: Annotated[date | None, Query(description="Entry on this day or later.")] = None,
@@ -69,9 +76,16 @@ async def customer_filters(  # noqa: PLR0917 - one parameter for each query para
         "name": None if letters else name,
         "sound": letters or None,
         "msisdn": msisdn,
-        "document": document_index(context.cipher, document) if document else None,
+        "document": document_indexes(context.cipher, document) if document else None,
+        "contact": _contact_indexes(context.cipher, contact) if contact else None,
         "min_monthly_charge_fen": min_monthly_charge_fen,
         "max_monthly_charge_fen": max_monthly_charge_fen,
         "entered_from": entered_from,
         "entered_before": entered_before,
     }
+
+
+def _contact_indexes(cipher: Cipher, value: str) -> list[bytes]:
+    """Return the blind indexes of a contact value of any kind."""
+    forms = {contact_form(kind, value) for kind in MediumKind}
+    return [index for form in forms for index in cipher.indexes(form)]

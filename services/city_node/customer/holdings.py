@@ -4,7 +4,7 @@ from uuid import UUID
 
 from services.city_node.customer import repository
 from services.city_node.customer.history import Changes
-from services.city_node.customer.identity import mask_medium
+from services.city_node.customer.identity import contact_indexes, seal_contact
 from services.city_node.customer.models import (
     ChangeAction,
     ContactMedium,
@@ -17,6 +17,7 @@ from services.city_node.customer.models import (
 from services.city_node.customer.problems import (
     CustomerRetained,
     DatesContradict,
+    NumberTaken,
     SubscriptionNotFound,
 )
 from services.city_node.customer.schemas import (
@@ -113,14 +114,20 @@ async def add_contact(desk: Desk, customer_id: UUID, body: ContactCreate) -> UUI
         NumberTaken: if the customer has it already (409).
     """
     customer = await desk.locked(customer_id)
+    await repository.hold_keys(desk.session)
+    indexes = contact_indexes(desk.cipher, body.kind, body.value)
+    if await repository.has_contact(desk.session, customer.id, body.kind, indexes, body.value):
+        raise NumberTaken("/value", "the contact", "the customer has it")
     if body.preferred:
         await repository.forget_preference(desk.session, customer.id)
+    sealed = seal_contact(desk.cipher, body.kind, body.value)
     medium = ContactMedium(
         id=new_id(),
         customer_id=customer.id,
         kind=body.kind,
-        value=body.value,
-        value_masked=mask_medium(body.kind, body.value),
+        value_cipher=sealed.cipher,
+        value_index=sealed.index,
+        value_masked=sealed.masked,
         preferred=body.preferred,
         preferred_hours=body.preferred_hours,
     )

@@ -5,6 +5,7 @@ sentence for whoever typed it.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from operator import mul
@@ -32,6 +33,8 @@ _ANY_DOCUMENT = (
 )
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _TELEPHONE = re.compile(r"\+?[0-9][0-9 -]{4,24}")
+_NO_DIGITS = re.compile(r"[^0-9]")
+_OWN_COUNTRY = re.compile(r"^(00)?86(?=1[0-9]{10}$)")
 _LEADING_DIGITS_SHOWN = 3
 _ADDRESS_SHOWN = 6
 
@@ -125,13 +128,18 @@ def seal_document(cipher: Cipher, kind: str, number: str) -> SealedDocument:
     """
     number = check_document(kind, number)
     return SealedDocument(
-        kind, cipher.encrypt(number), document_index(cipher, number), mask(number)
+        kind, cipher.encrypt(number), cipher.index(document_form(number)), mask(number)
     )
 
 
-def document_index(cipher: Cipher, number: str) -> bytes:
-    """Return the blind index by which a document number is found, however it was typed."""
-    return cipher.index(number.replace(" ", "").upper())
+def document_form(number: str) -> str:
+    """Return a document number in the form that is indexed, however it was typed."""
+    return number.replace(" ", "").upper()
+
+
+def document_indexes(cipher: Cipher, number: str) -> list[bytes]:
+    """Return the blind indexes by which a document number is found: one for each of the node's keys."""
+    return cipher.indexes(document_form(number))
 
 
 def check_medium(kind: str, value: str) -> str:
@@ -143,6 +151,37 @@ def check_medium(kind: str, value: str) -> str:
     if kind == MediumKind.EMAIL and not _EMAIL.fullmatch(value):
         raise ValueError("an e-mail address looks like name@example.com")
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class SealedContact:
+    """A contact value as it is stored."""
+
+    cipher: bytes
+    index: bytes
+    masked: str
+
+
+def seal_contact(cipher: Cipher, kind: str, value: str) -> SealedContact:
+    """Return a telephone number, an e-mail address or a postal address encrypted, indexed and masked."""
+    return SealedContact(
+        cipher.encrypt(value), cipher.index(contact_form(kind, value)), mask_medium(kind, value)
+    )
+
+
+def contact_form(kind: str, value: str) -> str:
+    """Return a contact value in the form that is indexed, however it was typed."""
+    folded = unicodedata.normalize("NFKC", value)
+    if kind == MediumKind.EMAIL:
+        return folded.lower()
+    if kind == MediumKind.POSTAL:
+        return "".join(folded.split())
+    return _OWN_COUNTRY.sub("", _NO_DIGITS.sub("", folded))
+
+
+def contact_indexes(cipher: Cipher, kind: str, value: str) -> list[bytes]:
+    """Return the blind indexes by which a contact value is found: one for each of the node's keys."""
+    return cipher.indexes(contact_form(kind, value))
 
 
 def mask_medium(kind: str, value: str) -> str:

@@ -1,8 +1,8 @@
 """Looks at customers: on disk in the audit log before they are answered, and not answered if they cannot be written.
 
 Every read of a profile is a look, masked or not: it tells whom somebody was interested in. ``fields`` says what of it
-was seen: ``profile``, or the fields that were asked for; the parts besides; ``contacts`` in clear and
-``contacts_masked`` otherwise; ``document_number`` for the number in clear. An answer to one's own change is not a look:
+was seen: ``profile``, or the fields that were asked for; the parts besides, ``contacts`` with values in clear and
+``contacts_masked`` without; ``document_number`` for the number in clear. An answer to one's own change is not a look:
 the change itself is recorded. A page of a list is one record, ``customer.searched``, with the ids that were shown and
 the filters; a filter that is personal (name, number, document) is kept as a blind index, so that an auditor can find
 who searched for somebody without the log holding whom.
@@ -101,8 +101,8 @@ def _safe(filters: Mapping[str, Any], cipher: Cipher) -> dict[str, Any]:
             continue
         if name in _PERSONAL:
             safe[name] = cipher.index(str(value)).hex()
-        elif isinstance(value, bytes):  # a blind index already
-            safe[name] = value.hex()
+        elif isinstance(value, list):  # blind indexes already, that of the newest key first
+            safe[name] = value[0].hex()
         else:
             safe[name] = value.value if isinstance(value, Enum) else value
     return safe

@@ -221,8 +221,11 @@ class ContactMedium(Base):
     __tablename__ = "contact_medium"
     __table_args__ = (
         one_of("kind", MediumKind, "kind"),
-        CheckConstraint("value <> ''", name="value"),
-        Index("contact_medium_value_key", "customer_id", "kind", "value", unique=True),
+        CheckConstraint("num_nonnulls(value, value_cipher) = 1", name="value"),
+        CheckConstraint("num_nulls(value_cipher, value_index) IN (0, 2)", name="sealed"),
+        Index("contact_medium_value_key", "value_index", "customer_id", "kind", unique=True),
+        Index("contact_medium_customer_id_idx", "customer_id"),
+        Index("contact_medium_clear_idx", "value", postgresql_where=text("value IS NOT NULL")),
         Index(
             "contact_medium_preferred_key",
             "customer_id",
@@ -234,12 +237,16 @@ class ContactMedium(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
     kind: Mapped[str]
-    value: Mapped[str]
+    value: Mapped[str | None]
+    """In clear, as earlier releases kept it, until it is sealed."""
     value_masked: Mapped[str]
     preferred: Mapped[bool] = mapped_column(server_default=text("false"))
     """At most one of a customer's media."""
     preferred_hours: Mapped[str | None]
     """When the customer wants to be reached, such as ``09:00-11:00``."""
+    value_cipher: Mapped[bytes | None]
+    value_index: Mapped[bytes | None]
+    """Blind index of the value: found by exact number or address, and held once by a customer."""
 
 
 class Subscription(Base):

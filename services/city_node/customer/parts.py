@@ -16,21 +16,15 @@ class Part:
 
     Attributes:
         name: as ``include`` and the page name it.
-        masked: SQL of its JSON for everybody who may read customers.
-        clear: the same for those who may use contact media, where it differs.
+        sql: SQL of its JSON, with marks for personal values (:mod:`~services.city_node.customer.privacy`).
         told: whether history tells what it was at an earlier moment.
         versioned: whether it changes with the customer's version alone, so that who has the version has the part.
     """
 
     name: str
-    masked: str
-    clear: str | None = None
+    sql: str
     told: bool = False
     versioned: bool = True
-
-    def json(self, *, clear: bool) -> str:
-        """Return the SQL of the part's JSON."""
-        return self.clear if clear and self.clear else self.masked
 
 
 def json_list(query: str) -> str:

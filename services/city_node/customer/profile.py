@@ -1,8 +1,9 @@
 """Reading customers: one statement in which PostgreSQL checks the scope, masks and builds the JSON.
 
 What a reader gets depends on three things, all of them in the SQL: the unit below which a customer must be
-(otherwise there is no such customer), the fields and parts asked for, and whether the reader may use contact media
-(otherwise they are masked). A document number is never in it: it is encrypted, and each look at it is recorded.
+(otherwise there is no such customer), the fields and parts asked for, and which personal values the reader may see
+(others are masked, see :mod:`~services.city_node.customer.privacy`). A document number is never in it: it is
+encrypted, and each look at it is recorded.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,15 @@ import asyncpg
 
 from services.city_node.customer.models import ERASED
 from services.city_node.customer.parts import TODAY, Part, json_list
+from services.city_node.customer.privacy import (
+    Sight,
+    birth_date,
+    is_sealed,
+    mark_history,
+    mark_medium,
+    seen,
+    visible,
+)
 from services.city_node.customer.problems import (
     CustomerErased,
     CustomerMerged,
@@ -62,19 +72,19 @@ FIELDS = [
     "updated_at",
     "updated_by",
 ]
-_COLUMNS = {name: f"c.{name}" for name in FIELDS}
+_COLUMNS = {name: f"c.{name}" for name in FIELDS} | {"birth_date": birth_date.mark("c.birth_date")}
 
 
 # ruff: noqa: S608 - every statement here is put together from the expressions declared here, never from input
-_CHANGE_FIELDS = ["id", "at", "by", "source", "action", "cause_id", "changes"]
+def _change_columns(table: str) -> dict[str, str]:
+    plain = ("id", "at", "by", "source", "action", "cause_id")
+    columns = {name: f"{table}.{name}" for name in plain}
+    return columns | {"changes": mark_history(f"{table}.changes")}
 
 
-def _contacts(value: str) -> str:
-    return json_list(f"""
-        SELECT id, kind, {value} AS value, preferred, preferred_hours
-        FROM contact_medium WHERE customer_id = c.id ORDER BY id LIMIT {CONTACTS_SHOWN}""")
-
-
+_CONTACTS = json_list(f"""
+    SELECT p.id, p.kind, {mark_medium("p")} AS value, p.preferred, p.preferred_hours
+    FROM contact_medium p WHERE p.customer_id = c.id ORDER BY p.id LIMIT {CONTACTS_SHOWN}""")
 _LINE = [
     *(
         "p.id",
@@ -96,8 +106,8 @@ _BILLS = json_list(f"""
     SELECT subscription_id, period, charge_fen, paid_on
     FROM bill WHERE customer_id = c.id ORDER BY period DESC, id LIMIT {BILLS_SHOWN}""")
 _CHANGES = json_list(f"""
-    SELECT {", ".join(_CHANGE_FIELDS)}
-    FROM customer_change WHERE customer_id = c.id ORDER BY id DESC LIMIT {CHANGES_SHOWN}""")
+    SELECT {", ".join(f"{sql} AS {name}" for name, sql in _change_columns("h").items())}
+    FROM customer_change h WHERE customer_id = c.id ORDER BY id DESC LIMIT {CHANGES_SHOWN}""")
 _DUE = "(period + interval '2 months')::date"
 _ARREARS = f"""(
     SELECT json_build_object('amount_fen', coalesce(sum(charge_fen), 0), 'bills', count(*),
@@ -111,7 +121,7 @@ _MANAGER = """(
 
 OWN_PARTS = (
     Part("subscriptions", _SUBSCRIPTIONS, told=True),
-    Part("contacts", _contacts("value_masked"), _contacts("value"), told=True),
+    Part("contacts", _CONTACTS, told=True),
     Part("bills", _BILLS),
     Part("changes", _CHANGES),
     Part("arrears", _ARREARS, versioned=False),
@@ -145,7 +155,8 @@ customers = Listing(
         "contract_term": "c.contract_term = {}",
         "name": _BEGINS.format(column="c.name"),
         "sound": _BEGINS.format(column="c.name_sort"),
-        "document": "c.document_index = {}",
+        "document": "c.document_index = ANY({}::bytea[])",
+        "contact": "c.id IN (SELECT customer_id FROM contact_medium WHERE value_index = ANY({}::bytea[]))",
         "brand": _ON_LINE.format(column="brand"),
         # Two partial indexes, one for live and one for ended lines.
         "msisdn": "c.id IN (SELECT customer_id FROM subscription WHERE msisdn = {} AND status <> 'ended'"
@@ -161,7 +172,7 @@ customers = Listing(
 changes = Listing(
     source=f"customer_change h JOIN {SOURCE.replace('customer c', 'customer c ON c.id = h.customer_id', 1)}",
     key=Sort("h.id", "bigint"),
-    columns={name: f"h.{name}" for name in _CHANGE_FIELDS},
+    columns=_change_columns("h"),
     sorts={"id": Sort("h.id", "bigint")},
     filters={
         "scope": "starts_with(u.path, {})",
@@ -208,15 +219,13 @@ contacts = Listing(
     key=Sort("p.id", "uuid"),
     columns={
         **{name: f"p.{name}" for name in ("id", "kind")},
-        "value": "p.value_masked",
+        "value": mark_medium("p"),
         **{name: f"p.{name}" for name in ("preferred", "preferred_hours")},
     },
     sorts={"id": Sort("p.id", "uuid")},
     filters={"scope": "starts_with(u.path, {})", "customer": "p.customer_id = {}"},
 )
-"""The contact media of customers, masked."""
-
-clear_contacts_columns = {**contacts.columns, "value": "p.value"}
+"""The contact media of customers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +237,7 @@ class Reading:
         with_document_number: whether the number in clear was asked for, too.
         shows: what the reader sees, as the audit log names it.
         at_day: whether ``sql`` takes the business day, too.
+        sealed: whether there are values to open in what ``sql`` gives.
         versioned: whether nothing of it changes while the version stays.
     """
 
@@ -235,6 +245,7 @@ class Reading:
     with_document_number: bool
     shows: tuple[str, ...]
     at_day: bool = False
+    sealed: bool = False
     versioned: bool = True
 
 
@@ -245,7 +256,7 @@ EVERY_PART = "all"
 def reading(
     fields: str | None,
     include: str | None,
-    clear_contacts: bool,  # noqa: FBT001 - the key of a cache
+    sight: Sight,
     parts: tuple[Part, ...] = OWN_PARTS,
 ) -> Reading:
     """Return how to read one customer.
@@ -253,7 +264,7 @@ def reading(
     Args:
         fields: names separated by commas; all without it.
         include: parts to add, separated by commas, or ``all``.
-        clear_contacts: whether the reader may use contact media.
+        sight: what the reader sees in clear.
         parts: the parts that there are.
 
     Raises:
@@ -272,16 +283,18 @@ def reading(
     for name in asked:
         if name not in offered:
             raise QueryInvalid("include", name, ", ".join([EVERY_PART, *offered]))
-        part = offered[name]
-        columns[name] = part.json(clear=clear_contacts)
-        shows[f"{name}_masked" if part.clear and not clear_contacts else name] = None
+        columns[name] = offered[name].sql
+        shows[seen(name, columns[name], sight)] = None
     values = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
-    sql = (
+    sql = visible(
         f"SELECT c.version, row_to_json(p)::text FROM {SOURCE} CROSS JOIN LATERAL (SELECT {values}) p "
-        "WHERE c.id = $1 AND starts_with(u.path, $2)"
+        "WHERE c.id = $1 AND starts_with(u.path, $2)",
+        sight,
     )
     versioned = all(offered[name].versioned for name in asked)
-    return Reading(sql, len(wanted) < len(names), tuple(shows), TODAY in sql, versioned)
+    return Reading(
+        sql, len(wanted) < len(names), tuple(shows), TODAY in sql, is_sealed(sql), versioned
+    )
 
 
 async def read(

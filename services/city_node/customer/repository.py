@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,6 +26,8 @@ from shared.organisation.models import OrganisationUnit
 from shared.staff.models import StaffMember
 
 NUMBER_DIGITS = 8
+KEYS_LOCK = 0x6B657973
+"""Key of the advisory lock that those share who seal personal values: ``keys`` in ASCII."""
 
 
 async def lock_customer(session: AsyncSession, customer_id: UUID, unit_path: str) -> Customer:
@@ -71,16 +73,48 @@ async def is_on_staff(session: AsyncSession, staff_id: UUID) -> bool:
     )
 
 
-async def holder_of_document(session: AsyncSession, index: bytes) -> tuple[UUID, str] | None:
+async def hold_keys(session: AsyncSession) -> None:
+    """Let no rotation of the keys for personal values begin before the transaction ends.
+
+    Whoever writes a sealed value calls it before sealing, so that nothing is written under a key that was replaced.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock_shared(KEYS_LOCK)))
+
+
+async def hold_keys_while_connected(session: AsyncSession) -> None:
+    """Let no rotation begin before the connection is closed: for work in several transactions of one connection."""
+    await session.execute(select(func.pg_advisory_lock_shared(KEYS_LOCK)))
+
+
+async def holder_of_document(
+    session: AsyncSession, indexes: Sequence[bytes]
+) -> tuple[UUID, str] | None:
     """Return the id of the customer with a document, and the path of the unit that looks after it."""
     row = (
         await session.execute(
             select(Customer.id, OrganisationUnit.path)
             .join(OrganisationUnit, OrganisationUnit.code == Customer.unit_code)
-            .where(Customer.document_index == index)
+            .where(Customer.document_index.in_(indexes))
         )
     ).first()
     return (row.id, row.path) if row else None
+
+
+async def has_contact(
+    session: AsyncSession, customer_id: UUID, kind: str, indexes: Sequence[bytes], value: str
+) -> bool:
+    """Tell whether a customer has a contact value, sealed or still in clear."""
+    return bool(
+        await session.scalar(
+            select(
+                exists().where(
+                    ContactMedium.customer_id == customer_id,
+                    ContactMedium.kind == kind,
+                    or_(ContactMedium.value_index.in_(indexes), ContactMedium.value == value),
+                )
+            )
+        )
+    )
 
 
 async def next_customer_number(session: AsyncSession, node_code: str) -> str:

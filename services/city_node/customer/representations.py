@@ -18,6 +18,7 @@ from services.city_node.customer.models import (
     Sex,
     SubscriptionStatus,
 )
+from services.city_node.customer.privacy import MaskedDay
 
 
 class SubscriptionOut(BaseModel):
@@ -106,7 +107,7 @@ class CustomerOut(BaseModel):
     library: Library
     name: str
     sex: Sex
-    birth_date: date | None
+    birth_date: date | MaskedDay | None
     document_type: DocumentType | None
     document_masked: str | None = Field(examples=["4403**********1237"])
     document_number: str | None = Field(

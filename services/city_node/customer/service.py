@@ -12,7 +12,7 @@ from services.city_node.custom_attribute.declarations import declarations
 from services.city_node.customer import repository
 from services.city_node.customer.audited import record_change
 from services.city_node.customer.history import Changes, change_row, creation, differences, snapshot
-from services.city_node.customer.identity import seal_document
+from services.city_node.customer.identity import document_indexes, seal_document
 from services.city_node.customer.models import (
     ChangeAction,
     ChangeSource,
@@ -184,10 +184,12 @@ async def _set_document(
         customer.document_type = customer.document_masked = None
         customer.document_cipher = customer.document_index = None
         return
-    document = seal_document(desk.cipher, kind, number)
-    if (kind, document.index) == (customer.document_type, customer.document_index):
+    await repository.hold_keys(desk.session)
+    indexes = document_indexes(desk.cipher, number)
+    if kind == customer.document_type and customer.document_index in indexes:
         return
-    holder = await repository.holder_of_document(desk.session, document.index)
+    document = seal_document(desk.cipher, kind, number)
+    holder = await repository.holder_of_document(desk.session, indexes)
     if holder is not None and holder[0] != customer.id:
         raise DocumentTaken(
             str(holder[0]) if desk.principal.covers(holder[1]) else "of another unit"

@@ -207,13 +207,13 @@ class Changes:
                     )
                 )
         for kind in self._media:
-            known = f"EXISTS (SELECT FROM contact_medium k WHERE k.customer_id = c.id AND k.kind = '{kind}' AND k.value = r.{kind})"
+            known = f"EXISTS (SELECT FROM contact_medium k WHERE k.customer_id = c.id AND k.kind = '{kind}' AND k.value_index = r.{kind}_index)"
             items.append(
                 _difference(
                     f"'contacts/{kind}'",
                     "NULL",
                     f"r.{kind}_masked",
-                    f"r.{kind} IS NOT NULL AND NOT {known}",
+                    f"r.{kind}_index IS NOT NULL AND NOT {known}",
                 )
             )
         found = " || ".join(items)
@@ -315,6 +315,6 @@ _INSERT_BILLS = """
 
 def _insert_medium(kind: str) -> str:
     return f"""
-        INSERT INTO contact_medium (id, customer_id, kind, value, value_masked)
-        SELECT gen_random_uuid(), r.customer_id, '{kind}', r.{kind}, r.{kind}_masked
-        FROM import_row r WHERE r.{kind} IS NOT NULL ON CONFLICT (customer_id, kind, value) DO NOTHING"""
+        INSERT INTO contact_medium (id, customer_id, kind, value_cipher, value_index, value_masked)
+        SELECT gen_random_uuid(), r.customer_id, '{kind}', r.{kind}_cipher, r.{kind}_index, r.{kind}_masked
+        FROM import_row r WHERE r.{kind}_index IS NOT NULL ON CONFLICT (value_index, customer_id, kind) DO NOTHING"""

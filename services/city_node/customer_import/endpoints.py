@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.customer.access import DOCUMENT
+from services.city_node.customer.privacy import DOCUMENT
 from services.city_node.customer_import import repository, uploads
 from services.city_node.customer_import.mapping import parameters_of, read_mapping
 from services.city_node.customer_import.models import CustomerImport, ImportState, Records

@@ -10,6 +10,7 @@ from services.city_node.customer_import.models import ImportState
 from services.city_node.customer_import.problems import ImportStateUnfit
 from services.city_node.customer_import.service import Desk, load
 from services.city_node.customer_import.undoing import undo
+from services.city_node.personal_data.problems import KeysRotating, ValuesInClear
 from shared.capability import Every, Job, NodeContext
 from shared.kernel.database import is_away
 from shared.kernel.language import Language, Text
@@ -38,6 +39,8 @@ async def _go_on(context: NodeContext, now: datetime) -> None:
                 await _undo(context, import_id)
             else:
                 await _load(context, import_id)
+        except (KeysRotating, ValuesInClear) as problem:  # it is taken up when that has ended
+            log.info("import waits", import_id=str(import_id), why=str(problem))
         except ImportStateUnfit as problem:  # it was cancelled meanwhile
             log.info("import ended", import_id=str(import_id), why=str(problem))
         except Exception as error:

@@ -83,17 +83,16 @@ STAGED: Columns = {
     "bill_period": "date",
     "bill_charge_fen": "bigint",
     "bill_paid_on": "date",
-    "phone": "text",
-    "phone_masked": "text",
-    "email": "text",
-    "email_masked": "text",
-    "postal": "text",
-    "postal_masked": "text",
+    **{
+        f"{kind}_{column}": form
+        for kind in MediumKind
+        for column, form in (("cipher", "bytea"), ("index", "bytea"), ("masked", "text"))
+    },
 }
 """Columns of ``import_row`` and their types."""
 
 DOCUMENT_NUMBER = "document_number"
-"""In clear; in the row until it is sealed, and in no table."""
+"""In clear, as contact values are; in the row until it is sealed, and in no table."""
 _OF_THE_RUN = ("source", "now", "by", "import_id", "import_number", "changed_from", "created")
 _MADE = (
     "customer_number",
@@ -102,7 +101,8 @@ _MADE = (
     *(f"kind_{kind}" for kind in MediumKind),
 )
 SLOTS: Mapping[str, int] = {
-    name: slot for slot, name in enumerate([*STAGED, *_MADE, *_OF_THE_RUN, DOCUMENT_NUMBER])
+    name: slot
+    for slot, name in enumerate([*STAGED, *_MADE, *_OF_THE_RUN, DOCUMENT_NUMBER, *MediumKind])
 }
 DEFAULTS: Mapping[str, object] = {
     "kind": CustomerKind.INDIVIDUAL.value,
@@ -157,11 +157,12 @@ def _copy(table: str, only_with: str | None, **columns: str) -> Copy:
 def _medium(kind: MediumKind) -> Copy:
     return _copy(
         "contact_medium",
-        kind,
+        f"{kind}_index",
         id=f"{kind}_id",
         customer_id="customer_id",
         kind=f"kind_{kind}",
-        value=kind,
+        value_cipher=f"{kind}_cipher",
+        value_index=f"{kind}_index",
         value_masked=f"{kind}_masked",
     )
 

@@ -9,7 +9,7 @@ import orjson
 
 from services.city_node.custom_attribute.declarations import Declarations
 from services.city_node.customer.history import TRACKED
-from services.city_node.customer.identity import mask_medium, seal_document
+from services.city_node.customer.identity import seal_contact, seal_document
 from services.city_node.customer.models import (
     CustomerKind,
     Library,
@@ -92,7 +92,16 @@ class RowBuilder:
         for name, filling in mapping.fillings.items():
             self._place(name, filling, header)
         media = [kind for kind in MediumKind if mapping.fills(f"contact.{kind}")]
-        self._media = [(SLOTS[kind], SLOTS[f"{kind}_masked"], kind.value) for kind in media]
+        self._media = [
+            (
+                kind,
+                SLOTS[kind],
+                SLOTS[f"{kind}_cipher"],
+                SLOTS[f"{kind}_index"],
+                SLOTS[f"{kind}_masked"],
+            )
+            for kind in media
+        ]
         self._ids = [CUSTOMER_ID, *(SLOTS[f"{kind}_id"] for kind in media)]
         if mapping.fills("subscription.msisdn"):
             self._ids.append(SUBSCRIPTION_ID)
@@ -163,9 +172,10 @@ class RowBuilder:
             self._check_attributes(row)
         self._seal(row)
         self._complete_line(row)
-        for slot, masked, kind in self._media:
+        for kind, slot, cipher, index, masked in self._media:
             if row[slot] is not None:
-                row[masked] = mask_medium(kind, row[slot])
+                sealed = seal_contact(self._cipher, kind, row[slot])
+                row[cipher], row[index], row[masked] = sealed.cipher, sealed.index, sealed.masked
 
     def _check_attributes(self, row: Row) -> None:
         """Compare what a row says with what the node declares, once for rows that say the same."""

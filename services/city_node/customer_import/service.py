@@ -36,6 +36,7 @@ from services.city_node.customer_import.reading import RowFile, digest, open_row
 from services.city_node.customer_import.rejecting import Rejecter, RowFault
 from services.city_node.customer_import.staging import Run, Staging
 from services.city_node.departure.catalogue import Catalogue
+from services.city_node.personal_data.service import hold_keys_for_run
 from shared.kernel.clock import Clock
 from shared.kernel.database import Database
 from shared.kernel.encryption import Cipher
@@ -156,11 +157,13 @@ async def load(
         FileUnusable: where the file cannot be read; what stands before is loaded.
         ImportStateUnfit: if the import is finished, or somebody ends it meanwhile.
         ImportDisturbed: if numbers of the file are taken by others again and again.
+        KeysRotating, ValuesInClear: while personal values are sealed anew.
     """
     async with desk.database.reserved() as transactions:
         async with transactions() as session:
             # One file at a time: two that name the same customer would overwrite one another piece by piece.
             await session.execute(text(f"SELECT pg_advisory_lock({TURN})"))
+            await hold_keys_for_run(session)
         row = await _take_up(desk, import_id, file)
         try:
             return await _load(desk, transactions, row, file, on_progress)
@@ -259,7 +262,7 @@ async def _run_of(desk: Desk, row: CustomerImport, mapping: ImportMapping) -> Ru
         departures = await Catalogue.read(session)
     return Run(
         id=row.id, number=row.number, began=row.at, by=row.by, unit_path=path, whole_node=row.unit_code == desk.node,
-        node=desk.node, cipher=desk.cipher, mapping=mapping, header=row.header, declared=declared,
+        node=desk.node, cipher=desk.cipher.pinned(), mapping=mapping, header=row.header, declared=declared,
         departures=departures,
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from services.city_node.customer.privacy import SHOWING, visible_columns
 from services.city_node.duplicate.models import CandidateState
 from services.city_node.duplicate.repository import candidates
 from services.city_node.duplicate.service import scan
@@ -29,7 +30,7 @@ def scan_duplicates(
     async def look(context: NodeContext) -> dict[str, Any]:
         if context.settings.tier is not Tier.CITY:
             raise CommandFailed(f"Node {node} is no city: only cities have customers.")
-        done = await scan(context.database, full=full, now=context.clock.now())
+        done = await scan(context.database, context.cipher, full=full, now=context.clock.now())
         names = ("full", "customers", "keys", "blocks_left_out", "candidates", "opened")
         return {name: getattr(done, name) for name in names}
 
@@ -50,7 +51,10 @@ def list_duplicates(
     async def read(context: NodeContext) -> list[dict[str, Any]]:
         page = PageRequest(limit=limit, sort="-score")
         pool = await context.database.pool()
-        found = orjson.loads(await candidates.page(pool, page, {"state": state.value}))
+        columns = visible_columns(candidates.columns, SHOWING)
+        found = orjson.loads(
+            await candidates.page(pool, page, {"state": state.value}, columns=columns)
+        )
         return [
             {
                 "id": item["id"],

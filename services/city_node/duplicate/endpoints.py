@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
+import asyncpg
 from fastapi import APIRouter, Query, Response
 
 from services.city_node.customer.answers import JSON, documented
 from services.city_node.customer.models import CustomerKind
+from services.city_node.customer.privacy import sight_of, visible_columns
 from services.city_node.duplicate import repository, service
 from services.city_node.duplicate.models import CandidateState
 from services.city_node.duplicate.problems import CandidateNotFound
@@ -16,7 +18,7 @@ from services.city_node.merge import repository as merges
 from services.city_node.merge.access import AtMergingDesk, MayMerge
 from services.city_node.merge.problems import MergeNotFound
 from services.city_node.merge.schemas import MergeCreate, MergeOut
-from shared.access import OnceDependency
+from shared.access import OnceDependency, Principal
 from shared.capability import Context
 from shared.kernel.database import driver_connection
 from shared.kernel.edge import ExpectedVersion, Page
@@ -51,7 +53,10 @@ async def list_candidates(
     likeliest_first = replace(page, sort=page.sort or "-score")
     pool = await context.database.pool()
     return Response(
-        await repository.candidates.page(pool, likeliest_first, filters), media_type=JSON
+        await repository.candidates.page(
+            pool, likeliest_first, filters, columns=_columns(principal)
+        ),
+        media_type=JSON,
     )
 
 
@@ -64,10 +69,7 @@ async def list_candidates(
 async def read_candidate(candidate_id: UUID, principal: MayMerge, context: Context) -> Response:
     """Return one pair, with why it is one."""
     pool = await context.database.pool()
-    found = await repository.candidates.one(
-        pool, {"scope": principal.unit_path, "id": candidate_id}
-    )
-    return _answered(found, candidate_id)
+    return await _read(pool, principal, candidate_id)
 
 
 @router.post(
@@ -81,9 +83,7 @@ async def dismiss_candidate(
 ) -> Response:
     """Note why the two are two customers; the pair is found again only when what was compared changes."""
     await service.dismiss(desk, candidate_id, expected, body)
-    scope = {"scope": desk.principal.unit_path, "id": candidate_id}
-    connection = await driver_connection(desk.session)
-    return _answered(await repository.candidates.one(connection, scope), candidate_id)
+    return await _read(await driver_connection(desk.session), desk.principal, candidate_id)
 
 
 @router.post(
@@ -110,7 +110,15 @@ async def merge_candidate(
     return await once.answer(201, found, location=f"/customer-merges/{merge_id}")
 
 
-def _answered(found: bytes | None, candidate_id: UUID) -> Response:
+def _columns(principal: Principal) -> dict[str, str]:
+    return visible_columns(repository.candidates.columns, sight_of(principal))
+
+
+async def _read(
+    connection: asyncpg.Connection | asyncpg.Pool, principal: Principal, candidate_id: UUID
+) -> Response:
+    scope = {"scope": principal.unit_path, "id": candidate_id}
+    found = await repository.candidates.one(connection, scope, columns=_columns(principal))
     if found is None:
         raise CandidateNotFound(candidate=candidate_id)
     version = CandidateOut.model_validate_json(found).version

@@ -9,7 +9,7 @@ from shared.kernel.language import Text
 
 async def run(context: NodeContext, now: datetime) -> None:
     """Compare those who changed with all others."""
-    await scan(context.database, now=now)
+    await scan(context.database, context.cipher, now=now)
 
 
 nightly = Job(

@@ -8,7 +8,9 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.customer.models import CustomerKind
+from services.city_node.customer.identity import contact_form
+from services.city_node.customer.models import CustomerKind, MediumKind
+from services.city_node.customer.privacy import birth_date
 from services.city_node.duplicate.models import DuplicateCandidate, DuplicateScan, KeyKind
 from services.city_node.duplicate.problems import CandidateNotFound
 from services.city_node.duplicate.scoring import (
@@ -16,12 +18,14 @@ from services.city_node.duplicate.scoring import (
     THRESHOLD,
     WEIGHTS,
     normalised_name,
-    normalised_phone,
     normalised_sound,
 )
+from shared.kernel.database import copy_rows
+from shared.kernel.encryption import Cipher
 from shared.kernel.listing import Listing, Sort
 
 # ruff: noqa: S608 - put together from the expressions declared here and in scoring, never from input
+_PORTION = 10_000
 OVERLAP = timedelta(days=1)
 """A scan looks again at what changed so long before the last one: a long import is dated by its beginning."""
 
@@ -30,22 +34,20 @@ _TOUCHED = """
     SELECT id FROM customer c WHERE c.library IN ('in_network', 'retained')"""
 _WITH_BIRTH = "CASE c.kind WHEN 'individual' THEN {} || c.birth_date ELSE {} END"
 _OF_CUSTOMER = "customer c JOIN duplicate_touched t ON t.id = c.id"
+_OF_MEDIA = """
+    SELECT m.customer_id, encode(m.value_index, 'hex')
+    FROM contact_medium m JOIN duplicate_touched t ON t.id = m.customer_id WHERE m.kind = '{kind}'"""
+"""Values are encrypted: their blind indexes are compared, which are made of one form however a value was typed."""
+_LINES = """
+    SELECT s.customer_id, s.msisdn FROM subscription s JOIN duplicate_touched t ON t.id = s.customer_id WHERE s.status <> 'ended'"""
+"""An ended line's number may be somebody else's by now."""
 _NAME, _SOUND = normalised_name("c"), normalised_sound("c")
 _VALUES = {
     KeyKind.NAME: f"SELECT c.id, {_WITH_BIRTH.format(_NAME, _NAME)} FROM {_OF_CUSTOMER}",
     KeyKind.SOUND: f"SELECT c.id, {_WITH_BIRTH.format(_SOUND, _SOUND)} FROM {_OF_CUSTOMER}",
-    # An ended line's number may be somebody else's by now.
-    KeyKind.PHONE: f"""
-        SELECT m.customer_id, {normalised_phone("m.value")}
-        FROM contact_medium m JOIN duplicate_touched t ON t.id = m.customer_id WHERE m.kind = 'phone'
-        UNION ALL SELECT s.customer_id, s.msisdn
-        FROM subscription s JOIN duplicate_touched t ON t.id = s.customer_id WHERE s.status <> 'ended'""",
-    KeyKind.EMAIL: """
-        SELECT m.customer_id, lower(m.value)
-        FROM contact_medium m JOIN duplicate_touched t ON t.id = m.customer_id WHERE m.kind = 'email'""",
-    KeyKind.POSTAL: """
-        SELECT m.customer_id, regexp_replace(normalize(m.value, NFKC), '\\s', '', 'g')
-        FROM contact_medium m JOIN duplicate_touched t ON t.id = m.customer_id WHERE m.kind = 'postal'""",
+    KeyKind.PHONE: f"{_OF_MEDIA.format(kind='phone')} UNION ALL SELECT customer_id, encode(number_index, 'hex') FROM duplicate_line",
+    KeyKind.EMAIL: _OF_MEDIA.format(kind="email"),
+    KeyKind.POSTAL: _OF_MEDIA.format(kind="postal"),
 }
 _KEYS = "\nUNION ALL ".join(
     f"SELECT k.id, '{kind.value}' AS kind, hashtextextended(k.value, 0) AS hash "
@@ -132,8 +134,9 @@ async def touch(session: AsyncSession, since: datetime | None) -> int:
     return int((await session.execute(text("SELECT count(*) FROM duplicate_touched"))).scalar_one())
 
 
-async def make_keys(session: AsyncSession, *, full: bool) -> int:
+async def make_keys(session: AsyncSession, cipher: Cipher, *, full: bool) -> int:
     """Make the keys of those chosen anew; return how many."""
+    await _index_lines(session, cipher)
     if full:
         await session.execute(text("DELETE FROM duplicate_key"))
     else:
@@ -142,6 +145,28 @@ async def make_keys(session: AsyncSession, *, full: bool) -> int:
                 text(f"DELETE FROM duplicate_key k USING {gone} g WHERE k.customer_id = g.id")
             )
     return await _run(session, _INSERT_KEYS)
+
+
+async def _index_lines(session: AsyncSession, cipher: Cipher) -> None:
+    """Give the lines' numbers the blind index that a contact medium with the number has."""
+    await session.execute(
+        text(
+            "CREATE TEMPORARY TABLE duplicate_line (customer_id uuid, number_index bytea) ON COMMIT DROP"
+        )
+    )
+    lines = await session.stream(text(_LINES), execution_options={"yield_per": _PORTION})
+    async for portion in lines.partitions():
+        indexed = [
+            (line.customer_id, cipher.index(contact_form(MediumKind.PHONE, line.msisdn)))
+            for line in portion
+        ]
+        await copy_rows(session, "duplicate_line", ("customer_id", "number_index"), indexed)
+
+
+async def rotated_since(session: AsyncSession, moment: datetime) -> bool:
+    """Tell whether the keys of blind indexes were rotated since."""
+    query = text("SELECT EXISTS (SELECT FROM personal_data_rotation WHERE ended_at >= :moment)")
+    return bool(await session.scalar(query, {"moment": moment}))
 
 
 async def compare(session: AsyncSession, *, full: bool) -> tuple[int, int]:
@@ -204,7 +229,9 @@ async def _run(session: AsyncSession, statement: str, values: Mapping[str, Any] 
 
 def _side(customer: str) -> str:
     names = ("id", "customer_number", "kind", "library", "name", "sex", "birth_date", "document_masked", "level", "unit_code", "version")  # fmt: skip
-    pairs = ", ".join(f"'{name}', {customer}.{name}" for name in names)
+    columns = {name: f"{customer}.{name}" for name in names}
+    columns["birth_date"] = birth_date.mark(columns["birth_date"])
+    pairs = ", ".join(f"'{name}', {column}" for name, column in columns.items())
     return f"json_build_object({pairs})"
 
 
@@ -230,4 +257,4 @@ candidates = Listing(
         "min_score": "d.score >= {}",
     },
 )
-"""The candidates of a node whose two profiles both exist."""
+"""The candidates of a node whose two profiles both exist; with marks for personal values."""

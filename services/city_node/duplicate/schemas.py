@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.city_node.customer.models import CustomerKind, Level, Library, Sex
+from services.city_node.customer.privacy import MaskedDay
 from services.city_node.customer.schemas import Body, Prose
 from services.city_node.duplicate.models import CandidateState
 
@@ -25,7 +26,7 @@ class Profile(BaseModel):
     library: Library
     name: str
     sex: Sex
-    birth_date: date | None
+    birth_date: date | MaskedDay | None
     document_masked: str | None
     level: Level
     unit_code: str

@@ -58,11 +58,6 @@ def normalised_sound(customer: str) -> str:
     return f"CASE {customer}.kind WHEN 'group' THEN {_core(sound, _LEGAL_SOUNDS)} ELSE {sound} END"
 
 
-def normalised_phone(column: str) -> str:
-    """Return the SQL of a telephone number as numbers are compared: digits, without the code of the country."""
-    return rf"regexp_replace(regexp_replace({column}, '[^0-9]', '', 'g'), '^(00)?86(?=1[0-9]{{10}}$)', '')"
-
-
 def points(kind: CustomerKind, reason: str) -> int:
     """Return what a reason counts for customers of a kind."""
     return WEIGHTS[kind].get(reason, 0)

@@ -14,20 +14,31 @@ from services.city_node.duplicate.problems import CandidateDecided, NotOfThePair
 from services.city_node.duplicate.schemas import Dismissal
 from services.city_node.merge import service as merging
 from services.city_node.merge.schemas import MergeCreate
+from services.city_node.personal_data.service import hold_keys_for_bulk
 from shared.kernel.database import Database
+from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_id
 from shared.kernel.preconditions import require_version
 
 
-async def scan(database: Database, *, full: bool = False, now: datetime) -> DuplicateScan:
-    """Compare those who changed since the last scan, or everybody, with all others, in one transaction."""
+async def scan(
+    database: Database, cipher: Cipher, *, full: bool = False, now: datetime
+) -> DuplicateScan:
+    """Compare those who changed since the last scan, or everybody, with all others, in one transaction.
+
+    Everybody is compared, too, when the keys were rotated since: what is compared by its blind index has another one.
+
+    Raises:
+        KeysRotating, ValuesInClear: while personal values are sealed anew (409).
+    """
     async with database.transaction() as session:
+        await hold_keys_for_bulk(session)
         await repository.take_turns(session)
         last = await repository.last_scan(session)
-        full = full or last is None
+        full = full or last is None or await repository.rotated_since(session, last.at)
         since = None if full or last is None else last.at - repository.OVERLAP
         customers = await repository.touch(session, since)
-        keys = await repository.make_keys(session, full=full)
+        keys = await repository.make_keys(session, cipher.pinned(), full=full)
         found, left_out = await repository.compare(session, full=full)
         opened = await repository.keep_candidates(session, full=full, now=now)
         done = DuplicateScan(

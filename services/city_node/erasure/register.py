@@ -103,7 +103,13 @@ REGISTER: Mapping[str, PersonalTable] = {
         )
     ),
     "contact_medium": PersonalTable(
-        columns_of((D.CONTACT, "id customer_id kind value value_masked preferred preferred_hours")),
+        columns_of(
+            (
+                D.CONTACT,
+                "id customer_id kind value value_masked preferred preferred_hours value_cipher",
+            ),
+            value_index=Column(D.CONTACT, exported=False),
+        ),
         deleted=True,
     ),
     "key_person": PersonalTable(
@@ -113,15 +119,19 @@ REGISTER: Mapping[str, PersonalTable] = {
                 "id customer_id name title department decision_role decision_order influence attitude birth_date",
             ),
             (D.THIRD_PERSON, "phone_masked email_masked note"),
-            phone=Column(D.THIRD_PERSON, exported=False),
-            email=Column(D.THIRD_PERSON, exported=False),
+            **dict.fromkeys(
+                ("phone", "phone_cipher", "phone_index", "email", "email_cipher", "email_index"),
+                Column(D.THIRD_PERSON, exported=False),
+            ),
         ),
         deleted=True,
     ),
     "tie": PersonalTable(
         columns_of(
             (D.THIRD_PERSON, "id customer_id kind related_id person_name phone_masked note"),
-            phone=Column(D.THIRD_PERSON, exported=False),
+            **dict.fromkeys(
+                ("phone", "phone_cipher", "phone_index"), Column(D.THIRD_PERSON, exported=False)
+            ),
         ),
         deleted=True,
         also_deleted="p.related_id = ANY($1::uuid[])",

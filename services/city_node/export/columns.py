@@ -4,6 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.city_node.customer.privacy import (
+    SHOWING,
+    Sight,
+    birth_date,
+    mark_medium,
+    visible,
+)
 from services.city_node.customer.profile import FIELDS
 from services.city_node.export.models import Format
 from shared.kernel.listing import QueryInvalid
@@ -20,19 +27,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its type, its SQL, and whether people type what is in it.
-
-    ``clear`` is the SQL for those who may see contact media.
-    """
+    """One column: its type, its SQL with marks for personal values, and whether people type what is in it."""
 
     kind: Kind
     sql: str
     is_typed: bool = False
-    clear: str | None = None
 
 
 _KINDS = {
-    **dict.fromkeys(("birth_date", "entry_date", "left_on"), Kind.DATE),
+    **dict.fromkeys(("entry_date", "left_on"), Kind.DATE),
     **dict.fromkeys(("created_at", "updated_at"), Kind.INSTANT),
     **dict.fromkeys(("monthly_charge_fen", "total_charge_fen", "version"), Kind.INTEGER),
 }
@@ -48,12 +51,10 @@ _TYPED = {
 def _medium(kind: str) -> Column:
     """Return the column of the customer's medium of a kind: the preferred one, or else the first."""
     found = (
-        "(SELECT m.{} FROM contact_medium m WHERE m.customer_id = c.id "
+        f"(SELECT {mark_medium('m')} FROM contact_medium m WHERE m.customer_id = c.id "
         f"AND m.kind = '{kind}' ORDER BY m.preferred DESC, m.id LIMIT 1)"
     )
-    return Column(
-        Kind.TEXT, found.format("value_masked"), is_typed=True, clear=found.format("value")
-    )
+    return Column(Kind.TEXT, found, is_typed=True)
 
 
 _LINES = (
@@ -63,6 +64,7 @@ _LINES = (
 
 COLUMNS: Mapping[str, Column] = {
     **{name: Column(_KINDS.get(name, Kind.TEXT), f"c.{name}", name in _TYPED) for name in FIELDS},
+    "birth_date": Column(Kind.DATE, birth_date.mark("c.birth_date")),
     "attributes": Column(Kind.TEXT, "c.attributes::text"),
     "msisdns": Column(Kind.TEXT, _LINES),
     "phone": _medium("phone"),
@@ -86,12 +88,26 @@ def check_columns(names: Iterable[str] | None) -> list[str]:
     return asked
 
 
-def row_sql(names: Iterable[str], format_: Format, *, shows_contacts: bool) -> str:
-    """Return the SQL of a row."""
+Layout = Mapping[str, Kind]
+"""The columns of a file in their order, each with the type that it has for whoever it is made for."""
+
+
+def layout(names: Iterable[str], sight: Sight) -> Layout:
+    """Return the columns of a file as somebody sees them: what is masked is text, whatever it is in clear."""
+    return {name: _kind(COLUMNS[name], sight) for name in names}
+
+
+def _kind(column: Column, sight: Sight) -> Kind:
+    is_clear = visible(column.sql, sight) == visible(column.sql, SHOWING)
+    return column.kind if is_clear else Kind.TEXT
+
+
+def row_sql(names: Iterable[str], format_: Format, sight: Sight) -> str:
+    """Return the SQL of a row as somebody sees it; sealed values are opened in the rows."""
     parts = []
     for name in names:
         column = COLUMNS[name]
-        sql = column.clear if shows_contacts and column.clear else column.sql
+        sql = visible(column.sql, sight)
         parts.append(_harmless(sql) if column.is_typed and format_ is Format.CSV else sql)
     return ", ".join(parts)
 

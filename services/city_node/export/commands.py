@@ -7,6 +7,7 @@ from uuid import UUID
 
 import typer
 
+from services.city_node.customer.privacy import SEALED, SHOWING
 from services.city_node.export.columns import check_columns
 from services.city_node.export.files import PlainCsv, Taking, open_file
 from services.city_node.export.models import Format
@@ -71,15 +72,16 @@ def export(
     async def write(context: NodeContext) -> int:
         names = check_columns(columns.split(",") if columns else None)
         selection = await _selection(context, where, segment)
-        source = Source(selection, names, format_, clear_contacts)
+        sight = SHOWING if clear_contacts else SHOWING - SEALED
+        source = Source(selection, names, format_, sight)
         if output == "-":
             stdout: BinaryIO = sys.stdout.buffer
-            return await _write(context, source, PlainCsv(stdout, names, with_bom=bom))
+            return await _write(context, source, PlainCsv(stdout, source.layout, with_bom=bom))
         path = Path(output)
         part = path.with_name(f"{path.name}.part")
         try:
             part.touch(mode=0o600)
-            async with open_file(part, format_, names, with_bom=bom) as taking:
+            async with open_file(part, format_, source.layout, with_bom=bom) as taking:
                 rows = await _write(context, source, taking)
             part.replace(path)
         finally:

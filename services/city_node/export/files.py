@@ -10,12 +10,12 @@ import csv
 import io
 import queue
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from services.city_node.export.columns import COLUMNS, Kind
+from services.city_node.export.columns import Kind, Layout
 from services.city_node.export.models import Format
 
 BOM = b"\xef\xbb\xbf"
@@ -39,7 +39,7 @@ class Taking(Protocol):
 
 @contextlib.asynccontextmanager
 async def open_file(
-    path: Path, format_: Format, columns: Sequence[str], *, with_bom: bool = False
+    path: Path, format_: Format, columns: Layout, *, with_bom: bool = False
 ) -> AsyncIterator[Taking]:
     """Write the file at ``path``; it is whole when the block has ended."""
     if format_ is Format.CSV:
@@ -64,7 +64,7 @@ class PlainCsv:
         with_bom: whether to begin with the mark by which Excel knows UTF-8.
     """
 
-    def __init__(self, file: BinaryIO, columns: Sequence[str], *, with_bom: bool) -> None:
+    def __init__(self, file: BinaryIO, columns: Layout, *, with_bom: bool) -> None:
         self._file = file
         file.write((BOM if with_bom else b"") + ",".join(columns).encode() + b"\n")
 
@@ -136,11 +136,11 @@ class _InThread:
         await asyncio.gather(self._done, return_exceptions=True)
 
 
-def write_xlsx(stream: BinaryIO, path: Path, columns: Sequence[str]) -> None:
+def write_xlsx(stream: BinaryIO, path: Path, columns: Layout) -> None:
     """Write a workbook row by row; texts stay texts, whatever they begin with."""
     import xlsxwriter  # noqa: PLC0415 - a large library, needed here alone
 
-    kinds = [COLUMNS[name].kind for name in columns]
+    kinds = list(columns.values())
     # Its temporary files hold what the file holds: they lie beside it, and go with it.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as directory:
         book = xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": directory})
@@ -167,7 +167,7 @@ def write_xlsx(stream: BinaryIO, path: Path, columns: Sequence[str]) -> None:
         book.close()
 
 
-def _new_sheet(book: Any, columns: Sequence[str]) -> Any:
+def _new_sheet(book: Any, columns: Layout) -> Any:
     sheet = book.add_worksheet()
     sheet.freeze_panes(1, 0)
     for at, name in enumerate(columns):
@@ -175,7 +175,7 @@ def _new_sheet(book: Any, columns: Sequence[str]) -> Any:
     return sheet
 
 
-def write_parquet(stream: BinaryIO, path: Path, columns: Sequence[str]) -> None:
+def write_parquet(stream: BinaryIO, path: Path, columns: Layout) -> None:
     """Write typed columns, a group of rows at a time."""
     import pyarrow as pa  # noqa: PLC0415 - as above
     from pyarrow import csv as arrow_csv  # noqa: PLC0415
@@ -187,7 +187,7 @@ def write_parquet(stream: BinaryIO, path: Path, columns: Sequence[str]) -> None:
         Kind.DATE: pa.date32(),
         Kind.INSTANT: pa.timestamp("us", tz="UTC"),
     }
-    schema = pa.schema([(name, types[COLUMNS[name].kind]) for name in columns])
+    schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
     with parquet.ParquetWriter(
         path,
         schema,
@@ -200,7 +200,7 @@ def write_parquet(stream: BinaryIO, path: Path, columns: Sequence[str]) -> None:
         batches = arrow_csv.open_csv(
             stream,
             read_options=arrow_csv.ReadOptions(
-                column_names=columns, block_size=BLOCK_BYTES, use_threads=False
+                column_names=list(columns), block_size=BLOCK_BYTES, use_threads=False
             ),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(

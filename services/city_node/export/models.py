@@ -57,3 +57,5 @@ class CustomerExport(Base):
     expires_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
     """When the file was deleted."""
+    shows: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """The permissions that the file was made with, of those that show a personal value in clear."""

@@ -11,13 +11,14 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.customer.access import CONTACT
+from services.city_node.customer.privacy import CONTACT, Sight, is_sealed, sight_among
 from services.city_node.export import repository
 from services.city_node.export.access import EXPORT, held_now
-from services.city_node.export.columns import check_columns, row_sql
+from services.city_node.export.columns import Layout, check_columns, layout, row_sql
 from services.city_node.export.copying import copy_selection, one_moment
 from services.city_node.export.files import Taking, open_file
 from services.city_node.export.models import CustomerExport, Format
+from services.city_node.export.opening import opening
 from services.city_node.export.problems import (
     ExportGone,
     ExportMasked,
@@ -125,7 +126,12 @@ class Source:
     selection: Selection
     columns: Sequence[str]
     format: Format
-    shows_contacts: bool
+    sight: Sight
+
+    @property
+    def layout(self) -> Layout:
+        """The columns as whom it is for sees them."""
+        return layout(self.columns, self.sight)
 
 
 async def make_export(context: NodeContext, handle: WorkHandle) -> Mapping[str, Any]:
@@ -143,7 +149,7 @@ async def make_export(context: NodeContext, handle: WorkHandle) -> Mapping[str, 
     try:
         part.touch(mode=0o600)
         async with open_file(
-            part, source.format, source.columns, with_bom=export.with_bom
+            part, source.format, source.layout, with_bom=export.with_bom
         ) as taking:
             rows = await write_rows(context, source, taking, handle.progress)
         digest = await asyncio.to_thread(_sha256, part)
@@ -154,7 +160,9 @@ async def make_export(context: NodeContext, handle: WorkHandle) -> Mapping[str, 
     made = {**result, "expires_at": context.clock.now() + KEPT}
     async with context.database.transaction() as session:
         await repository.note_file(
-            session, export.id, {**made, "shows_contacts": source.shows_contacts}
+            session,
+            export.id,
+            {**made, "shows_contacts": CONTACT in source.sight, "shows": sorted(source.sight)},
         )
         actor = audit.Actor(
             export.requested_by, user_id=requester.id, unit_code=export.unit_code, unit_path=scope
@@ -185,8 +193,7 @@ async def _source(segments: Segments, export: CustomerExport) -> Source:
         if export.condition is not None:
             condition = read_condition(export.condition, permissions=held)
         selection = Selection(condition, (segments.scope,), business_day(segments.now))
-    shows_contacts = held is None or CONTACT in held
-    return Source(selection, export.columns, Format(export.format), shows_contacts)
+    return Source(selection, export.columns, Format(export.format), sight_among(held))
 
 
 async def write_rows(
@@ -208,8 +215,10 @@ async def write_rows(
             lines += chunk.count(b"\n")
             await progress(min(lines, total), total, "rows")
 
-        row = row_sql(source.columns, source.format, shows_contacts=source.shows_contacts)
-        rows = await copy_selection(connection, source.selection, row, context.cipher, take)
+        row = row_sql(source.columns, source.format, source.sight)
+        is_harmless = source.format is Format.CSV
+        opened = opening(take, context.cipher, is_harmless=is_harmless) if is_sealed(row) else take
+        rows = await copy_selection(connection, source.selection, row, context.cipher, opened)
     await progress(rows, total, "rows")
     return rows
 
@@ -244,7 +253,7 @@ async def file_for(
     path = file_of(settings, export)
     if export.deleted_at is not None or not path.is_file():
         raise ExportGone(until=export.deleted_at or export.expires_at)
-    if export.shows_contacts and not principal.may(CONTACT):
+    if not principal.permissions.issuperset(export.shows):
         raise ExportMasked
     actor = audit.Actor.of(principal)
     record_bulk_read(session, actor, Act.DOWNLOAD, str(export.id), export.row_count, at=now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
-from services.city_node.customer.identity import mask_medium, seal_document
+from services.city_node.customer.identity import seal_contact, seal_document
 from services.city_node.customer.models import (
     ChangeAction,
     ChangeSource,
@@ -192,8 +192,12 @@ class Batch:
         return industry
 
     def _reach(self, customer: UUID, kind: MediumKind, value: str, *, preferred: bool) -> None:
+        sealed = seal_contact(self._city.cipher, kind, value)
         self._rows["contact_medium"].append(
-            (self._id(), customer, kind.value, value, mask_medium(kind, value), preferred)
+            (
+                *(self._id(), customer, kind.value),
+                *(sealed.cipher, sealed.index, sealed.masked, preferred),
+            )
         )
 
     def _subscribe(
@@ -280,11 +284,12 @@ class Batch:
         )
         for order, (title, role) in enumerate(_ROLES[: 1 + chance.randrange(len(_ROLES))], 1):
             phone = f"1270{chance.randrange(10**7):07d}"
+            sealed = seal_contact(self._city.cipher, MediumKind.PHONE, phone)
             self._rows["key_person"].append(
                 (
                     *(self._id(), customer, person_name(chance, male=chance.random() < 0.6), title),  # noqa: PLR2004
                     *(role, order, 1 + chance.randrange(5)),
-                    *(phone, mask_medium(MediumKind.PHONE, phone)),
+                    *(sealed.cipher, sealed.index, sealed.masked),
                 )
             )
         starts = max(entry, self._end - timedelta(days=chance.randrange(1, 700)))

@@ -16,6 +16,7 @@ from services.city_node.generator.people import SOURCE, Batch, City
 from services.city_node.generator.problems import CityInhabited, SeedUsed
 from services.city_node.generator.tables import COLUMNS, Rows, no_rows
 from services.city_node.generator.usage import add_usage
+from services.city_node.personal_data.service import hold_keys_for_bulk
 from shared.kernel.database import driver_connection
 
 BATCH = 5_000
@@ -81,6 +82,7 @@ async def generate(
         SeedUsed: if customers of the same seed are there (409).
     """
     begun, made = time.monotonic(), Made()
+    await hold_keys_for_bulk(session)
     connection = await driver_connection(session)
     await connection.execute("LOCK TABLE customer IN SHARE ROW EXCLUSIVE MODE")
     if not append and await connection.fetchval("SELECT EXISTS (SELECT FROM customer)"):

@@ -12,7 +12,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("left_on", "left_reason", "left_destination", "source", "source_key"),
         *("created_at", "created_by", "updated_at", "updated_by"),
     ),
-    "contact_medium": ("id", "customer_id", "kind", "value", "value_masked", "preferred"),
+    "contact_medium": (
+        *("id", "customer_id", "kind"),
+        *("value_cipher", "value_index", "value_masked", "preferred"),
+    ),
     "subscription": (
         *("id", "customer_id", "msisdn", "brand", "plan", "contract_term", "status"),
         *("entry_date", "ended_on", "handset"),
@@ -28,7 +31,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "key_person": (
         *("id", "customer_id", "name", "title", "decision_role", "decision_order"),
-        *("influence", "phone", "phone_masked"),
+        *("influence", "phone_cipher", "phone_index", "phone_masked"),
     ),
     "agreement": (
         *("id", "customer_id", "number", "kind", "title", "starts_on", "expires_on"),

@@ -7,20 +7,19 @@ from fastapi import APIRouter, Response
 
 from services.city_node.customer import profile
 from services.city_node.customer.access import AtDesk, Reader
-from services.city_node.customer.answers import documented, profile_response
+from services.city_node.customer.answers import documented, profile_response, reading_for
 from services.city_node.customer.looks import look
+from services.city_node.customer.privacy import seen, sight_of
 from services.city_node.group.enterprise import enterprise_part, write_enterprise
 from services.city_node.group.industry import industries
 from services.city_node.group.problems import EnterpriseUnknown
 from services.city_node.group.schemas import EnterpriseOut, EnterpriseWrite, IndustryList
+from shared.access import Principal
 from shared.capability import Context
 from shared.kernel.database import driver_connection
 from shared.kernel.edge import ExpectedVersion, Now
 
 router = APIRouter()
-_READING = profile.reading(
-    "id", enterprise_part.name, clear_contacts=False, parts=(enterprise_part,)
-)
 
 
 @router.get(
@@ -34,8 +33,9 @@ async def read_enterprise(
 ) -> Response:
     """Return what is known of a group; the ETag is the customer's."""
     pool = await context.database.pool()
-    read = await profile.read(pool, _READING, customer_id, principal.unit_path)
-    await look(context, principal, customer_id, [enterprise_part.name], now=now)
+    read = await profile.read(pool, _reading(principal), customer_id, principal.unit_path)
+    shown = seen(enterprise_part.name, enterprise_part.sql, sight_of(principal))
+    await look(context, principal, customer_id, [shown], now=now)
     return _answer(customer_id, read)
 
 
@@ -51,8 +51,13 @@ async def put_enterprise(
     """Replace what is known of a group, against the customer's ETag."""
     await write_enterprise(desk, customer_id, expected, body)
     connection = await driver_connection(desk.session)
-    read = await profile.read(connection, _READING, customer_id, desk.principal.unit_path)
+    reading = _reading(desk.principal)
+    read = await profile.read(connection, reading, customer_id, desk.principal.unit_path)
     return _answer(customer_id, read)
+
+
+def _reading(principal: Principal) -> profile.Reading:
+    return reading_for(principal, "id", enterprise_part.name, (enterprise_part,))
 
 
 def _answer(customer_id: UUID, read: tuple[int, str]) -> Response:

@@ -6,15 +6,20 @@ from uuid import UUID
 from services.city_node.customer.history import differences, plain
 from services.city_node.customer.models import ChangeAction, CustomerKind
 from services.city_node.customer.parts import Part
+from services.city_node.customer.privacy import third_party_name
 from services.city_node.customer.service import Desk
 from services.city_node.group.models import Enterprise
 from services.city_node.group.problems import OwnParent
 from services.city_node.group.schemas import EnterpriseOut, EnterpriseWrite
 from services.city_node.held.problems import WrongKindOfCustomer
 
+_EXPRESSIONS = {
+    "industry_zh": "i.name_zh",
+    "industry_en": "i.name_en",
+    "legal_representative": third_party_name.mark("e.legal_representative"),
+}
 _COLUMNS = ", ".join(
-    f"i.name_{name[-2:]} AS {name}" if name in {"industry_zh", "industry_en"} else f"e.{name}"
-    for name in EnterpriseOut.model_fields
+    f"{_EXPRESSIONS.get(name, f'e.{name}')} AS {name}" for name in EnterpriseOut.model_fields
 )
 enterprise_part = Part(
     "enterprise",

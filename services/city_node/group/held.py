@@ -6,6 +6,7 @@ from fastapi import Query
 
 from services.city_node.customer.models import Customer, CustomerKind, MediumKind
 from services.city_node.customer.parts import UNIT_PATH, Part, json_list
+from services.city_node.customer.privacy import birth_date, third_party_name
 from services.city_node.customer.service import Desk
 from services.city_node.group.models import DecisionRole, GroupMember, KeyPerson
 from services.city_node.group.schemas import (
@@ -41,12 +42,10 @@ key_persons = Held(
     model=KeyPerson,
     body=KeyPersonCreate,
     out=KeyPersonOut,
-    # Those without a place in the decision chain come last.
-    sorts={
-        "decision_order": Sort("coalesce(p.decision_order, 100)", "bigint"),
-        "name": Sort("p.name", "text"),
-    },
+    # Those without a place in the decision chain come last. Not by name: the cursor of a page would tell it.
+    sorts={"decision_order": Sort("coalesce(p.decision_order, 100)", "bigint")},
     private={"phone": MediumKind.PHONE, "email": MediumKind.EMAIL},
+    personal={"name": third_party_name, "birth_date": birth_date},
     holder=CustomerKind.GROUP,
     filters=_key_person_filters,
     conditions={"decision_role": "p.decision_role = {}"},

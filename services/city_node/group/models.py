@@ -94,7 +94,14 @@ class KeyPerson(Base):
         CheckConstraint("name <> ''", name="name"),
         CheckConstraint("decision_order > 0", name="decision_order"),
         CheckConstraint("influence BETWEEN 1 AND 5", name="influence"),
+        CheckConstraint("num_nonnulls(phone, phone_cipher) < 2", name="phone"),
+        CheckConstraint("num_nonnulls(email, email_cipher) < 2", name="email"),
         Index("key_person_customer_id_idx", "customer_id", "decision_order"),
+        Index(
+            "key_person_phone_index_idx",
+            "phone_index",
+            postgresql_where=text("phone_index IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -113,6 +120,10 @@ class KeyPerson(Base):
     email: Mapped[str | None]
     email_masked: Mapped[str | None]
     note: Mapped[str | None]
+    phone_cipher: Mapped[bytes | None]
+    phone_index: Mapped[bytes | None]
+    email_cipher: Mapped[bytes | None]
+    email_index: Mapped[bytes | None]
 
 
 class GroupMember(Base):

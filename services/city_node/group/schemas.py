@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
+from services.city_node.customer.privacy import MaskedDay
 from services.city_node.customer.schemas import Body, Day, Email, Fen, Line, Phone, Prose
 from services.city_node.group.industry import industries
 from services.city_node.group.models import Attitude, DecisionRole, SizeClass
@@ -110,7 +111,7 @@ class KeyPersonCreate(Body):
 
 
 class KeyPersonOut(BaseModel):
-    """A key person; telephone and e-mail masked for those who may not use contact media."""
+    """A key person; name, date of birth, telephone and e-mail masked for those who may not see them."""
 
     id: UUID
     name: str
@@ -120,7 +121,7 @@ class KeyPersonOut(BaseModel):
     decision_order: int | None
     influence: int | None
     attitude: Attitude | None
-    birth_date: date | None
+    birth_date: date | MaskedDay | None
     phone: str | None
     email: str | None
     note: str | None

@@ -12,6 +12,8 @@ and writes its history, in one transaction; ``PATCH`` and ``DELETE`` need the cu
 answer carries the new one. A ``PATCH`` is merged into what is there, and the result is checked whole, by the rules of a
 ``POST``. History names a value ``<noun>/<id>/<field>``.
 
-A telephone number or e-mail address of a third person is kept as contact media are: in clear for those who hold
-``customer:contact``, masked for everybody else and in history.
+A telephone number or e-mail address of a third person is shown as contact media are: in clear to those who hold
+``customer:contact``, masked to everybody else and in history. A noun names its other personal fields, too, and they
+are masked by :mod:`~services.city_node.customer.privacy`. No collection sorts by a masked field: its cursors would
+tell the value.
 """

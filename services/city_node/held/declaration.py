@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from services.city_node.customer.models import Customer, CustomerKind, MediumKind
 from services.city_node.customer.parts import UNIT_PATH, Part, json_list
+from services.city_node.customer.privacy import PersonalField, contact_value
 from services.city_node.customer.profile import SOURCE
 from services.city_node.customer.schemas import Body
 from services.city_node.customer.service import Desk
@@ -44,6 +45,7 @@ class Held:
         expressions: SQL of fields that are no columns of the table ``p``, nor of what is joined.
         joins: SQL that joins what expressions need.
         private: fields that are a third person's telephone number or e-mail address.
+        personal: fields that hold another personal value.
         holder: the kind of customer that has it; any without it.
         removable: whether it may be deleted; history may not.
         check: rules that need the node's data; raises a problem.
@@ -63,6 +65,7 @@ class Held:
     expressions: Mapping[str, str] = field(default_factory=dict)
     joins: str = ""
     private: Mapping[str, MediumKind] = field(default_factory=dict)
+    personal: Mapping[str, PersonalField] = field(default_factory=dict)
     holder: CustomerKind | None = None
     removable: bool = True
     check: Callable[[Desk, Customer, Any], Awaitable[None]] | None = None
@@ -80,34 +83,31 @@ class Held:
         """How the collection is sorted unless asked."""
         return f"{'-' if self.newest_first else ''}{next(iter(self.sorts))}"
 
-    def columns(self, scope: str, *, clear: bool) -> dict[str, str]:
+    def columns(self, scope: str) -> dict[str, str]:
         """Return the SQL of each field, for a statement that has the reader's unit path as ``scope``."""
         columns = {}
         for name in self.out.model_fields:
-            column = name if clear or name not in self.private else f"{name}_masked"
-            columns[name] = self.expressions.get(name, f"p.{column}").replace(SCOPE, scope)
+            sql = self.expressions.get(name, f"p.{name}").replace(SCOPE, scope)
+            kind = contact_value if name in self.private else self.personal.get(name)
+            columns[name] = kind.mark(sql) if kind else sql
         return columns
 
     @cached_property
     def part(self) -> Part:
         """Its part of the customer's page."""
-        return Part(
-            self.name,
-            self._json(clear=False),
-            self._json(clear=True) if self.private else None,
-            told=True,
-            # Expressions tell about other rows, which change by themselves.
-            versioned=not self.expressions,
-        )
-
-    def _json(self, *, clear: bool) -> str:
-        columns = self.columns(UNIT_PATH, clear=clear)
+        columns = self.columns(UNIT_PATH)
         values = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
         sort = next(iter(self.sorts.values())).expression
         direction = "DESC" if self.newest_first else "ASC"
-        return json_list(
-            f"SELECT {values} FROM {self.model.__tablename__} p {self.joins} WHERE p.customer_id = c.id "
-            f"ORDER BY {sort} {direction}, p.id {direction} LIMIT {self.shown}"
+        return Part(
+            self.name,
+            json_list(
+                f"SELECT {values} FROM {self.model.__tablename__} p {self.joins} WHERE p.customer_id = c.id "
+                f"ORDER BY {sort} {direction}, p.id {direction} LIMIT {self.shown}"
+            ),
+            told=True,
+            # Expressions tell about other rows, which change by themselves.
+            versioned=not self.expressions,
         )
 
     @cached_property
@@ -117,7 +117,7 @@ class Held:
         return Listing(
             source=f"{self.model.__tablename__} p JOIN {customer} {self.joins}",
             key=Sort("p.id", "uuid"),
-            columns=self.columns(_LISTED_SCOPE, clear=False),
+            columns=self.columns(_LISTED_SCOPE),
             sorts=self.sorts,
             filters={
                 "scope": "starts_with(u.path, {})",
@@ -126,11 +126,6 @@ class Held:
                 **self.conditions,
             },
         )
-
-    @cached_property
-    def clear_columns(self) -> Mapping[str, str]:
-        """The collection's fields for those who may use contact media."""
-        return self.columns(_LISTED_SCOPE, clear=True)
 
     def values(self, row: Any) -> dict[str, Any]:
         """Return a row's values as a body has them."""

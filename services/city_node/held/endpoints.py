@@ -11,9 +11,17 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from services.city_node.customer import profile
-from services.city_node.customer.access import CONTACT, AtDesk, Reader
+from services.city_node.customer.access import AtDesk, Reader
 from services.city_node.customer.answers import JSON, documented
 from services.city_node.customer.looks import look
+from services.city_node.customer.privacy import (
+    SEALED,
+    Sight,
+    opened,
+    seen,
+    sight_of,
+    visible_columns,
+)
 from services.city_node.customer.schemas import Body
 from services.city_node.held import service
 from services.city_node.held.declaration import Held
@@ -59,7 +67,7 @@ def _add_reads(router: APIRouter, held: Held) -> None:
             pool, held, principal, page, {"customer": customer_id, **filters}
         )
         await look(context, principal, customer_id, [_shown(held, principal)], now=now)
-        return Response(body, media_type=JSON)
+        return Response(opened(body, context.cipher), media_type=JSON)
 
     @router.get(
         "/{item}",
@@ -74,13 +82,12 @@ def _add_reads(router: APIRouter, held: Held) -> None:
         await profile.require_in_scope(pool, customer_id, principal.unit_path)
         body = await _read(pool, held, principal, customer_id, item)
         await look(context, principal, customer_id, [_shown(held, principal)], now=now)
-        return Response(body, media_type=JSON)
+        return Response(opened(body, context.cipher), media_type=JSON)
 
 
 def _shown(held: Held, principal: Principal) -> str:
     """Return what of a customer is seen, as the audit log names it."""
-    is_masked = CONTACT not in principal.permissions and held.clear_columns != held.listing.columns
-    return f"{held.name}_masked" if is_masked else held.name
+    return seen(held.name, held.part.sql, sight_of(principal))
 
 
 def _add_changes(router: APIRouter, held: Held) -> None:
@@ -90,7 +97,7 @@ def _add_changes(router: APIRouter, held: Held) -> None:
         "",
         status_code=201,
         summary=f"Note a customer's {held.title}",
-        description="Takes effect once for each `Idempotency-Key`.",
+        description="Takes effect once for each `Idempotency-Key`; the answer shows contact values masked.",
         responses=documented(held.out, 400, 404, 409, 422, status=201),
         response_class=Response,
     )
@@ -101,7 +108,8 @@ def _add_changes(router: APIRouter, held: Held) -> None:
         connection = await driver_connection(desk.session)
         return await once.answer(
             201,
-            await _read(connection, held, desk.principal, customer_id, item),
+            # Kept in the database as it is, so that it may not have what is encrypted there.
+            await _read(connection, held, desk.principal, customer_id, item, hidden=SEALED),
             location=f"/customers/{customer_id}/{held.path}/{item}",
             etag=entity_tag(version),
         )
@@ -128,7 +136,9 @@ def _add_changes(router: APIRouter, held: Held) -> None:
             ) from error
         connection = await driver_connection(desk.session)
         read = await _read(connection, held, desk.principal, customer_id, item)
-        return Response(read, media_type=JSON, headers={"etag": entity_tag(version)})
+        return Response(
+            opened(read, desk.cipher), media_type=JSON, headers={"etag": entity_tag(version)}
+        )
 
     if held.removable:
 
@@ -156,12 +166,13 @@ async def page_in_scope(
     page: PageRequest,
     filters: dict[str, Any],
 ) -> bytes:
-    """Return a page of what customers of the caller's scope hold, private numbers as the caller may see them."""
+    """Return a page of what one customer holds, as the caller may see it; of several, with contact values masked."""
+    hidden = frozenset() if "customer" in filters else SEALED
     return await held.listing.page(
         pool,
         replace(page, sort=page.sort or held.default_sort),
         {"scope": principal.unit_path, **filters},
-        columns=held.clear_columns if CONTACT in principal.permissions else None,
+        columns=visible_columns(held.listing.columns, sight_of(principal) - hidden),
     )
 
 
@@ -171,9 +182,10 @@ async def _read(
     principal: Principal,
     customer_id: UUID,
     item: UUID,
+    hidden: Sight = frozenset(),
 ) -> bytes:
-    columns = held.clear_columns if CONTACT in principal.permissions else None
     listing = held.listing
+    columns = visible_columns(listing.columns, sight_of(principal) - hidden)
     found: str | None = await connection.fetchval(
         f"SELECT ({listing.item(None, columns)})::text FROM {listing.source} "  # noqa: S608 - declared expressions alone
         "WHERE starts_with(u.path, $1) AND p.customer_id = $2 AND p.id = $3",

@@ -9,8 +9,9 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.exc import IntegrityError
 
 from services.city_node.customer.history import differences, plain
-from services.city_node.customer.identity import mask_medium
+from services.city_node.customer.identity import SealedContact, contact_indexes, seal_contact
 from services.city_node.customer.models import ERASED, ChangeAction, Customer, CustomerKind
+from services.city_node.customer.repository import hold_keys
 from services.city_node.customer.schemas import Body
 from services.city_node.customer.service import Desk
 from services.city_node.held.declaration import Held
@@ -40,8 +41,10 @@ async def add(desk: Desk, held: Held, customer_id: UUID, body: Body) -> tuple[UU
             customer=customer.customer_number,
             kind=customer.kind,
         )
-    row = held.model(id=new_id(), customer_id=customer.id, **body.model_dump())
-    _mask(held, row)
+    row = held.model(
+        id=new_id(), customer_id=customer.id, **body.model_dump(exclude=set(held.private))
+    )
+    await _seal(desk, held, row, body)
     if held.check is not None:
         await held.check(desk, customer, row)
     desk.session.add(row)
@@ -70,10 +73,10 @@ async def change(
     customer = await desk.locked(customer_id, expected)
     row = await _held_by(desk, held, customer, item)
     before = _shown(held, row)
-    body = held.body.model_validate({**held.values(row), **patch})
-    for name, value in body.model_dump().items():
+    body = held.body.model_validate({**_clear(desk, held, row), **patch})
+    for name, value in body.model_dump(exclude=set(held.private)).items():
         setattr(row, name, value)
-    _mask(held, row)
+    await _seal(desk, held, row, body)
     if held.check is not None:
         await held.check(desk, customer, row)
     changes = _changed(held, row, before)
@@ -135,6 +138,10 @@ async def _held_by(desk: Desk, held: Held, customer: Customer, item: UUID) -> Ba
     row = await desk.session.get(held.model, item)
     if row is None or row.customer_id != customer.id:  # type: ignore[attr-defined] # every such table has it
         raise HeldNotFound(customer=customer.id, noun=held.title, item=item, path=held.path)
+    for name, kind in held.private.items():
+        clear = getattr(row, name)
+        if clear is not None:  # as an earlier release kept it
+            _keep_sealed(row, name, seal_contact(desk.cipher, kind, clear))
     return row
 
 
@@ -143,18 +150,44 @@ def _id(row: Any) -> UUID:
     return found
 
 
-def _mask(held: Held, row: Any) -> None:
+def _clear(desk: Desk, held: Held, row: Any) -> dict[str, Any]:
+    """Return a row's values as a body has them, sealed ones opened."""
+    values = held.values(row)
+    for name in held.private:
+        stored = getattr(row, f"{name}_cipher")
+        if stored is not None:
+            values[name] = desk.cipher.decrypt(stored)
+    return values
+
+
+async def _seal(desk: Desk, held: Held, row: Any, body: Body) -> None:
+    """Keep the private values of ``body``; one that is the same stays as it was sealed."""
+    if held.private:
+        await hold_keys(desk.session)
     for name, kind in held.private.items():
-        value = getattr(row, name)
-        setattr(row, f"{name}_masked", None if value is None else mask_medium(kind, value))
+        value = getattr(body, name)
+        if value is None:
+            _keep_sealed(row, name, None)
+        elif getattr(row, f"{name}_index") not in contact_indexes(desk.cipher, kind, value):
+            _keep_sealed(row, name, seal_contact(desk.cipher, kind, value))
+
+
+def _keep_sealed(row: Any, name: str, sealed: SealedContact | None) -> None:
+    setattr(row, name, None)
+    for column in ("cipher", "index", "masked"):
+        setattr(row, f"{name}_{column}", getattr(sealed, column) if sealed else None)
 
 
 def _shown(held: Held, row: Any) -> dict[str, Any]:
     """Return a row's values as history compares them: private ones by the whole, shown masked."""
     values: dict[str, Any] = {}
     for name, value in held.values(row).items():
-        private = name in held.private and value is not None
-        values[name] = (getattr(row, f"{name}_masked"), value) if private else plain(value)
+        if name in held.private:
+            masked = getattr(row, f"{name}_masked")
+            index = getattr(row, f"{name}_index")
+            values[name] = None if masked is None else (masked, index)
+        else:
+            values[name] = plain(value)
     return held.history(_id(row), values)
 
 

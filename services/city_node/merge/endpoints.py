@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 
 from services.city_node.customer.access import Reader
 from services.city_node.customer.answers import JSON, documented
+from services.city_node.customer.privacy import sight_of, visible_columns
 from services.city_node.customer.representations import ChangePage
 from services.city_node.merge import repository, service
 from services.city_node.merge.access import AtMergingDesk
@@ -91,10 +92,10 @@ async def list_merged_changes(
     if await repository.merges.one(pool, {**scope, "id": merge_id}) is None:
         raise MergeNotFound(merge=merge_id)
     latest_first = replace(page, sort=page.sort or "-id")
-    return Response(
-        await repository.changes.page(pool, latest_first, {**scope, "merge": merge_id}),
-        media_type=JSON,
-    )
+    columns = visible_columns(repository.changes.columns, sight_of(principal))
+    filters = {**scope, "merge": merge_id}
+    body = await repository.changes.page(pool, latest_first, filters, columns=columns)
+    return Response(body, media_type=JSON)
 
 
 @router.post(

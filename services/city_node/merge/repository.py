@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.customer.models import Customer, CustomerChange, MergedCustomer
+from services.city_node.customer.privacy import mark_history
 from services.city_node.customer.profile import SOURCE
 from services.city_node.merge import statements
 from services.city_node.merge.models import UNDO_DAYS, CustomerMerge
@@ -59,12 +60,13 @@ changes = Listing(
     f"LEFT JOIN merged_customer n ON n.id = m.survivor_id JOIN {_SURVIVOR}",
     key=Sort("h.id", "bigint"),
     columns={
-        name: f"h.{name}" for name in ("id", "at", "by", "source", "action", "cause_id", "changes")
+        **{name: f"h.{name}" for name in ("id", "at", "by", "source", "action", "cause_id")},
+        "changes": mark_history("h.changes"),
     },
     sorts={"id": Sort("h.id", "bigint")},
     filters={"scope": "starts_with(u.path, {})", "merge": "m.id = {}"},
 )
-"""The history of profiles that were merged."""
+"""The history of profiles that were merged, with marks for personal values."""
 
 
 async def with_open_request(session: AsyncSession, customers: Sequence[UUID]) -> UUID | None:

@@ -34,6 +34,8 @@ _COLUMNS: Mapping[Choice, tuple[str, ...]] = {
 }
 """The columns of a choice that is not one column of its own name."""
 _CHARGES = ("monthly_charge_fen", "total_charge_fen")
+_NOT_COMPARED = {*_CHARGES, "document_cipher"}
+"""Charges are told anew by each bill; what is encrypted changes with its key, and its index tells the value."""
 _BOOKKEEPING = {"version", "updated_at", "updated_by"}
 
 
@@ -111,7 +113,9 @@ async def undo(desk: Desk, merge_id: UUID) -> None:
         raise MergeOver(at=done.at.date(), state=done.state)
     was, after = done.before or {}, done.after or {}
     now = await repository.image(desk.session, survivor.id)
-    places = [f"/{name}" for name in after if name not in _CHARGES and now[name] != after[name]]
+    places = [
+        f"/{name}" for name in after if name not in _NOT_COMPARED and now[name] != after[name]
+    ]
     places += [
         f"/{reference.table.name}/{'/'.join(map(str, key.values()))}"
         for reference, key in await repository.changed_rows(desk.session, done)

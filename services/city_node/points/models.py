@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Integer, Te
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.city_node.points.chart import FIRST_CUSTOMER_ACCOUNT, postings_check
+from services.city_node.points.marking import mark_bills
 from shared.kernel.database import Base, one_of
 
 
@@ -158,6 +159,9 @@ class PointsDue(Base):
     last_id: Mapped[int]
     gone: Mapped[bool] = mapped_column(server_default=text("false"))
     """Whether they were deleted."""
+
+
+mark_bills(Base.metadata)
 
 
 class AdjustmentState(StrEnum):

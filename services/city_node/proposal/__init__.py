@@ -28,7 +28,7 @@ proposal: each is under a permission of its own.
 """
 
 from services.city_node.customer.review import Review
-from services.city_node.proposal.access import permissions
+from services.city_node.proposal.access import conflicts, permissions
 from services.city_node.proposal.endpoints import router
 from services.city_node.proposal.field_endpoints import router as field_router
 from services.city_node.proposal.jobs import expiry
@@ -44,6 +44,7 @@ capability = Capability(
     routers=(router, field_router),
     jobs=(expiry,),
     permissions=permissions,
+    conflicts=conflicts,
     offers=(Review(change, PATH), part),
     on_start=(ensure_fields,),
 )

@@ -3,10 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
+import asyncpg
 from fastapi import APIRouter, Query, Response
 
 from services.city_node.customer.access import AtDesk, Reader
 from services.city_node.customer.answers import JSON, documented
+from services.city_node.customer.privacy import sight_of, visible_columns
 from services.city_node.customer.schemas import Line
 from services.city_node.customer.service import Desk
 from services.city_node.proposal import service
@@ -15,6 +17,7 @@ from services.city_node.proposal.models import ProposalState
 from services.city_node.proposal.problems import ProposalNotFound
 from services.city_node.proposal.reading import proposals
 from services.city_node.proposal.schemas import ProposalOut, ProposalPage, Rejection
+from shared.access import Principal
 from shared.capability import Context
 from shared.kernel.database import driver_connection
 from shared.kernel.edge import ExpectedVersion, Page
@@ -46,7 +49,9 @@ async def list_proposals(
         "proposer": proposer,
     }
     pool = await context.database.pool()
-    return Response(await proposals.page(pool, page, filters), media_type=JSON)
+    columns = visible_columns(proposals.columns, sight_of(principal))
+    body = await proposals.page(pool, page, filters, columns=columns)
+    return Response(body, media_type=JSON)
 
 
 @router.get(
@@ -58,8 +63,7 @@ async def list_proposals(
 async def read_proposal(proposal_id: UUID, principal: Reader, context: Context) -> Response:
     """Return one proposal, document numbers masked."""
     pool = await context.database.pool()
-    found = await proposals.one(pool, {"scope": principal.unit_path, "id": proposal_id})
-    return _answered(found, proposal_id)
+    return await _read(pool, principal, proposal_id)
 
 
 @router.post(
@@ -103,12 +107,15 @@ async def withdraw_proposal(proposal_id: UUID, desk: AtDesk, expected: ExpectedV
 
 
 async def _after(desk: Desk, proposal_id: UUID) -> Response:
-    connection = await driver_connection(desk.session)
-    scope = {"scope": desk.principal.unit_path, "id": proposal_id}
-    return _answered(await proposals.one(connection, scope), proposal_id)
+    return await _read(await driver_connection(desk.session), desk.principal, proposal_id)
 
 
-def _answered(found: bytes | None, proposal_id: UUID) -> Response:
+async def _read(
+    connection: asyncpg.Connection | asyncpg.Pool, principal: Principal, proposal_id: UUID
+) -> Response:
+    scope = {"scope": principal.unit_path, "id": proposal_id}
+    columns = visible_columns(proposals.columns, sight_of(principal))
+    found = await proposals.one(connection, scope, columns=columns)
     if found is None:
         raise ProposalNotFound(proposal=proposal_id)
     version = ProposalOut.model_validate_json(found).version

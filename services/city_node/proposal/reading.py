@@ -1,6 +1,7 @@
 """How proposals are read: waiting ones on the customer's page, all of them in their own collection."""
 
 from services.city_node.customer.parts import Part, json_list
+from services.city_node.customer.privacy import mark_history
 from services.city_node.customer.profile import SOURCE
 from shared.kernel.listing import Listing, Sort
 
@@ -19,11 +20,12 @@ _FIELDS = (
     "decision",
     "version",
 )
+_COLUMNS = {name: f"p.{name}" for name in _FIELDS} | {"changes": mark_history("p.changes")}
 
 part = Part(
     "proposals",
     json_list(f"""
-        SELECT {", ".join(_FIELDS)} FROM customer_proposal
+        SELECT {", ".join(f"{sql} AS {name}" for name, sql in _COLUMNS.items())} FROM customer_proposal p
         WHERE customer_id = c.id AND state = 'pending' ORDER BY id"""),
     versioned=False,
 )
@@ -32,7 +34,7 @@ part = Part(
 proposals = Listing(
     source=f"customer_proposal p JOIN {SOURCE.replace('customer c', 'customer c ON c.id = p.customer_id', 1)}",
     key=Sort("p.id", "uuid"),
-    columns={name: f"p.{name}" for name in _FIELDS},
+    columns=_COLUMNS,
     sorts={
         "proposed_at": Sort("p.proposed_at", "timestamptz"),
         "expires_at": Sort("p.expires_at", "timestamptz"),
@@ -45,4 +47,4 @@ proposals = Listing(
         "proposer": "p.proposed_by = {}",
     },
 )
-"""The proposals of a node."""
+"""The proposals of a node, with marks for personal values."""

@@ -1,13 +1,14 @@
 """Proposing, and deciding about proposals."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 from services.city_node.customer import service as customers
 from services.city_node.customer.history import Changes, snapshot
+from services.city_node.customer.identity import document_indexes
 from services.city_node.customer.models import Customer
 from services.city_node.customer.schemas import CustomerPatch
 from services.city_node.customer.service import Desk
@@ -21,8 +22,10 @@ from services.city_node.proposal.problems import (
     SecondPersonNeeded,
 )
 from services.city_node.proposal.sensitive import sensitive_members
+from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_id
 from shared.kernel.preconditions import require_version
+from shared.staff.repository import are_one_person
 
 PATH = "/customer-proposals"
 LIFE = timedelta(days=30)
@@ -55,7 +58,7 @@ async def change(desk: Desk, customer_id: UUID, expected: int, patch: CustomerPa
         state=ProposalState.PENDING.value,
         changes=changes,
         sealed=desk.cipher.encrypt(held.model_dump_json(exclude_unset=True)),
-        seen=_seen(customer, changes),
+        seen=_seen(desk.cipher, customer, changes)[0],
         seen_version=customer.version,
         proposed_at=desk.now,
         proposed_by=desk.principal.username,
@@ -81,7 +84,9 @@ async def approve(desk: Desk, proposal_id: UUID, expected: int) -> None:
     """
     customer, proposal = await _pending(desk, proposal_id, expected)
     await _require_second_person(desk, proposal)
-    if proposal.sealed is None or proposal.seen != _seen(customer, proposal.changes):
+    if proposal.sealed is None or proposal.seen not in _seen(
+        desk.cipher, customer, proposal.changes
+    ):
         raise ProposalStale(seen=proposal.seen_version)
     patch = CustomerPatch.model_validate_json(desk.cipher.decrypt(proposal.sealed))
     _decide(desk, proposal, ProposalState.APPROVED)
@@ -154,7 +159,7 @@ async def _pending(
 
 
 async def _require_second_person(desk: Desk, proposal: CustomerProposal) -> None:
-    if await repository.are_one_person(desk.session, desk.principal.id, proposal.proposer_id):
+    if await are_one_person(desk.session, desk.principal.id, proposal.proposer_id):
         raise SecondPersonNeeded(by=proposal.proposed_by)
 
 
@@ -165,8 +170,22 @@ def _decide(desk: Desk, proposal: CustomerProposal, state: ProposalState) -> Non
     proposal.version += 1
 
 
-def _seen(customer: Customer, changes: Iterable[dict[str, object]]) -> str:
-    """Return a digest of the present values of what is to change, documents by their whole number."""
+def _seen(
+    cipher: Cipher, customer: Customer, changes: Iterable[dict[str, object]]
+) -> Sequence[str]:
+    """Return the digests that the present values of what is to change may have, that of today first.
+
+    A document is compared by its whole number's blind index, which is another one under each of the node's keys: what
+    was proposed before a rotation is the same after it, as long as the old key is there.
+    """
     present = snapshot(customer)
-    values = [(str(change["field"]), present.get(str(change["field"]))) for change in changes]
-    return hashlib.sha256(repr(sorted(values, key=lambda pair: pair[0])).encode()).hexdigest()
+    names = sorted(str(change["field"]) for change in changes)
+    indexes: Sequence[bytes | None] = (None,)
+    if customer.document_cipher is not None:
+        indexes = document_indexes(cipher, cipher.decrypt(customer.document_cipher))
+    seen = []
+    for index in indexes:
+        values = {**present, "document_number": (customer.document_masked, index)}
+        digest = hashlib.sha256(repr([(name, values.get(name)) for name in names]).encode())
+        seen.append(digest.hexdigest())
+    return seen

@@ -1,11 +1,11 @@
 """What conditions may ask about: fields, things that a customer has, and monthly measures; with their types and SQL."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from services.city_node.agreement.models import AgreementKind
-from services.city_node.customer.access import CONTACT, DOCUMENT
+from services.city_node.customer.identity import contact_form, document_form
 from services.city_node.customer.models import (
     ChangeAction,
     ChangeSource,
@@ -18,6 +18,7 @@ from services.city_node.customer.models import (
     Sex,
     SubscriptionStatus,
 )
+from services.city_node.customer.privacy import ADDRESS, BIRTH_DATE, CONTACT, DOCUMENT
 from services.city_node.interaction.models import Channel, InteractionKind
 from services.city_node.preference.models import PreferenceTopic
 from services.city_node.product_holding.models import ProductCategory
@@ -45,6 +46,7 @@ class Type(StrEnum):
     ID = "id"
     UNIT = "unit"
     DOCUMENT = "document"
+    """A document number, telephone number or address that is encrypted: found whole, by its blind index."""
     ATTRIBUTE = "attribute"
     """Whatever a custom attribute holds: compared with a value of the same type, and otherwise false."""
 
@@ -100,6 +102,8 @@ class Field:
     unit: str | None = None
     permission: str | None = None
     kept: bool = True
+    forms: Callable[[str], Iterable[str]] | None = None
+    """For a blind index: what a value may be indexed as."""
 
     @property
     def operators(self) -> tuple[Operator, ...]:
@@ -140,6 +144,10 @@ def _choice(en: str, zh: str, sql: str, of: type[StrEnum]) -> Field:
     return Field(Type.CHOICE, Text(en, zh), sql, choices=tuple(of))
 
 
+def _sealed(label: Text, sql: str, permission: str, forms: Callable[[str], Iterable[str]]) -> Field:
+    return Field(Type.DOCUMENT, label, sql, permission=permission, kept=False, forms=forms)
+
+
 def _money(en: str, zh: str, sql: str) -> Field:
     return Field(Type.AMOUNT, Text(en, zh), sql, unit="fen")
 
@@ -156,17 +164,19 @@ FIELDS: Mapping[str, Field] = {
     "library": _choice("Library", "档案库", "c.library", Library),
     "name": _field(Type.TEXT, "Name", "客户名称", "c.name"),
     "sex": _choice("Sex", "性别", "c.sex", Sex),
-    "birth_date": _nullable(_field(Type.DATE, "Date of birth", "出生日期", "c.birth_date")),
+    "birth_date": replace(
+        _nullable(_field(Type.DATE, "Date of birth", "出生日期", "c.birth_date")),
+        permission=BIRTH_DATE,
+    ),
     "age": _nullable(_field(Type.INTEGER, "Age", "年龄", AGE)),
     "document_type": _nullable(
         _choice("Document type", "证件类型", "c.document_type", DocumentType)
     ),
-    "document": Field(
-        Type.DOCUMENT,
+    "document": _sealed(
         Text("Document number", "证件号码"),
         "c.document_index",
-        permission=DOCUMENT,
-        kept=False,
+        DOCUMENT,
+        lambda number: (document_form(number),),
     ),
     "level": _choice("Level", "级别", "c.level", Level),
     "unit": _field(Type.UNIT, "Unit", "所属单位", "c.unit_code"),
@@ -194,6 +204,7 @@ ATTRIBUTE_FIELD = _nullable(
     _field(Type.ATTRIBUTE, "Custom attribute", "自定义属性", "c.attributes")
 )
 
+_NUMBERS = (MediumKind.PHONE, MediumKind.EMAIL)
 _USED = "subscription l JOIN usage_month g ON g.subscription_id = l.id WHERE l.customer_id = c.id"
 """Usage is indexed by line: the customer's lines lead to it."""
 
@@ -217,9 +228,17 @@ RELATIONS: Mapping[str, Relation] = {
         {
             "kind": _choice("Kind", "类型", "m.kind", MediumKind),
             "preferred": _field(Type.BOOLEAN, "Preferred", "首选", "m.preferred"),
-            "value": replace(
-                _field(Type.TEXT, "Number or address", "号码或地址", "m.value"),
-                permission=CONTACT,
+            "value": _sealed(
+                Text("Telephone number or e-mail address", "电话或电子邮箱"),
+                "m.kind <> 'postal' AND m.value_index",
+                CONTACT,
+                lambda value: filter(None, (contact_form(kind, value) for kind in _NUMBERS)),
+            ),
+            "address": _sealed(
+                Text("Postal address", "邮寄地址"),
+                "m.kind = 'postal' AND m.value_index",
+                ADDRESS,
+                lambda value: (contact_form(MediumKind.POSTAL, value),),
             ),
         },
     ),

@@ -126,7 +126,7 @@ class Reader:
     ) -> c.Condition:
         only(form, pointer, "changed", "from", "to", "since", "before")
         name = one_of(form["changed"], CHANGEABLE, f"{pointer}/changed")
-        changed = FIELDS[name]
+        _, changed = self._field(name, f"{pointer}/changed", FIELDS)
 
         def read(key: str, of: Field) -> Any:
             return None if form.get(key) is None else value_of(form[key], of, f"{pointer}/{key}")

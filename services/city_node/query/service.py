@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import orjson
 
+from services.city_node.customer.privacy import sight_among, visible_columns
 from services.city_node.customer.profile import customers
 from services.city_node.query import catalogue
 from services.city_node.query.bulk_read import Act, record_bulk_read_now
@@ -80,12 +81,13 @@ async def query(
         fields=",".join(asked.fields) if asked.fields else None,
         count=asked.count,
     )
+    columns = visible_columns(queried.columns, sight_among(requester.permissions))
     pool = await context.database.pool()
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
-            body = await queried.page(pool, page, {}, where=where)
+            body = await queried.page(pool, page, {}, where=where, columns=columns)
             if asked.explain:
-                explained = await _explain(pool, selection, where, page)
+                explained = await _explain(pool, selection, where, page, columns)
                 body = body[:-1] + b',"explain":' + explained.model_dump_json().encode() + b"}"
     except TimeoutError:
         raise QueryTookTooLong(seconds=f"{LONGEST_SECONDS:g}") from None
@@ -93,14 +95,19 @@ async def query(
     actor = audit.Actor(
         requester.name, user_id=requester.id, unit_code=requester.unit_code, unit_path=scope
     )
-    await record_bulk_read_now(context.database, actor, Act.QUERY, about, None, at=now)
+    shown = [item["id"] for item in orjson.loads(body)["items"] if "id" in item]
+    await record_bulk_read_now(context.database, actor, Act.QUERY, about, None, at=now, shown=shown)
     return body
 
 
 async def _explain(
-    pool: asyncpg.Pool, selection: Selection, where: Where, page: PageRequest
+    pool: asyncpg.Pool,
+    selection: Selection,
+    where: Where,
+    page: PageRequest,
+    columns: Mapping[str, str],
 ) -> Explanation:
-    sql = queried.statement(f" WHERE {where.sql}", page)
+    sql = queried.statement(f" WHERE {where.sql}", page, columns)
     plan = orjson.loads(await pool.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *where.values))
     root: Mapping[str, Any] = plan[0]["Plan"]
     condition = selection.condition

@@ -6,6 +6,7 @@ where something is negated, ``IS NOT TRUE`` takes the place of ``NOT``. So plain
 can answer them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -13,7 +14,6 @@ from typing import Any, Protocol
 
 import orjson
 
-from services.city_node.customer.identity import document_index
 from services.city_node.query import condition as c
 from services.city_node.query.catalogue import (
     AGE,
@@ -45,7 +45,6 @@ _TYPES = {
     Type.MONTH: "date",
     Type.BOOLEAN: "boolean",
     Type.ID: "uuid",
-    Type.DOCUMENT: "bytea",
 }
 
 
@@ -75,7 +74,7 @@ class Compiler:
     Attributes:
         binder: takes the values.
         today: the business day.
-        cipher: the node's, for the blind index of document numbers.
+        cipher: the node's, for the blind indexes of what is encrypted.
     """
 
     binder: Binder
@@ -118,7 +117,7 @@ class Compiler:
 
     # --- comparisons ---
 
-    def _comparison(
+    def _comparison(  # noqa: C901 - one for each operand, and for what has a comparison of its own
         self, operand: c.Operand, operator: _O, values: tuple[c.Value, ...], fields: Any
     ) -> str:
         match operand:
@@ -136,6 +135,8 @@ class Compiler:
         if operator is _O.WITHIN:
             unit = self.binder.bind(values[0], "text")
             return f"starts_with(u.path, (SELECT path FROM organisation_unit WHERE code = {unit}))"
+        if of.forms is not None:
+            return self._indexed(sql, of.forms(str(values[0])))
         if of.type is Type.INSTANT:
             return self._instant(sql, operator, [self._day(value) for value in values])
         type_ = _TYPES[of.type]
@@ -145,6 +146,11 @@ class Compiler:
         if type_ == "numeric":
             given = [Decimal(value) for value in given]
         return self._compared(sql, operator, given, type_)
+
+    def _indexed(self, sql: str, forms: Iterable[str]) -> str:
+        """Compare a blind index with those that a value may have under each of the node's keys."""
+        indexes = [index for form in forms for index in self.cipher.indexes(form)]
+        return f"({sql} = ANY({self.binder.bind(indexes, 'bytea[]')}))"
 
     def _compared(  # noqa: PLR0911 - one for each operator
         self, sql: str, operator: _O, values: list[Any], type_: str
@@ -233,8 +239,6 @@ class Compiler:
             case c.Today():
                 day = self._day(value)
                 return day.replace(day=1) if of.type is Type.MONTH else day
-            case str() if of.type is Type.DOCUMENT:
-                return document_index(self.cipher, value)
         return value
 
     def _day(self, value: c.Value) -> date:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from services.city_node.customer.privacy import sight_among, visible_columns
 from services.city_node.customer.schemas import Code
 from services.city_node.query.service import queried
 from services.city_node.query.statement import Numbered
@@ -26,10 +27,10 @@ from services.city_node.segment.schemas import (
 )
 from services.city_node.segment.service import Segments, shown
 from shared.access import Principal
-from shared.capability import Context
+from shared.capability import Context, NodeContext
 from shared.kernel.edge import ExpectedVersion, Now, Page, Transaction
 from shared.kernel.ids import new_id
-from shared.kernel.listing import Where
+from shared.kernel.listing import PageRequest, Where
 from shared.kernel.preconditions import entity_tag
 from shared.work.service import requester_of
 
@@ -165,8 +166,7 @@ async def list_members(segment_id: UUID, segments: Seen, context: Context, page:
     binder = Numbered()
     selection = await segments.members(segment_id)
     where = Where(selection.where(binder, context.cipher), binder.values)
-    body = await queried.page(await context.database.pool(), page, {}, where=where)
-    return Response(body, media_type=JSON)
+    return await _customers(segments, context, page, where)
 
 
 @router.get("/{segment_id}/count", summary="Count the members of a segment")
@@ -191,6 +191,13 @@ async def list_part(
     first: UUID, second: UUID, part: Part, segments: Seen, context: Context, page: Page
 ) -> Response:
     """Return a page of the customers in both, in either, or in one alone."""
-    where = await segments.part(first, second, part)
-    body = await queried.page(await context.database.pool(), page, {}, where=where)
+    return await _customers(segments, context, page, await segments.part(first, second, part))
+
+
+async def _customers(
+    segments: Segments, context: NodeContext, page: PageRequest, where: Where
+) -> Response:
+    columns = visible_columns(queried.columns, sight_among(segments.requester.permissions))
+    pool = await context.database.pool()
+    body = await queried.page(pool, page, {}, where=where, columns=columns)
     return Response(body, media_type=JSON)

@@ -88,6 +88,7 @@ class SegmentMember(Base):
     """A customer on a list. A list is written once and never changed."""
 
     __tablename__ = "segment_member"
+    __table_args__ = (Index("segment_member_customer_id_idx", "customer_id"),)
 
     segment_id: Mapped[UUID] = mapped_column(ForeignKey("segment.id"), primary_key=True)
     list_version: Mapped[int] = mapped_column(primary_key=True)

@@ -18,7 +18,8 @@ from shared.kernel.encryption import Cipher
 
 # ruff: noqa: S608 - put together from declarations, never from input
 FORMAT = "guanxi-subject-export/1"
-_CIPHER = "document_cipher"
+_SEALED = {"document_cipher": "document_number", "value_cipher": "value"}
+"""Columns that hold a value of the person's own encrypted, and what the export calls it."""
 _CHUNK = 64 * 1024
 
 
@@ -53,7 +54,7 @@ async def export(
                 first = True
                 async for row in connection.cursor(_statement(name, table), [customer_id]):
                     pending += b"" if first else b","
-                    pending += _with_document(row, cipher)
+                    pending += _opened(row[0], cipher)
                     first = False
                     if len(pending) >= _CHUNK:
                         yield bytes(pending)
@@ -69,19 +70,14 @@ def _exported(table: PersonalTable) -> dict[str, Column]:
 
 
 def _statement(name: str, table: PersonalTable) -> str:
-    columns = [column for column in _exported(table) if column != _CIPHER]
-    shown = ", ".join(f'p."{column}"' for column in columns)
-    cipher = f"p.{_CIPHER}" if _CIPHER in table.columns else "NULL::bytea"
-    return (
-        f"SELECT row_to_json(x)::text, x.sealed FROM (SELECT {shown}, {cipher} AS sealed FROM {name} p "
-        f"WHERE {table.of}) x"
-    )
+    shown = ", ".join(f'p."{column}"' for column in _exported(table))
+    return f"SELECT row_to_json(x)::text FROM (SELECT {shown} FROM {name} p WHERE {table.of}) x"
 
 
-def _with_document(row: asyncpg.Record, cipher: Cipher) -> bytes:
-    text: str = row[0]
-    values = orjson.loads(text)
-    del values["sealed"]
-    if row["sealed"] is not None:
-        values["document_number"] = cipher.decrypt(row["sealed"])
+def _opened(row: str, cipher: Cipher) -> bytes:
+    values = orjson.loads(row)
+    for column, name in _SEALED.items():
+        stored = values.pop(column, None)
+        if stored is not None:
+            values[name] = cipher.decrypt(bytes.fromhex(stored.removeprefix("\\x")))
     return orjson.dumps(values)

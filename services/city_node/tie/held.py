@@ -1,6 +1,7 @@
 """Ties as something that customers hold."""
 
 from services.city_node.customer.models import Customer, CustomerKind, MediumKind
+from services.city_node.customer.privacy import third_party_name
 from services.city_node.customer.service import Desk
 from services.city_node.held.declaration import SCOPE, Held
 from services.city_node.held.problems import HeldAlready, RelatedCustomerUnknown
@@ -33,6 +34,7 @@ ties = Held(
             WHERE r.id = p.related_id AND starts_with(ru.path, {SCOPE}))"""
     },
     private={"phone": MediumKind.PHONE},
+    personal={"person_name": third_party_name},
     holder=CustomerKind.INDIVIDUAL,
     check=_check,
     refusals={"tie_related_key": lambda: HeldAlready("tie", "/related_id")},

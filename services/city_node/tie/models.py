@@ -31,6 +31,10 @@ class Tie(Base):
         one_of("kind", TieKind, "kind"),
         CheckConstraint("num_nonnulls(related_id, person_name) = 1", name="to_one"),
         CheckConstraint("related_id <> customer_id", name="to_another"),
+        CheckConstraint("num_nonnulls(phone, phone_cipher) < 2", name="phone"),
+        Index(
+            "tie_phone_index_idx", "phone_index", postgresql_where=text("phone_index IS NOT NULL")
+        ),
         Index("tie_related_key", "customer_id", "kind", "related_id", unique=True),
         Index("tie_related_id_idx", "related_id", postgresql_where=text("related_id IS NOT NULL")),
     )
@@ -43,3 +47,5 @@ class Tie(Base):
     phone: Mapped[str | None]
     phone_masked: Mapped[str | None]
     note: Mapped[str | None]
+    phone_cipher: Mapped[bytes | None]
+    phone_index: Mapped[bytes | None]

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from shared.capability import Bound, PolicyKind
 from shared.kernel.language import Text
-from shared.policy.declaration import PolicyDocument
+from shared.policy.declaration import PolicyDocument, RuleBroken
 
 LevelName = Literal["diamond", "gold", "silver", "standard"]
 Permille = Annotated[int, Field(ge=0, le=10_000)]
@@ -60,9 +60,14 @@ class Campaign(PolicyDocument):
     @model_validator(mode="after")
     def _months(self) -> Self:
         if self.first_period.day != 1 or self.last_period.day != 1:
-            raise ValueError("first_period and last_period are the first days of months")
+            raise RuleBroken(
+                Text(
+                    "first_period and last_period are the first days of months",
+                    "first_period 与 last_period 须为月份第一天",
+                )
+            )
         if self.last_period < self.first_period:
-            raise ValueError("last_period lies before first_period")
+            raise RuleBroken(Text("lies before first_period", "早于 first_period"), "last_period")
         return self
 
 
@@ -115,7 +120,12 @@ class PointsPolicy(PolicyDocument):
     def _descending(self) -> Self:
         years = [bonus.years for bonus in self.tenure]
         if years != sorted(set(years), reverse=True):
-            raise ValueError("tenure is listed from the longest down, each length once")
+            raise RuleBroken(
+                Text(
+                    "is listed from the longest down, each length once", "须由长到短列出，且不重复"
+                ),
+                "tenure",
+            )
         return self
 
     def expires_on(self, issued: date) -> date:

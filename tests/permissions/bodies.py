@@ -1,0 +1,53 @@
+"""What each change of a city takes: one valid body for each route that changes something."""
+
+from typing import Any
+
+from tests.city.drafts import line
+
+GROUP = {
+    "kind": "group",
+    "name": "标记集团",
+    "document_type": "business_licence",
+    "document_number": "91440300MA00000001",
+}
+HELD: dict[str, dict[str, Any]] = {
+    "key-persons": {"name": "李娜", "phone": "13912345678"},
+    "agreements": {"number": "A-1", "kind": "service", "title": "专线", "starts_on": "2026-01-01"},
+    "products": {
+        "product_code": "DIA",
+        "name": "专线",
+        "category": "dedicated_line",
+        "since": "2026-01-01",
+    },
+    "competitor-use": {"operator": "中国联通", "category": "broadband", "share_percent": 5},
+    "preferences": {"topic": "marketing", "value": "welcome"},
+    "ties": {"kind": "spouse", "person_name": "王芳", "phone": "13800138000"},
+    "interactions": {"channel": "hall", "kind": "inquiry", "subject": "话费"},
+    "members": {"since": "2026-01-01"},
+}
+ATTEMPT = {"channel": "hall", "result": "planned"}
+"""What is noted of the customers, by the collection's path."""
+OF_GROUP = {"key-persons", "members", "enterprise"}
+BODIES: dict[tuple[str, str], Any] = {
+    ("PATCH", "/customers/{customer_id}"): {"level": "gold"},
+    ("POST", "/customers/{customer_id}/retire"): {"reason": "price"},
+    ("POST", "/customers/{customer_id}/subscriptions"): line(8),
+    ("PATCH", "/customers/{customer_id}/subscriptions/{subscription_id}"): {"plan": "88"},
+    ("POST", "/customers/{customer_id}/contacts"): {"kind": "phone", "value": "13800138001"},
+    ("PUT", "/customers/{customer_id}/enterprise"): {"employees": 5},
+    ("PATCH", "/organisation/units/{code}"): {"name_zh": "一组"},
+    ("PATCH", "/staff/{staff_id}"): {"display_name": "甲"},
+    ("POST", "/staff/{staff_id}/password"): {"password": "correct-horse-battery"},
+    ("POST", "/card-replacements/{request_id}/cancel"): {"note": "不办了"},
+    ("POST", "/customers/{customer_id}/win-back-attempts"): ATTEMPT,
+    ("PATCH", "/customers/{customer_id}/win-back-attempts/{item}"): {"note": "再联系"},
+    ("POST", "/customers/{customer_id}/legal-holds"): {"reason": "诉讼未决"},
+    ("PUT", "/customers/{customer_id}/contacts/{contact_id}/bounce"): {"note": "空号"},
+    ("POST", "/subject-requests/{request_id}/verify"): {"identity_check": "本人持证件"},
+    ("POST", "/subject-requests/{request_id}/refuse"): {"code": "active_contract"},
+    **{
+        ("POST", f"/subject-requests/{{request_id}}/{verb}"): {}
+        for verb in ("fulfil", "propose", "send-back", "withdraw")
+    },
+}
+"""What each change takes that is no change of something held; one that is missing here is refused as invalid (422)."""
