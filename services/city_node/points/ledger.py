@@ -53,7 +53,8 @@ _CHOSEN = """
         SELECT $4::timestamptz, $5::text, account_id, $6::bigint, points, expires_on, $7::uuid FROM taken ORDER BY expires_on, account_id)"""
 """Lots that together have what is needed, the first to expire first."""
 _TOTAL = "SELECT coalesce(sum(points), 0)::bigint FROM taken"
-_TAKE = f"{_CHOSEN} {_TOTAL}"
+FURTHER = 8
+"""Number of the first parameter of what is written together with :func:`take`."""
 _MOVE = f"""{_CHOSEN},
     gained AS (
         INSERT INTO points_lot (account_id, expires_on, remaining)
@@ -169,14 +170,20 @@ async def take(
     cause_id: UUID,
     today: date,
     at: datetime,
+    also: str = "",
+    values: Sequence[object] = (),
 ) -> None:
     """Take points from a customer whose accounts are locked, the first to expire first.
+
+    Everybody at a hot account waits for each round trip: ``also`` is what else is written in the same one, as common
+    table expressions, with ``values`` as its parameters from number :data:`FURTHER` on.
 
     Raises:
         PointsInsufficient: if there are not enough that can be used (409); the transaction must then be undone.
     """
-    values = (holder.accounts, today, points, at, kind.value, int(to), cause_id)
-    _require(holder, points, await connection.fetchval(_TAKE, *values))
+    statement = f"{_CHOSEN}{also} {_TOTAL}"
+    own = (holder.accounts, today, points, at, kind.value, int(to), cause_id)
+    _require(holder, points, await connection.fetchval(statement, *own, *values))
 
 
 async def move(

@@ -33,7 +33,11 @@ _TRIGGERS = {
 
 def mark_bills(metadata: MetaData) -> None:
     """Let whoever makes the tables of ``metadata`` make the triggers, too."""
-    event.listen(metadata, "after_create", DDL(_MARK))
+    statements = [_MARK]
     for name, what in _TRIGGERS.items():
-        statement = f"CREATE TRIGGER points_bill_{name} AFTER {what} FOR EACH STATEMENT EXECUTE FUNCTION points_mark_bills()"
-        event.listen(metadata, "after_create", DDL(statement))
+        statements.append(
+            f"CREATE TRIGGER points_bill_{name} AFTER {what} FOR EACH STATEMENT EXECUTE FUNCTION points_mark_bills()"
+        )
+    for statement in statements:
+        ddl = DDL(statement)  # type: ignore[no-untyped-call] # SQLAlchemy's own has no types
+        event.listen(metadata, "after_create", ddl)

@@ -32,12 +32,11 @@ REVERSED = Action("points.redemption_reversed", Text("A redemption was reversed"
 ACTIONS = (REDEEMED, FULFILLED, CANCELLED, REVERSED)
 
 _COLUMNS = ("id", "customer_id", "reward_code", "quantity", "points", "state", "at", "by", "version")  # fmt: skip
+_VALUES = ", ".join(f"${ledger.FURTHER + nth}" for nth in range(len(_COLUMNS)))
 _ADD = f"""
-    WITH made AS (
-        INSERT INTO redemption ({", ".join(_COLUMNS)})
-        VALUES ({", ".join(f"${nth}" for nth in range(1, len(_COLUMNS) + 1))}) RETURNING id)
-    {audit.insertion("made", len(_COLUMNS) + 1)}"""  # noqa: S608 - names of columns
-"""The redemption and its audit record, in one go: it is what everybody at a hot account waits for."""
+    , made AS (INSERT INTO redemption ({", ".join(_COLUMNS)}) VALUES ({_VALUES}) RETURNING id),
+    told AS ({audit.insertion("made", ledger.FURTHER + len(_COLUMNS))})"""  # noqa: S608 - names of columns
+"""The redemption and its audit record."""
 
 
 async def redeem(desk: Desk, customer_id: UUID, body: RedemptionCreate) -> UUID:
@@ -87,10 +86,11 @@ async def redeem(desk: Desk, customer_id: UUID, body: RedemptionCreate) -> UUID:
         cause_id=row.id,
         today=desk.today,
         at=desk.now,
-    )
-    told = _told(desk, REDEEMED, row)
-    await connection.execute(
-        _ADD, *(getattr(row, name) for name in _COLUMNS), *audit.values_of(**told)
+        also=_ADD,
+        values=(
+            *(getattr(row, name) for name in _COLUMNS),
+            *audit.values_of(**_told(desk, REDEEMED, row)),
+        ),
     )
     return row.id
 
