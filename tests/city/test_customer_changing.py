@@ -8,6 +8,7 @@ import asyncpg
 import orjson
 import pytest
 
+from bench.write_customer import bare_change, clerk_of
 from shared.capability import Role
 from shared.kernel.database import Database
 from tests.city.drafts import OTHER_TEAM, TEAM, Headers, SignIn, fresh, id_card, settle
@@ -159,3 +160,28 @@ async def test_a_document_that_somebody_has_is_refused_also_at_the_same_moment(
         *(change(city, clerk, profile, **free) for profile in (second, third))
     )
     assert sorted(answer.status_code for answer in answers) == [200, 409]
+
+
+async def test_the_ceiling_of_the_benchmark_writes_the_same_rows(
+    city: TestNode, clerk: Headers
+) -> None:
+    ours, bare = await settle(city, clerk, 1), await settle(city, clerk, 2)
+    answer = await change(city, clerk, ours, payment_method="代扣 1")
+    assert answer.status_code == 200, answer.text
+    pool = await city.database.pool()
+    me = (await city.client.get("/staff/me", headers=clerk)).json()["username"]
+    write = bare_change(pool, await clerk_of(pool, me))
+    await write(UUID(bare["id"]), "代扣 1")
+    (row, *lists), (bare_row, *bare_lists) = [
+        await left_behind(city.database, profile) for profile in (ours, bare)
+    ]
+    for name in ("payment_method", "version", "updated_by"):
+        assert row[name] == bare_row[name]
+    for (one,), (other,) in zip(lists, bare_lists, strict=True):
+        assert _filled(one) == _filled(other)
+        for name in ("by", "action", "source"):
+            assert one[name] == other[name]
+
+
+def _filled(row: asyncpg.Record) -> set[str]:
+    return {name for name, value in row.items() if value is not None}
