@@ -20,11 +20,11 @@ from services.city_node.points.problems import PointsFrozen, PointsInsufficient
 
 # ruff: noqa: S608 - put together from the texts of this module, never from input
 _CUSTOMERS = f"""
-    SELECT c.id, c.library, c.level, c.left_on FROM {SOURCE} WHERE c.id = ANY($1::uuid[]) AND starts_with(u.path, $2)"""
-_LOCK = """
-    SELECT a.id, a.customer_id, a.is_primary, a.frozen_at IS NOT NULL AS frozen
-    FROM points_account a JOIN points_balance b ON b.account_id = a.id
-    WHERE a.customer_id = ANY($1::uuid[]) AND a.closed_at IS NULL ORDER BY a.id FOR UPDATE OF a, b"""
+    SELECT c.id, c.library, c.level, c.left_on, NULL::bigint AS account_id FROM {SOURCE} WHERE c.id = ANY($1::uuid[]) AND starts_with(u.path, $2)"""
+_LOCK = f"""
+    SELECT c.id, c.library, c.level, c.left_on, a.id AS account_id, a.is_primary, a.frozen_at IS NOT NULL AS frozen
+    FROM {SOURCE} JOIN points_account a ON a.customer_id = c.id JOIN points_balance b ON b.account_id = a.id
+    WHERE c.id = ANY($1::uuid[]) AND starts_with(u.path, $2) AND a.closed_at IS NULL ORDER BY a.id FOR UPDATE OF a, b"""
 _OPEN = """
     WITH opened AS (
         INSERT INTO points_account (customer_id, opened_at)
@@ -140,24 +140,30 @@ async def lock(
         CustomerNotFound: if one is not (404).
         CustomerErased, CustomerMerged: if one was (410).
     """
-    accounts = await connection.fetch(_LOCK, customers)
-    # A statement of its own, after the lock: it sees who was erased or merged while that was waited for.
-    found = {row["id"]: row for row in await connection.fetch(_CUSTOMERS, customers, unit_path)}
-    holders = {}
-    for customer in customers:
+    # An account that was moved by a merge or closed by an erasure while its lock was waited for is not found any more.
+    found: dict[UUID, list[asyncpg.Record]] = {}
+    for row in await connection.fetch(_LOCK, customers, unit_path):
+        found.setdefault(row["id"], []).append(row)
+    if without := [customer for customer in customers if customer not in found]:
+        for row in await connection.fetch(_CUSTOMERS, without, unit_path):
+            found[row["id"]] = [row]
+    for customer in without:
         if customer not in found:
             raise await absent(connection, customer, unit_path)
-        own = [row for row in accounts if row["customer_id"] == customer]
-        holders[customer] = Holder(
-            customer,
-            found[customer]["library"],
-            found[customer]["level"],
-            found[customer]["left_on"],
-            [row["id"] for row in own],
-            next((row["id"] for row in own if row["is_primary"]), None),
-            any(row["frozen"] for row in own),
-        )
-    return holders
+    return {customer: _holder(found[customer]) for customer in customers}
+
+
+def _holder(rows: Sequence[asyncpg.Record]) -> Holder:
+    customer, accounts = rows[0], [row for row in rows if row["account_id"] is not None]
+    return Holder(
+        customer["id"],
+        customer["library"],
+        customer["level"],
+        customer["left_on"],
+        [row["account_id"] for row in accounts],
+        next((row["account_id"] for row in accounts if row["is_primary"]), None),
+        any(row["frozen"] for row in accounts),
+    )
 
 
 async def take(
