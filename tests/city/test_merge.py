@@ -15,6 +15,7 @@ from shared.capability import Role
 from shared.kernel.database import Base
 from shared.node.tiers import load_tables
 from tests.city.drafts import TEAM, Headers, SignIn, fresh, line, settle
+from tests.city.merging import merge, present, undo
 from tests.city.whole import everything
 from tests.conftest import TestNode
 
@@ -33,40 +34,6 @@ async def hold(
     )
     assert answer.status_code == 201, answer.text
     return answer.json()
-
-
-async def present(city: TestNode, headers: Headers, customer: dict[str, Any]) -> dict[str, Any]:
-    answer = await city.client.get(f"/customers/{customer['id']}?include=all", headers=headers)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def merge(
-    city: TestNode,
-    headers: Headers,
-    survivor: dict[str, Any],
-    merged: dict[str, Any],
-    **given: Any,
-) -> Any:
-    survivor, merged = (
-        await present(city, headers, survivor),
-        await present(city, headers, merged),
-    )
-    body = {
-        "survivor_id": survivor["id"],
-        "merged_id": merged["id"],
-        "survivor_version": survivor["version"],
-        "merged_version": merged["version"],
-        **given,
-    }
-    return await city.client.post(
-        "/customer-merges", json=body, headers={**headers, "Idempotency-Key": str(uuid4())}
-    )
-
-
-async def undo(city: TestNode, headers: Headers, merged: Any) -> Any:
-    return await city.client.post(f"/customer-merges/{merged.json()['id']}/undo", headers=headers)
 
 
 async def bill(city: TestNode, customer: dict[str, Any], month: date, fen: int) -> None:

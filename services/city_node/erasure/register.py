@@ -69,6 +69,9 @@ REGISTER: Mapping[str, PersonalTable] = {
         of="p.survivor_id = ANY($1::uuid[])",
         deleted=True,
     ),
+    "customer_further_key": PersonalTable(
+        columns_of((D.IDENTITY, "source source_key customer_id at")), deleted=True
+    ),
     "customer_proposal": PersonalTable(
         columns_of(
             (D.HISTORY, "id customer_id state changes seen_version proposed_at proposed_by"),
