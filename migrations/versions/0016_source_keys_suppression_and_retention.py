@@ -1,4 +1,4 @@
-"""Source keys of merged customers."""
+"""Source keys of merged customers, and of those who were erased."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,8 +34,20 @@ def upgrade() -> None:
             SELECT FROM customer o
             WHERE o.source = m.profile ->> 'source' AND o.source_key = m.profile ->> 'source_key')
         ORDER BY 1, 2, m.at DESC""")
+    op.create_table(
+        "suppression",
+        sa.Column("index", sa.LargeBinary(), nullable=False),
+        sa.Column("erased_on", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("index", name=op.f("suppression_pkey")),
+    )
+    op.add_column(
+        "customer_import",
+        sa.Column("allow_erased", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+    )
 
 
 def downgrade() -> None:
     """Take the change back."""
+    op.drop_column("customer_import", "allow_erased")
+    op.drop_table("suppression")
     op.drop_table("customer_further_key")

@@ -53,7 +53,7 @@ loaded by a job of the leading process, and taken up again by the next one.
 
 from services.city_node.customer_import.audited import IMPORTED, UNDONE
 from services.city_node.customer_import.commands import app
-from services.city_node.customer_import.endpoints import IMPORT, router
+from services.city_node.customer_import.endpoints import IMPORT, IMPORT_ERASED, router
 from services.city_node.customer_import.jobs import GO_ON
 from shared.capability import Capability, Permission, Role
 from shared.kernel.language import Text
@@ -68,6 +68,14 @@ capability = Capability(
             IMPORT,
             Text("load files of customers into one's unit", "向本单位批量导入客户"),
             frozenset({Role.SUPERVISOR, Role.OPERATOR, Role.INTEGRATION}),
+        ),
+        Permission(
+            IMPORT_ERASED,
+            Text(
+                "let a file make customers anew who were erased",
+                "允许导入文件重新建立已删除的客户",
+            ),
+            frozenset({Role.SUPERVISOR}),
         ),
     ),
     actions=(IMPORTED, UNDONE),

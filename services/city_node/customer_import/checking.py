@@ -16,6 +16,7 @@ from services.city_node.customer_import.mapping import ImportMapping
 from services.city_node.customer_import.models import Records
 from services.city_node.customer_import.rejecting import KEY, RowFault
 from services.city_node.customer_import.staging import Staging
+from services.city_node.customer_import.suppressing import of_erased
 
 # ruff: noqa: S608 - put together from the texts of this module; values are bound
 _OTHERS = "c.id IS DISTINCT FROM r.customer_id"
@@ -100,6 +101,7 @@ class Checks:
                 claimed[target] = SLOTS[column]
         self._statement = "\nUNION ALL ".join(selects) + "\nORDER BY 1"
         self._claimed = claimed
+        self._makes_customers = mapping.makes_customers
 
     def natural_key(self, row: Row) -> str:
         """Return what must not stand in a file twice."""
@@ -121,6 +123,8 @@ class Checks:
             rows = [row for row in rows if row[_LINE] < cut]
             found = [one for one in found if one[0] < cut]
         faults = [RowFault(line, target, reason) for line, target, reason, _ in found]
+        if self._makes_customers:
+            faults += await of_erased(staging, rows)
         wrong = {fault.line for fault in faults}
         accepted = self._first_come([row for row in rows if row[_LINE] not in wrong], faults)
         await staging.remember((self.natural_key(row), row[_LINE]) for row in accepted)

@@ -12,7 +12,12 @@ from services.city_node.customer.privacy import DOCUMENT
 from services.city_node.customer_import import repository, uploads
 from services.city_node.customer_import.mapping import parameters_of, read_mapping
 from services.city_node.customer_import.models import CustomerImport, ImportState, Records
-from services.city_node.customer_import.problems import FileNotKept, ImportNotFound, MappingInvalid
+from services.city_node.customer_import.problems import (
+    ErasedNotAllowed,
+    FileNotKept,
+    ImportNotFound,
+    MappingInvalid,
+)
 from services.city_node.customer_import.reports import (
     form_of,
     rejects_as_csv,
@@ -35,6 +40,7 @@ from shared.kernel.ids import new_id
 from shared.kernel.problems import Fault
 
 IMPORT = "customer:import"
+IMPORT_ERASED = "customer:import-erased"
 LARGEST_MAPPING = 1_000_000
 """Bytes."""
 
@@ -63,12 +69,20 @@ async def import_file(
     dry_run: Annotated[
         bool, Query(description="Load nothing: only report what would happen.")
     ] = False,
+    allow_erased: Annotated[
+        bool,
+        Query(
+            description=f"Make customers anew even if they were erased here; takes `{IMPORT_ERASED}`."
+        ),
+    ] = False,
 ) -> ImportOut:
     """Take a file, and load it in the background, portion by portion; `Location` tells how far it is.
 
     Rows with faults are rejected with a reason, and the others loaded. Records are known again by their natural keys,
     so that the same file a second time changes nothing.
     """
+    if allow_erased and not principal.may(IMPORT_ERASED):
+        raise ErasedNotAllowed(permission=IMPORT_ERASED)
     read = read_mapping(await _text_of(mapping), parameters_of(parameter or []))
     import_id = new_id()
     await uploads.store(context.settings, import_id, file.file)
@@ -81,6 +95,7 @@ async def import_file(
             mapping=read,
             now=now,
             dry_run=dry_run,
+            allow_erased=allow_erased,
             stored_as=import_id,
         )
     except BaseException:

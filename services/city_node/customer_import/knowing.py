@@ -49,6 +49,11 @@ async def first_lines(staging: Staging) -> dict[UUID, int]:
     return {row[0]: row[1] for row in await staging.rows(_FIRST)}
 
 
+async def known_lines(staging: Staging) -> frozenset[int]:
+    """Return the lines of the portion that are about customers of the node."""
+    return await staging.lines(_KNOWN)
+
+
 async def lock_known(staging: Staging) -> frozenset[int]:
     """Lock the customers of the portion, and return the lines about them.
 
@@ -56,6 +61,6 @@ async def lock_known(staging: Staging) -> frozenset[int]:
         ImportDisturbed: if one of them was merged into another at this moment.
     """
     lines = await staging.lines(_LOCK)
-    if lines != await staging.lines(_KNOWN):
+    if lines != await known_lines(staging):
         raise ImportDisturbed(constraint="merged_customer")
     return lines

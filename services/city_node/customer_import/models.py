@@ -89,6 +89,8 @@ class CustomerImport(Base):
     """Records that were taken back."""
     kept: Mapped[int] = mapped_column(server_default=text("0"))
     """Records that were not, because somebody changed them since."""
+    allow_erased: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether it may make customers anew who were erased."""
 
 
 class CustomerImportReject(Base):

@@ -90,3 +90,14 @@ class FileNotKept(Problem):
         "The node does not keep the file of import {id}: import it again, which leaves alone what is loaded already.",
         "本节点未保留导入 {id} 的文件：请重新导入，已导入的数据不受影响。",
     )
+
+
+class ErasedNotAllowed(Problem):
+    """A file is to make customers anew who were erased, and the caller may not let it."""
+
+    status = 403
+    title = Text("Erased customers not allowed", "不得重建已删除客户")
+    sentence = Text(
+        "Letting a file make customers anew who were erased takes the permission {permission}. Nothing was read.",
+        "允许文件重新建立已删除的客户需要权限 {permission}。未读取任何数据。",
+    )

@@ -35,6 +35,7 @@ _FIELDS = [
     "rejected",
     "records",
     "dry_run",
+    "allow_erased",
     "size",
     "position",
     "problem",

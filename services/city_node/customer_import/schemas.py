@@ -56,6 +56,7 @@ class ImportSummary(BaseModel):
     rejected: int
     records: Records = Field(description="What the rows of the file are.")
     dry_run: bool
+    allow_erased: bool = Field(description="Whether it may make customers anew who were erased.")
     size: int = Field(description="Bytes of the file.")
     position: int = Field(description="Bytes of the file that are done.")
     problem: str | None = Field(description="Why it failed.")

@@ -115,6 +115,7 @@ async def begin(
     mapping: ImportMapping,
     now: datetime,
     dry_run: bool = False,
+    allow_erased: bool = False,
     stored_as: UUID | None = None,
 ) -> CustomerImport:
     """Register the import of a file that looks as its mapping says.
@@ -127,6 +128,7 @@ async def begin(
         mapping: how it is read.
         now: when.
         dry_run: whether it is only tried.
+        allow_erased: whether it may make customers anew who were erased.
         stored_as: id under which the node keeps the file, if it does.
 
     Raises:
@@ -139,7 +141,7 @@ async def begin(
         id=stored_as or new_id(), at=now, by=importer.by, unit_code=importer.unit_code, file_name=name, sha256=sha256,
         mapping=mapping.source, state=ImportState.QUEUED.value, rows=0, created=0, changed=0, unchanged=0, rejected=0,
         records=mapping.records.value, mapping_text=mapping.text, parameters=dict(mapping.parameters), dry_run=dry_run,
-        stored=stored_as is not None, size=size, header=opened.header,
+        stored=stored_as is not None, size=size, header=opened.header, allow_erased=allow_erased,
     )  # fmt: skip
     return await repository.begin(session, row)
 
@@ -263,7 +265,7 @@ async def _run_of(desk: Desk, row: CustomerImport, mapping: ImportMapping) -> Ru
     return Run(
         id=row.id, number=row.number, began=row.at, by=row.by, unit_path=path, whole_node=row.unit_code == desk.node,
         node=desk.node, cipher=desk.cipher.pinned(), mapping=mapping, header=row.header, declared=declared,
-        departures=departures,
+        departures=departures, allow_erased=row.allow_erased,
     )  # fmt: skip
 
 
