@@ -44,10 +44,13 @@ def upgrade() -> None:
         "customer_import",
         sa.Column("allow_erased", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     )
+    for mark in ("rejects_deleted_at", "final_at"):
+        op.add_column("customer_import", sa.Column(mark, sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
     """Take the change back."""
-    op.drop_column("customer_import", "allow_erased")
+    for name in ("final_at", "rejects_deleted_at", "allow_erased"):
+        op.drop_column("customer_import", name)
     op.drop_table("suppression")
     op.drop_table("customer_further_key")

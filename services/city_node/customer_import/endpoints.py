@@ -17,6 +17,7 @@ from services.city_node.customer_import.problems import (
     FileNotKept,
     ImportNotFound,
     MappingInvalid,
+    RejectsDeleted,
 )
 from services.city_node.customer_import.reports import (
     form_of,
@@ -35,6 +36,7 @@ from services.city_node.customer_import.service import (
 from services.city_node.customer_import.undoing import UNDOABLE
 from shared.access import Principal, require
 from shared.capability import Context, NodeContext
+from shared.kernel.clock import business_day
 from shared.kernel.edge import Now, Page, Transaction
 from shared.kernel.ids import new_id
 from shared.kernel.problems import Fault
@@ -200,6 +202,8 @@ async def download_rejects(
     the reasons alone.
     """
     loaded = await _found(session, import_id, principal)
+    if loaded.rejects_deleted_at is not None:
+        raise RejectsDeleted(id=import_id, day=business_day(loaded.rejects_deleted_at))
     own = loaded.by == principal.username or DOCUMENT in principal.permissions
     cipher = context.cipher if own else None
 

@@ -91,6 +91,10 @@ class CustomerImport(Base):
     """Records that were not, because somebody changed them since."""
     allow_erased: Mapped[bool] = mapped_column(server_default=text("false"))
     """Whether it may make customers anew who were erased."""
+    rejects_deleted_at: Mapped[datetime | None]
+    """When its rejected rows were deleted: it cannot be resumed any more."""
+    final_at: Mapped[datetime | None]
+    """When what an undo would need was deleted."""
 
 
 class CustomerImportReject(Base):

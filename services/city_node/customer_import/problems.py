@@ -81,6 +81,28 @@ class ImportStateUnfit(Problem):
     )
 
 
+class ImportOver(Problem):
+    """What it would take to undo or resume the import was deleted when its retention period had passed."""
+
+    status = 409
+    title = Text("Import over", "导入已归档")
+    sentence = Text(
+        "Import {id} can no longer be {action}: what that takes was deleted on {day}, when its retention period had passed.",
+        "导入 {id} 已无法执行 {action}：所需数据已于 {day} 保存期满后删除。",
+    )
+
+
+class RejectsDeleted(Problem):
+    """The rejected rows of an import were deleted when their retention period had passed."""
+
+    status = 410
+    title = Text("Rejected rows deleted", "拒绝记录已删除")
+    sentence = Text(
+        "The rejected rows of import {id} were deleted on {day}, when their retention period had passed.",
+        "导入 {id} 的拒绝记录已于 {day} 保存期满后删除。",
+    )
+
+
 class FileNotKept(Problem):
     """An import is to be resumed whose file the node does not have, or not any more."""
 

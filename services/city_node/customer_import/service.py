@@ -30,6 +30,7 @@ from services.city_node.customer_import.problems import (
     FileDiffers,
     FileUnusable,
     ImportDisturbed,
+    ImportOver,
     ImportStateUnfit,
 )
 from services.city_node.customer_import.reading import RowFile, digest, open_rows
@@ -37,7 +38,7 @@ from services.city_node.customer_import.rejecting import Rejecter, RowFault
 from services.city_node.customer_import.staging import Run, Staging
 from services.city_node.departure.catalogue import Catalogue
 from services.city_node.personal_data.service import hold_keys_for_run
-from shared.kernel.clock import Clock
+from shared.kernel.clock import Clock, business_day
 from shared.kernel.database import Database
 from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_id
@@ -194,6 +195,7 @@ async def in_state(
 
     Raises:
         ImportStateUnfit: if it is in another.
+        ImportOver: if what it would take was deleted.
     """
     row = await repository.locked(session, import_id)
     if row is None or row.state not in states:
@@ -203,6 +205,9 @@ async def in_state(
             expected=", ".join(states),
             action=action,
         )
+    gone = {"undone": row.final_at, "resumed": row.rejects_deleted_at or row.final_at}.get(action)
+    if gone is not None:
+        raise ImportOver(id=import_id, action=action, day=business_day(gone))
     return row
 
 
