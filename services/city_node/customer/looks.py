@@ -4,8 +4,9 @@ Every read of a profile is a look, masked or not: it tells whom somebody was int
 was seen: ``profile``, or the fields that were asked for; the parts besides, ``contacts`` with values in clear and
 ``contacts_masked`` without; ``document_number`` for the number in clear. An answer to one's own change is not a look:
 the change itself is recorded. A page of a list is one record, ``customer.searched``, with the ids that were shown and
-the filters; a filter that is personal (name, number, document) is kept as a blind index, so that an auditor can find
-who searched for somebody without the log holding whom.
+the filters, whether it lists customers or what several of them hold or wait for; a filter that is personal (name,
+number, document) is kept as a blind index, so that an auditor can find who searched for somebody without the log
+holding whom.
 """
 
 from collections.abc import Iterable, Mapping
@@ -91,6 +92,53 @@ async def search(
         fields=items[0].keys() if items else (),
         detail=detail,
     )
+
+
+async def look_at_list(
+    context: NodeContext,
+    principal: Principal,
+    subject: str,
+    page: bytes,
+    *,
+    now: datetime,
+    filters: Mapping[str, Any] | None = None,
+    whose: Iterable[str] = ("customer_id",),
+) -> None:
+    """Record that ``principal`` is shown a page of something of several customers; answer only after this.
+
+    Args:
+        context: the node.
+        principal: who is shown it.
+        subject: what the page lists, such as ``agreement``.
+        page: the page, or one item of it.
+        now: when.
+        filters: what was asked for; nothing personal.
+        whose: where an item has the ids of its customers, such as ``left.id``.
+    """
+    read = orjson.loads(page)
+    items = read.get("items", [read])
+    paths = [path.split(".") for path in whose]
+    shown = dict.fromkeys(_value(item, path) for item in items for path in paths)
+    detail = {
+        "filters": _safe({**(filters or {}), "scope": None}, context.cipher),
+        "count": len(items),
+        "ids": [customer for customer in shown if customer is not None],
+    }
+    await audit.record_now(
+        context.database,
+        audit.Actor.of(principal),
+        SEARCHED,
+        at=now,
+        subject=(subject, "list" if "items" in read else str(read["id"])),
+        fields=items[0].keys() if items else (),
+        detail=detail,
+    )
+
+
+def _value(item: Any, path: Iterable[str]) -> Any:
+    for name in path:
+        item = None if item is None else item.get(name)
+    return item
 
 
 def _safe(filters: Mapping[str, Any], cipher: Cipher) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.city_node.customer.looks import look_at_list
 from services.city_node.customer.privacy import DOCUMENT
 from services.city_node.customer_import import repository, uploads
 from services.city_node.customer_import.mapping import parameters_of, read_mapping
@@ -136,9 +138,15 @@ async def list_imports(
 
 
 @router.get("/{import_id}", summary="Read an import")
-async def read_import(import_id: UUID, principal: MayImport, session: Transaction) -> ImportOut:
+async def read_import(
+    import_id: UUID, principal: MayImport, session: Transaction, context: Context, now: Now
+) -> ImportOut:
     """Return how far an import is, or what became of it, with the first reasons."""
-    return await report(session, await _found(session, import_id, principal))
+    answer = await report(session, await _found(session, import_id, principal))
+    if answer.kept_records:
+        kept = orjson.dumps({"items": [one.model_dump(mode="json") for one in answer.kept_records]})
+        await look_at_list(context, principal, "customer_import_kept", kept, now=now)
+    return answer
 
 
 @router.post("/{import_id}/cancellation", summary="Cancel an import")
