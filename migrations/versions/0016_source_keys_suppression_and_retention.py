@@ -46,10 +46,14 @@ def upgrade() -> None:
     )
     for mark in ("rejects_deleted_at", "final_at"):
         op.add_column("customer_import", sa.Column(mark, sa.DateTime(timezone=True), nullable=True))
+    for table in ("customer_import_before", "customer_import_kept"):
+        op.create_index(f"{table}_customer_id_idx", table, ["customer_id"])
 
 
 def downgrade() -> None:
     """Take the change back."""
+    for table in ("customer_import_before", "customer_import_kept"):
+        op.drop_index(f"{table}_customer_id_idx", table_name=table)
     for name in ("final_at", "rejects_deleted_at", "allow_erased"):
         op.drop_column("customer_import", name)
     op.drop_table("suppression")

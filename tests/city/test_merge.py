@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import Table, text
 
 from services.city_node.merge.models import UNDO_DAYS
 from services.city_node.merge.references import MOVES_UNDECLARED, STAYS, references
@@ -247,10 +247,22 @@ def test_a_reference_is_one_that_a_merge_can_move(reference: Any) -> None:
     ]
     if reference.rivals or reference.others:
         assert not referred, f"rows of {table.name} may be set aside, but {referred} refer to them"
-    leading = [index.columns.keys()[0] for index in table.indexes if index.columns.keys()]
-    leading.append(reference.key[0].name)
-    assert reference.column in leading or reference.name in MOVES_UNDECLARED, (
+    assert reference.column in leading(table) or reference.name in MOVES_UNDECLARED, (
         f"{reference.name} needs an index: a merge would read the whole table"
+    )
+
+
+def leading(table: Table) -> set[str]:
+    """Return the columns by which the table's rows are found through an index."""
+    indexed = [index.columns.keys() for index in table.indexes]
+    return {names[0] for names in [*indexed, table.primary_key.columns.keys()] if names}
+
+
+@pytest.mark.parametrize("name", STAYS)
+def test_what_stays_at_a_merge_is_found_by_its_customer_too(name: str) -> None:
+    table, _, column = name.partition(".")
+    assert column in leading(Base.metadata.tables[table]), (
+        f"{name} needs an index: an erasure would read the whole table"
     )
 
 

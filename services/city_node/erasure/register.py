@@ -198,7 +198,8 @@ REGISTER: Mapping[str, PersonalTable] = {
             (D.PSEUDONYM, "subscription_id customer_id"),
             (D.STATISTIC, "quantity charge_fen period kind band"),
             (D.RECORD, "import_number"),
-        )
+        ),
+        of=_OF_LINES,  # the largest table has no index by customer
     ),
     "enterprise": PersonalTable(
         columns_of(
