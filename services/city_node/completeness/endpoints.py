@@ -16,7 +16,7 @@ from services.city_node.completeness.schemas import (
 )
 from services.city_node.customer.access import Reader
 from services.city_node.customer.answers import JSON, documented
-from services.city_node.customer.looks import look_at_list
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.models import CustomerKind, Level, Library
 from services.city_node.customer.schemas import Code
 from shared.capability import Context
@@ -63,7 +63,7 @@ async def list_scores(
         "max_score": max_score,
     }
     pool = await context.database.pool()
-    body = await repository.scores.page(pool, page, filters)
+    body = await repository.scores.page(pool, naming(page, "customer_id"), filters)
     await look_at_list(context, principal, "customer_completeness", body, filters=filters, now=now)
     return Response(body, media_type=JSON)
 

@@ -10,6 +10,7 @@ holding whom.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -25,6 +26,7 @@ from shared.access import Principal
 from shared.capability import Action, NodeContext
 from shared.kernel.encryption import Cipher
 from shared.kernel.language import Text
+from shared.kernel.listing import PageRequest
 
 LOOKED = Action("customer.looked", Text("Somebody looked at a customer", "查看客户档案"))
 SEARCHED = Action(
@@ -81,7 +83,7 @@ async def search(
 ) -> None:
     """Record that ``principal`` is shown a page of customers; answer only after this."""
     items = orjson.loads(page)["items"]
-    shown = [item["id"] for item in items if "id" in item]
+    shown = [item["id"] for item in items]
     detail = {"filters": _safe(filters, context.cipher), "count": len(items), "ids": shown}
     await audit.record_now(
         context.database,
@@ -92,6 +94,15 @@ async def search(
         fields=items[0].keys() if items else (),
         detail=detail,
     )
+
+
+def naming(page: PageRequest, *columns: str) -> PageRequest:
+    """Return a request for a page that has these columns whatever was asked for: a look is recorded by its ids."""
+    if page.fields is None:
+        return page
+    asked = [name.strip() for name in page.fields.split(",")]
+    more = [name for name in columns if name not in asked]
+    return replace(page, fields=",".join([*asked, *more]))
 
 
 async def look_at_list(

@@ -8,7 +8,7 @@ import asyncpg
 from fastapi import APIRouter, Query, Response
 
 from services.city_node.customer.answers import JSON, documented
-from services.city_node.customer.looks import look_at_list
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.models import CustomerKind
 from services.city_node.customer.privacy import sight_of, visible_columns
 from services.city_node.duplicate import repository, service
@@ -53,7 +53,7 @@ async def list_candidates(
         "kind": kind,
         "min_score": min_score,
     }
-    likeliest_first = replace(page, sort=page.sort or "-score")
+    likeliest_first = replace(naming(page, "left", "right"), sort=page.sort or "-score")
     pool = await context.database.pool()
     body = await repository.candidates.page(
         pool, likeliest_first, filters, columns=_columns(principal)

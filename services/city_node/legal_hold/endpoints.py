@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.city_node.customer.access import AtDesk
 from services.city_node.customer.answers import JSON
-from services.city_node.customer.looks import look_at_list
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.profile import SOURCE
 from services.city_node.legal_hold import service
 from services.city_node.legal_hold.access import HOLD
@@ -52,7 +52,7 @@ async def list_holds(
 ) -> Response:
     """Return a page of the holds on customers of the caller's unit and those below, the latest first."""
     filters = {"scope": holder.unit_path, "customer": customer, "standing": standing}
-    latest_first = replace(page, sort=page.sort or "-placed_at")
+    latest_first = replace(naming(page, "customer_id"), sort=page.sort or "-placed_at")
     body = await LISTING.page(await context.database.pool(), latest_first, filters)
     await look_at_list(context, holder, "legal_hold", body, filters=filters, now=now)
     return Response(body, media_type=JSON)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 
 from services.city_node.customer.access import Reader
 from services.city_node.customer.answers import JSON, documented
-from services.city_node.customer.looks import look, look_at_list
+from services.city_node.customer.looks import look, look_at_list, naming
 from services.city_node.customer.privacy import sight_of, visible_columns
 from services.city_node.customer.representations import ChangePage
 from services.city_node.merge import repository, service
@@ -60,7 +60,7 @@ async def list_merges(
         "merged": merged,
         "state": state,
     }
-    latest_first = replace(page, sort=page.sort or "-at")
+    latest_first = replace(naming(page, *_PAIR), sort=page.sort or "-at")
     pool = await context.database.pool()
     body = await repository.merges.page(pool, latest_first, filters)
     await look_at_list(

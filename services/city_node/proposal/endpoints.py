@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from services.city_node.customer.access import AtDesk, Reader
 from services.city_node.customer.answers import JSON, documented
-from services.city_node.customer.looks import look_at_list
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.privacy import sight_of, visible_columns
 from services.city_node.customer.schemas import Line
 from services.city_node.customer.service import Desk
@@ -52,7 +52,7 @@ async def list_proposals(
     }
     pool = await context.database.pool()
     columns = visible_columns(proposals.columns, sight_of(principal))
-    body = await proposals.page(pool, page, filters, columns=columns)
+    body = await proposals.page(pool, naming(page, "customer_id"), filters, columns=columns)
     await look_at_list(context, principal, "customer_proposal", body, filters=filters, now=now)
     return Response(body, media_type=JSON)
 

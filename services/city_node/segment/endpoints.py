@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from services.city_node.customer.looks import look_at_list
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.privacy import sight_among, visible_columns
 from services.city_node.customer.schemas import Code
 from services.city_node.query.service import queried
@@ -220,4 +220,4 @@ async def _customers(
 ) -> bytes:
     columns = visible_columns(queried.columns, sight_among(segments.requester.permissions))
     pool = await context.database.pool()
-    return await queried.page(pool, page, {}, where=where, columns=columns)
+    return await queried.page(pool, naming(page, "id"), {}, where=where, columns=columns)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
 from services.city_node.customer.access import AtDesk
-from services.city_node.customer.looks import look_at_list
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.erasure.access import ERASE
 from services.city_node.subject_request import repository, service
 from services.city_node.subject_request.access import EXPORT, REQUEST
@@ -70,7 +70,7 @@ async def list_requests(
         "open": is_open,
         "deadline_before": deadline_before,
     }
-    next_first = replace(page, sort=page.sort or "deadline")
+    next_first = replace(naming(page, "customer_id"), sort=page.sort or "deadline")
     body = await repository.LISTING.page(await context.database.pool(), next_first, filters)
     await look_at_list(context, handler, "subject_request", body, filters=filters, now=now)
     return Response(body, media_type="application/json")

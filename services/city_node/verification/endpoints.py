@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from services.city_node.customer.access import AtDesk, Reader
 from services.city_node.customer.answers import JSON, after_change, documented
-from services.city_node.customer.looks import look_at_list
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.models import Level
 from services.city_node.customer.representations import CustomerOut
 from services.city_node.customer.schemas import Code
@@ -67,7 +67,7 @@ async def list_tasks(
         "level": level,
         "overdue_on": business_day(now) if overdue else None,
     }
-    body = await tasks.page(await context.database.pool(), page, filters)
+    body = await tasks.page(await context.database.pool(), naming(page, "customer_id"), filters)
     await look_at_list(context, principal, "verification_task", body, filters=filters, now=now)
     return Response(body, media_type=JSON)
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from services.city_node.customer.access import AtDesk, Reader
 from services.city_node.customer.answers import JSON, after_change, documented
-from services.city_node.customer.looks import look_at_list
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.representations import CustomerOut
 from services.city_node.customer.schemas import Code, Line
 from services.city_node.win_back import repository, service
@@ -66,7 +66,9 @@ async def list_worklist(
         "tried": tried,
     }
     listing = repository.worklist if due_by is None else repository.due
-    most_valuable_first = replace(page, sort=page.sort or "-lost_monthly_charge_fen")
+    most_valuable_first = replace(
+        naming(page, "customer_id"), sort=page.sort or "-lost_monthly_charge_fen"
+    )
     body = await listing.page(await context.database.pool(), most_valuable_first, filters)
     await look_at_list(context, principal, "win_back_worklist", body, filters=filters, now=now)
     return Response(body, media_type=JSON)
