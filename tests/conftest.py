@@ -5,6 +5,7 @@ test. Nodes do no work by themselves here: a test dials and runs jobs by hand, a
 """
 
 import asyncio
+import gc
 import itertools
 import logging
 import shutil
@@ -398,3 +399,9 @@ async def joined(
 async def nation(joined: Callable[..., Awaitable[Nation]]) -> Nation:
     """HQ; Guangdong with Guangzhou and Shenzhen; Beijing with its one city."""
     return await joined(("000000", "440000", "110000", "440100", "440300", "110100"))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of every later collection of garbage: it is there to the end."""
+    gc.collect()
+    gc.freeze()
