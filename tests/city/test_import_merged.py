@@ -13,6 +13,7 @@ from tests.city.extracts import counts, load, row
 from tests.city.merging import merge, undo
 from tests.city.record_extracts import CALLS, empty, everything, table
 from tests.conftest import TestNode
+from tests.examples import examples
 
 BILLING = read_mapping("""
 [source]
@@ -156,7 +157,7 @@ PEOPLE = some.lists(
 
 
 @settings(
-    max_examples=10,
+    max_examples=examples(6),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

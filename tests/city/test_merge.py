@@ -18,6 +18,7 @@ from tests.city.drafts import TEAM, Headers, SignIn, fresh, line, settle
 from tests.city.merging import merge, present, undo
 from tests.city.whole import everything
 from tests.conftest import TestNode
+from tests.examples import examples
 
 load_tables()  # what refers to a customer is read from every table there is, whatever else was imported
 
@@ -290,7 +291,7 @@ FIELDS = ["name", "sex", "birth_date", "document", "level", "manager_id", "attri
 CHOSEN = st.dictionaries(st.sampled_from(FIELDS), st.sampled_from(["survivor", "merged"]))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(
     mine=HOLDINGS,
     theirs=HOLDINGS,
