@@ -21,6 +21,7 @@ KEY = "key"
 """The target of the key column."""
 _PERSONAL = frozenset(
     {
+        "customer.birth_date",
         "customer.document_number",
         "subscription.msisdn",
         "sim.imsi",

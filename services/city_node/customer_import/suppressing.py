@@ -36,7 +36,8 @@ async def of_erased(staging: Staging, rows: Sequence[Row]) -> list[RowFault]:
             claims.setdefault(index, []).append((row[_LINE], "customer.document_number"))
     found = await suppression.suppressed(connection, claims)
     return [
-        RowFault(line, target, f"is of a customer who was erased on {day}")
-        for index, day in found.items()
-        for line, target in claims[index]
+        RowFault(line, target, f"is of a customer who was erased on {found[index]}")
+        for index, places in claims.items()
+        if index in found
+        for line, target in places
     ]

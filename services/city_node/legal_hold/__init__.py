@@ -9,7 +9,7 @@ Whoever places a hold locks the customer's row, as erasure does, so that of the 
 Who may write: those with ``customer:hold``, within their unit.
 """
 
-from services.city_node.legal_hold.access import permissions
+from services.city_node.legal_hold.access import conflicts, permissions
 from services.city_node.legal_hold.endpoints import router
 from services.city_node.legal_hold.service import LIFT_PROPOSED, LIFTED, PLACED
 from shared.capability import Capability
@@ -20,5 +20,6 @@ capability = Capability(
     summary=Text("Legal holds", "法律保全"),
     routers=(router,),
     permissions=permissions,
+    conflicts=conflicts,
     actions=(PLACED, LIFT_PROPOSED, LIFTED),
 )

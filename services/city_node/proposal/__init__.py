@@ -28,13 +28,13 @@ proposal: each is under a permission of its own.
 """
 
 from services.city_node.customer.review import Review
-from services.city_node.proposal.access import permissions
+from services.city_node.proposal.access import conflicts, permissions
 from services.city_node.proposal.endpoints import router
 from services.city_node.proposal.field_endpoints import router as field_router
 from services.city_node.proposal.jobs import expiry
 from services.city_node.proposal.reading import part
-from services.city_node.proposal.sensitive import ensure_fields
-from services.city_node.proposal.service import PATH, change
+from services.city_node.proposal.sensitive import MEMBERS, ensure_fields
+from services.city_node.proposal.service import PATH, propose
 from shared.capability import Capability
 from shared.kernel.language import Text
 
@@ -44,6 +44,7 @@ capability = Capability(
     routers=(router, field_router),
     jobs=(expiry,),
     permissions=permissions,
-    offers=(Review(change, PATH), part),
+    conflicts=conflicts,
+    offers=(Review(MEMBERS, propose, PATH), part),
     on_start=(ensure_fields,),
 )

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from services.city_node.customer.access import WRITE
 from services.city_node.customer.service import Desk
 from shared.access import Principal, require
-from shared.capability import Context, Permission, Role
+from shared.capability import Conflict, Context, Permission, Role
 from shared.kernel.edge import Now, Transaction
 from shared.kernel.language import Text
 
@@ -26,6 +27,18 @@ permissions = (
         FIELDS,
         Text("say which fields of customers are sensitive", "设定客户敏感字段"),
         frozenset({Role.OPERATOR}),
+    ),
+)
+
+conflicts = (
+    Conflict(
+        frozenset({WRITE}),
+        frozenset({APPROVE}),
+        Text(
+            "who proposed a change of a sensitive field does not approve it",
+            "提出与批准敏感字段变更不得为同一人",
+        ),
+        of_one_change=True,
     ),
 )
 

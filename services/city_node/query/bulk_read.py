@@ -1,5 +1,6 @@
 """Reading many customers at once goes into the audit log: queries, locked segments, exports."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -60,9 +61,10 @@ async def record_bulk_read_now(
     rows: int | None,
     *,
     at: datetime,
+    shown: Sequence[str] = (),
 ) -> None:
-    """Record the same where there is no transaction; show what was read only after this."""
-    detail = _detail(act, about, rows)
+    """Record the same where there is no transaction, with the ids of a page; show what was read only after this."""
+    detail = {**_detail(act, about, rows), **({"ids": shown} if shown else {})}
     await audit.record_now(
         database, actor, BULK_READ, at=at, subject=("customer", "bulk"), detail=detail
     )

@@ -230,13 +230,13 @@ RELATIONS: Mapping[str, Relation] = {
             "preferred": _field(Type.BOOLEAN, "Preferred", "首选", "m.preferred"),
             "value": _sealed(
                 Text("Telephone number or e-mail address", "电话或电子邮箱"),
-                "CASE WHEN m.kind <> 'postal' THEN m.value_index END",
+                "m.kind <> 'postal' AND m.value_index",
                 CONTACT,
                 lambda value: filter(None, (contact_form(kind, value) for kind in _NUMBERS)),
             ),
             "address": _sealed(
                 Text("Postal address", "邮寄地址"),
-                "CASE WHEN m.kind = 'postal' THEN m.value_index END",
+                "m.kind = 'postal' AND m.value_index",
                 ADDRESS,
                 lambda value: (contact_form(MediumKind.POSTAL, value),),
             ),

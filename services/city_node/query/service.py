@@ -95,7 +95,8 @@ async def query(
     actor = audit.Actor(
         requester.name, user_id=requester.id, unit_code=requester.unit_code, unit_path=scope
     )
-    await record_bulk_read_now(context.database, actor, Act.QUERY, about, None, at=now)
+    shown = [item["id"] for item in orjson.loads(body)["items"] if "id" in item]
+    await record_bulk_read_now(context.database, actor, Act.QUERY, about, None, at=now, shown=shown)
     return body
 
 

@@ -150,7 +150,7 @@ class Compiler:
     def _indexed(self, sql: str, forms: Iterable[str]) -> str:
         """Compare a blind index with those that a value may have under each of the node's keys."""
         indexes = [index for form in forms for index in self.cipher.indexes(form)]
-        return f"{sql} = ANY({self.binder.bind(indexes, 'bytea[]')})"
+        return f"({sql} = ANY({self.binder.bind(indexes, 'bytea[]')}))"
 
     def _compared(  # noqa: PLR0911 - one for each operator
         self, sql: str, operator: _O, values: list[Any], type_: str

@@ -23,7 +23,7 @@ Who may write: :mod:`~services.city_node.subject_request.service` alone, with ``
 ``customer:subject-export``, both steps of erasure ``customer:erase``.
 """
 
-from services.city_node.subject_request.access import permissions
+from services.city_node.subject_request.access import conflicts, permissions
 from services.city_node.subject_request.commands import app
 from services.city_node.subject_request.endpoints import router
 from services.city_node.subject_request.kind import ACTIONS
@@ -35,6 +35,7 @@ capability = Capability(
     summary=Text("People's requests about their own data", "个人信息主体请求"),
     routers=(router,),
     permissions=permissions,
+    conflicts=conflicts,
     actions=tuple(ACTIONS.values()),
     commands=(("customer", app),),
 )

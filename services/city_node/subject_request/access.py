@@ -1,6 +1,6 @@
 """Who may take people's requests about their own data, and hand the data out."""
 
-from shared.capability import Permission, Role
+from shared.capability import Conflict, Permission, Role
 from shared.kernel.language import Text
 
 REQUEST = "customer:subject-request"
@@ -22,5 +22,17 @@ permissions = (
             "向经核验身份的本人提供其全部个人信息",
         ),
         frozenset({Role.SUPERVISOR}),
+    ),
+)
+
+conflicts = (
+    Conflict(
+        frozenset({EXPORT}),
+        frozenset({EXPORT}),
+        Text(
+            "who proposed to erase a person does not approve it",
+            "提出与批准删除个人信息不得为同一人",
+        ),
+        of_one_change=True,
     ),
 )
