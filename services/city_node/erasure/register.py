@@ -70,6 +70,9 @@ REGISTER: Mapping[str, PersonalTable] = {
         of="p.survivor_id = ANY($1::uuid[])",
         deleted=True,
     ),
+    "customer_further_key": PersonalTable(
+        columns_of((D.IDENTITY, "source source_key customer_id at")), deleted=True
+    ),
     "customer_proposal": PersonalTable(
         columns_of(
             (D.HISTORY, "id customer_id state changes seen_version proposed_at proposed_by"),
@@ -196,7 +199,8 @@ REGISTER: Mapping[str, PersonalTable] = {
             (D.PSEUDONYM, "subscription_id customer_id"),
             (D.STATISTIC, "quantity charge_fen period kind band"),
             (D.RECORD, "import_number"),
-        )
+        ),
+        of=_OF_LINES,  # the largest table has no index by customer
     ),
     "enterprise": PersonalTable(
         columns_of(
