@@ -6,6 +6,8 @@ They are shared because HQ and provinces publish, check and answer for documents
 from typing import Any
 
 from shared.capability import PolicyKind
+from shared.policy.kinds.credit import CREDIT
+from shared.policy.kinds.level import LEVEL
 
-KINDS: tuple[PolicyKind[Any], ...] = ()
+KINDS: tuple[PolicyKind[Any], ...] = (LEVEL, CREDIT)
 """Every kind that ships with the program, in the order in which they are listed."""
