@@ -17,6 +17,8 @@ RECORDS = {
     "idempotency_key",
     "duplicate_key",
     "duplicate_candidate",
+    "evaluation_mark",
+    "level_migration",
 }
 """What tells of an act rather than of a customer: it grows with every act."""
 BOOKKEEPING = {"version", "updated_at", "updated_by"}

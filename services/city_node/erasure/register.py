@@ -18,6 +18,7 @@ from services.city_node.erasure.declaration import (
     PersonalTable,
     columns_of,
 )
+from services.city_node.erasure.rule_register import OF_RULES
 
 # ruff: noqa: S608 - put together from declarations, never from input
 
@@ -85,6 +86,7 @@ REGISTER: Mapping[str, PersonalTable] = {
         ),
         deleted=True,
     ),
+    **OF_RULES,
     "customer_completeness": PersonalTable(
         columns_of((D.RECORD, "customer_id score missing computed_at")), deleted=True
     ),
