@@ -95,4 +95,5 @@ _TRIGGERS = (
 )
 
 for _statement in (*_FUNCTIONS, *_TRIGGERS):
-    event.listen(Base.metadata, "after_create", DDL(_statement.replace("%", "%%")))
+    _ddl = DDL(_statement.replace("%", "%%"))  # type: ignore[no-untyped-call] # SQLAlchemy's own has no types
+    event.listen(Base.metadata, "after_create", _ddl)
