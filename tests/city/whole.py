@@ -18,6 +18,8 @@ RECORDS = {
     "duplicate_key",
     "duplicate_candidate",
     "points_due",
+    "evaluation_mark",
+    "level_migration",
 }
 """What tells of an act rather than of a customer: it grows with every act."""
 BOOKKEEPING = {"version", "updated_at", "updated_by"}

@@ -314,6 +314,13 @@ class Bill(Base):
         Index("bill_period_key", "subscription_id", "period", unique=True),
         Index("bill_customer_id_idx", "customer_id", "period"),
         Index("bill_import_number_idx", "import_number", postgresql_using="brin"),
+        # Months arrive in order: a few pages that tell where the months of a window lie.
+        Index(
+            "bill_period_idx",
+            "period",
+            postgresql_using="brin",
+            postgresql_with={"autosummarize": "on"},
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -334,6 +341,12 @@ class CustomerChange(Base):
     __table_args__ = (
         one_of("source", ChangeSource, "source"),
         Index("customer_change_customer_id_idx", "customer_id", "id"),
+        Index(
+            "customer_change_suspended_idx",
+            "customer_id",
+            "at",
+            postgresql_where=text("""changes @> '[{"new": "suspended"}]'"""),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

@@ -19,6 +19,7 @@ from services.city_node.erasure.declaration import (
     columns_of,
 )
 from services.city_node.erasure.points_register import POINTS
+from services.city_node.erasure.rule_register import OF_RULES
 
 # ruff: noqa: S608 - put together from declarations, never from input
 
@@ -89,6 +90,7 @@ REGISTER: Mapping[str, PersonalTable] = {
         ),
         deleted=True,
     ),
+    **OF_RULES,
     "customer_completeness": PersonalTable(
         columns_of((D.RECORD, "customer_id score missing computed_at")), deleted=True
     ),

@@ -19,6 +19,13 @@ STAYS: Mapping[str, str] = {
     "duplicate_key.customer_id": "found anew by the next scan",
     "customer_import_before.customer_id": "an import is undone where it was made",
     "customer_import_kept.customer_id": "a report of the moment",
+    "level_result.customer_id": "of the profile that was judged; the survivor is evaluated anew",
+    "credit_result.customer_id": "of the profile that was judged; the survivor is evaluated anew",
+    "level_migration.customer_id": "history stays with whom it happened to",
+    "level_review_line.customer_id": "a list of the moment",
+    "evaluation_mark.customer_id": "what is due is looked at where it is",
+    "evaluation_due.customer_id": "what is due is looked at where it is",
+    "evaluation_trial_change.customer_id": "a report of the moment",
 }
 """Columns that hold a customer's id without a foreign key, and keep it; why."""
 

@@ -6,7 +6,9 @@ They are shared because HQ and provinces publish, check and answer for documents
 from typing import Any
 
 from shared.capability import PolicyKind
+from shared.policy.kinds.credit import CREDIT
+from shared.policy.kinds.level import LEVEL
 from shared.policy.kinds.points import POINTS
 
-KINDS: tuple[PolicyKind[Any], ...] = (POINTS,)
+KINDS: tuple[PolicyKind[Any], ...] = (LEVEL, CREDIT, POINTS)
 """Every kind that ships with the program, in the order in which they are listed."""
