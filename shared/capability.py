@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 from typer import Typer
 
@@ -192,6 +193,42 @@ class WorkKind:
     """How many of this kind may run beside one another."""
 
 
+D = TypeVar("D", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How far overrides may move one part of a policy document.
+
+    ``pointer`` is a JSON pointer (RFC 6901) into the document, in which ``*`` stands for any index or key. A part with
+    neither limits nor choices may be set as its publisher likes.
+    """
+
+    pointer: str
+    minimum: int | None = None
+    maximum: int | None = None
+    one_of: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class PolicyKind(Generic[D]):
+    """A kind of policy, as the rule that is governed by it declares it; :mod:`shared.policy` has its life.
+
+    Attributes:
+        name: as it is asked for: ``level``.
+        title: what it is called.
+        document: the form of its documents, a frozen and strict model that forbids what it does not know.
+        default: the national policy that ships with the program.
+        bounds: where overrides may move what, unless HQ publishes bounds of its own; what has no bound is HQ's alone.
+    """
+
+    name: str
+    title: Text
+    document: type[D]
+    default: D
+    bounds: tuple[Bound, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Capability:
     """What one package adds to a node."""
@@ -205,6 +242,8 @@ class Capability:
     permissions: tuple[Permission, ...] = ()
     actions: tuple[Action, ...] = ()
     """What it leaves in the audit log."""
+    policies: tuple[PolicyKind[Any], ...] = ()
+    """Kinds of policy that its rules are governed by."""
     commands: tuple[tuple[str, Typer], ...] = ()
     """Groups of commands by name: ``("customer", app)`` gives ``guanxi customer ...``."""
     offers: tuple[object, ...] = ()

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from shared.capability import NodeContext
 from shared.kernel.embedded_postgres import EmbeddedPostgresError
-from shared.kernel.language import preferred_language
+from shared.kernel.language import Language, preferred_language
 from shared.kernel.migrations import MigrationRefused
 from shared.kernel.problems import Problem
 from shared.kernel.settings import Settings, SettingsInvalid, load_settings, settings_file
@@ -68,6 +68,11 @@ def operator_name() -> str:
         return "command"
 
 
+def spoken() -> Language:
+    """Return the language of the terminal, by the environment's ``LANG``; English without one."""
+    return preferred_language(os.environ.get("LANG", "en").replace("_", "-").split(".")[0])
+
+
 def node_settings(code: str, home: Path | None = None) -> Settings:
     """Read the settings of node ``code``: from its file under the home directory if there is one, and the environment.
 
@@ -101,11 +106,10 @@ def sentences() -> Iterator[None]:
     try:
         yield
     except Problem as problem:
+        language = spoken()
         fail(
-            problem.speak(
-                preferred_language(os.environ.get("LANG", "en").replace("_", "-").split(".")[0])
-            ),
-            *[f"{f.pointer}: {f.detail}" for f in problem.faults],
+            problem.speak(language),
+            *[f"{fault.pointer}: {fault.speak(language)}" for fault in problem.faults],
         )
     except (
         SettingsInvalid,

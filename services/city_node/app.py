@@ -33,7 +33,7 @@ from services.city_node import (
     verification,
     win_back,
 )
-from shared import audit, glossary, organisation, staff, statistics, work
+from shared import audit, glossary, organisation, policy, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -72,6 +72,7 @@ CAPABILITIES = (
     export.capability,
     rollup.capability,
     statistics.capability,
+    policy.capability,
     work.capability,
     glossary.capability,
 )

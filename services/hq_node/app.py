@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared import audit, glossary, organisation, staff, statistics, work
+from shared import audit, glossary, organisation, policy, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -12,6 +12,7 @@ CAPABILITIES = (
     staff.capability,
     audit.capability,
     statistics.capability,
+    policy.capability,
     work.capability,
     glossary.capability,
 )

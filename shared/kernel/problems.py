@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -66,6 +66,19 @@ class Fault:
     pointer: str
     """JSON pointer into the body (``/name``), or ``query:level``, ``header:If-Match``, ``path:id`` outside it."""
     detail: str
+    """What is wrong there, in English."""
+    detail_zh: str | None = None
+    """The same in Chinese, where it has been put into it."""
+
+    @classmethod
+    def of(cls, pointer: str, text: Text, **values: object) -> Self:
+        """Return a fault that is told in both languages."""
+        en, zh = (text.speak(language, **values) for language in Language)
+        return cls(pointer, en, zh)
+
+    def speak(self, language: Language) -> str:
+        """Return what is wrong there, in ``language`` if it has been put into it."""
+        return self.detail_zh or self.detail if language is Language.CHINESE else self.detail
 
 
 class Problem(Exception):
@@ -110,7 +123,9 @@ class Problem(Exception):
             "detail": self.speak(language),
         }
         if self.faults:
-            details["errors"] = [{"pointer": f.pointer, "detail": f.detail} for f in self.faults]
+            details["errors"] = [
+                {"pointer": f.pointer, "detail": f.speak(language)} for f in self.faults
+            ]
         return details
 
 

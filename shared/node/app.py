@@ -38,6 +38,7 @@ from shared.node.metrics import NodeMetrics
 from shared.node.openapi import describe_partial_answers
 from shared.node.receiving import make_receiver
 from shared.node.shutdown import on_termination
+from shared.policy.declaration import kinds_of
 from shared.startup import open_context
 from shared.work.service import CHANNEL as WORK_CHANNEL
 
@@ -133,6 +134,7 @@ class Node:
         describe_partial_answers(app)
         app.state.settings = self.settings
         app.state.grants = self.grants
+        app.state.policies = kinds_of(p for c in self.capabilities for p in c.policies)
         app.state.metrics = self.metrics
         app.state.offers = tuple(o for c in self.capabilities for o in c.offers)
         return app

@@ -24,6 +24,7 @@ from shared.kernel.tier import Tier
 from shared.node.app import Node
 from shared.node.background import TIDY
 from shared.node.tiers import composition
+from shared.policy import reference as policy_reference
 from shared.staff.service import ROLES
 from shared.statistics import reference
 
@@ -298,6 +299,7 @@ PAGES: dict[str, Callable[[], Any]] = {
     "capabilities.md": capabilities_page,
     "permissions.md": permissions,
     "indicators.md": reference.render_markdown,
+    "policy-kinds.md": policy_reference.render_markdown,
     "glossary.md": glossary.render_markdown,
 }
 

@@ -73,6 +73,18 @@ class Placed(NamedTuple):
     unit_path: str
 
 
+async def are_one_person(session: AsyncSession, one: UUID, other: UUID) -> bool:
+    """Tell whether two accounts are of one person, as far as the staff record tells: they are one, or of one name."""
+    if one == other:
+        return True
+    names = (
+        await session.scalars(
+            select(StaffMember.display_name).where(StaffMember.id.in_([one, other]))
+        )
+    ).all()
+    return len({name.strip().casefold() for name in names}) < len(names)
+
+
 async def read(
     connection: asyncpg.Connection | asyncpg.Pool,
     staff_id: UUID,

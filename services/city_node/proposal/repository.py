@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.proposal.models import CustomerProposal, ProposalState
 from services.city_node.proposal.problems import ProposalNotFound
-from shared.staff.models import StaffMember
 
 
 async def pending(session: AsyncSession, customer_id: UUID) -> CustomerProposal | None:
@@ -40,18 +39,6 @@ async def customer_of(session: AsyncSession, proposal_id: UUID) -> UUID:
 async def lock_proposal(session: AsyncSession, proposal_id: UUID) -> CustomerProposal:
     """Return a proposal, locked; its customer must be locked before."""
     return await session.get_one(CustomerProposal, proposal_id, with_for_update=True)
-
-
-async def are_one_person(session: AsyncSession, one: UUID, other: UUID) -> bool:
-    """Tell whether two accounts are of one person, as far as the staff record tells: they are one, or of one name."""
-    if one == other:
-        return True
-    names = (
-        await session.scalars(
-            select(StaffMember.display_name).where(StaffMember.id.in_([one, other]))
-        )
-    ).all()
-    return len({name.strip().casefold() for name in names}) < len(names)
 
 
 async def expire(session: AsyncSession, *, now: datetime) -> int:

@@ -25,6 +25,7 @@ from services.city_node.proposal.sensitive import sensitive_members
 from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_id
 from shared.kernel.preconditions import require_version
+from shared.staff.repository import are_one_person
 
 PATH = "/customer-proposals"
 LIFE = timedelta(days=30)
@@ -158,7 +159,7 @@ async def _pending(
 
 
 async def _require_second_person(desk: Desk, proposal: CustomerProposal) -> None:
-    if await repository.are_one_person(desk.session, desk.principal.id, proposal.proposer_id):
+    if await are_one_person(desk.session, desk.principal.id, proposal.proposer_id):
         raise SecondPersonNeeded(by=proposal.proposed_by)
 
 

@@ -1,0 +1,11 @@
+"""The kinds of policy that ship with the program, a module each, made beside the rule that goes by it.
+
+They are shared because HQ and provinces publish, check and answer for documents that cities evaluate.
+"""
+
+from typing import Any
+
+from shared.capability import PolicyKind
+
+KINDS: tuple[PolicyKind[Any], ...] = ()
+"""Every kind that ships with the program, in the order in which they are listed."""
