@@ -163,15 +163,16 @@ async def places(
         code: each[0][::-1] for code, each in (await tree.lines(session, nodes)).items()
     }
     below = sorted(code for code, line in lines.items() if here in line)
-    known = await repository.versions(session, kind.name)
-    publishers = {version.publisher for version in known} | {HQ_CODE}
-    publishers |= {draft.publisher} if draft else set()
+    known: dict[str, list[Version]] = {HQ_CODE: []} | ({draft.publisher: []} if draft else {})
+    for version in await repository.versions(session, kind.name):
+        known.setdefault(version.publisher, []).append(version)
     # Most places have no override of their own: they go by what the one above them does.
     found: dict[tuple[str, ...], Resolution[Any]] = {}
     result = []
     for code in below:
-        line = tuple(each for each in lines[code] if each in publishers)
+        line = tuple(each for each in lines[code] if each in known)
         if line not in found:
-            found[line] = resolve(kind, line, known, on, draft)
+            of_line = [version for publisher in line for version in known[publisher]]
+            found[line] = resolve(kind, line, of_line, on, draft)
         result.append(Place(code, found[line]))
     return result
