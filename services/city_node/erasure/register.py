@@ -18,6 +18,7 @@ from services.city_node.erasure.declaration import (
     PersonalTable,
     columns_of,
 )
+from services.city_node.erasure.offer_register import OFFERS
 
 # ruff: noqa: S608 - put together from declarations, never from input
 
@@ -274,6 +275,7 @@ REGISTER: Mapping[str, PersonalTable] = {
             note=D.FREE_TEXT,
         )
     ),
+    **OFFERS,
     # What an undo of an import would bring back.
     "customer_import_before": PersonalTable(
         columns_of(

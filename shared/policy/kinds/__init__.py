@@ -6,6 +6,7 @@ They are shared because HQ and provinces publish, check and answer for documents
 from typing import Any
 
 from shared.capability import PolicyKind
+from shared.policy.kinds.offer import OFFER
 
-KINDS: tuple[PolicyKind[Any], ...] = ()
+KINDS: tuple[PolicyKind[Any], ...] = (OFFER,)
 """Every kind that ships with the program, in the order in which they are listed."""
