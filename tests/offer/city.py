@@ -24,7 +24,7 @@ Done = TypeVar("Done")
 async def run(database: Database, statement: str, **values: Any) -> list[Any]:
     """Run a statement in a transaction of its own, and return what it gives."""
     async with database.transaction() as session:
-        done = await session.execute(text(statement), values)
+        done: Any = await session.execute(text(statement), values)
         return list(done.all()) if done.returns_rows else []
 
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -245,7 +246,7 @@ async def test_the_city_does_what_paper_does(
     await run(city.database, "TRUNCATE customer, offer CASCADE")
     for code, (sort, more) in SORTS.items():
         body = OfferCreate.model_validate(draft(code, cost_fen=sort.cost, **more))
-        await at_counter(city, START, lambda counter, body=body: catalogue.add(counter, body))
+        await at_counter(city, START, partial(catalogue.add, body=body))
     people = [Person("diamond", 0), Person("gold", 1), Person("silver", -1)]
     ids = [
         await add_customer(city.database, NOON, level=each.level, unit=UNITS[each.place])

@@ -51,7 +51,7 @@ Year = Annotated[int, Path(ge=2000, le=2999)]
     response_class=Response,
 )
 async def list_offers(
-    principal: Reader,  # noqa: ARG001 - a permission, and the catalogue is the same for everybody
+    principal: Reader,
     context: Context,
     page: Page,
     on: Annotated[date | None, Query(description="Those that are granted on this day.")] = None,
@@ -59,9 +59,9 @@ async def list_offers(
     unit: Annotated[Code | None, Query(description="For customers of this unit.")] = None,
     group: Annotated[OfferCode | None, Query(description="Of this exclusive group.")] = None,
 ) -> Response:
-    """Return a page of the catalogue, in the order of the codes."""
+    """Return a page of the offers for units at, above or below the caller's, in the order of the codes."""
     pool = await context.database.pool()
-    filters = {"on": on, "level": level, "unit": unit, "group": group}
+    filters = {"scope": principal.unit_path, "on": on, "level": level, "unit": unit, "group": group}
     return Response(await offers.page(pool, page, filters), media_type=JSON)
 
 
@@ -88,11 +88,12 @@ async def add_offer(body: OfferCreate, counter: AtKeeping) -> Response:
 )
 async def read_offer(
     code: OfferCode,
-    principal: Reader,  # noqa: ARG001 - as above
+    principal: Reader,
     context: Context,
 ) -> Response:
     """Return one offer, its condition in both forms."""
-    return _answer(await offers.one(await context.database.pool(), {"code": code}), code)
+    filters = {"scope": principal.unit_path, "code": code}
+    return _answer(await offers.one(await context.database.pool(), filters), code)
 
 
 @router.patch(
@@ -253,7 +254,9 @@ async def list_costs(
 
 async def _shown(counter: Counter, code: str, status: int = 200) -> Response:
     connection = await driver_connection(counter.session)
-    return _answer(await offers.one(connection, {"code": code}), code, status)
+    return _answer(
+        await offers.one(connection, {"scope": counter.scope, "code": code}), code, status
+    )
 
 
 def _answer(found: bytes | None, code: str, status: int = 200) -> Response:

@@ -14,6 +14,8 @@ _CONFLICTS = """(
     SELECT coalesce(json_agg(x.code ORDER BY x.code), '[]') FROM (
         SELECT other_code AS code FROM offer_conflict WHERE one_code = o.code
         UNION ALL SELECT one_code FROM offer_conflict WHERE other_code = o.code) x)"""
+ON_LINE = "(starts_with(a.path, {}) OR starts_with({}, a.path))"
+"""Of a unit ``a``: being the reader's, below it, or above it. What is for others is nothing to the reader."""
 offers = Listing(
     source="offer o",
     key=Sort("o.code", "text"),
@@ -24,6 +26,7 @@ offers = Listing(
     },
     sorts={"code": Sort("o.code", "text")},
     filters={
+        "scope": f"EXISTS (SELECT FROM organisation_unit a WHERE o.units ? a.code AND {ON_LINE})",
         "code": "o.code = {}",
         "on": "o.valid_from <= {} AND (o.valid_until IS NULL OR o.valid_until > {})",
         "level": "(o.levels = '[]' OR o.levels ? {})",

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,6 +18,7 @@ from services.city_node.offer.problems import OfferNotFound
 from services.city_node.query.condition import Condition
 from services.city_node.query.statement import Binder, Compiler, Numbered
 from shared.kernel.encryption import Cipher
+from shared.organisation.models import OrganisationUnit
 
 # ruff: noqa: S608 - put together from the texts of this module and the query's catalogue, never from input
 CATALOGUE_LOCK = 0x6F66666572
@@ -92,9 +93,12 @@ async def named(session: AsyncSession, codes: Sequence[str]) -> Sequence[Offer]:
     return (await session.scalars(query)).all()
 
 
-async def present(session: AsyncSession, today: date) -> Sequence[Offer]:
-    """Return the offers that are not over, in the order of their codes."""
-    query = select(Offer).where(or_(Offer.valid_until.is_(None), Offer.valid_until > today))
+async def present(session: AsyncSession, today: date, scope: str) -> Sequence[Offer]:
+    """Return the offers that are not over and that are for units on the reader's line, in the order of their codes."""
+    path = OrganisationUnit.path
+    on_line = or_(func.starts_with(path, scope), func.starts_with(scope, path))
+    units = exists().where(Offer.units.has_key(OrganisationUnit.code), on_line)
+    query = select(Offer).where(or_(Offer.valid_until.is_(None), Offer.valid_until > today), units)
     return (await session.scalars(query.order_by(Offer.code))).all()
 
 

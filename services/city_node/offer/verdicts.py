@@ -31,7 +31,7 @@ async def verdicts(counter: Counter, customer_id: UUID, language: Language) -> V
     await require_in_scope(await driver_connection(counter.session), customer_id, counter.scope)
     customer = await counter.session.get_one(Customer, customer_id)
     policy = await policy_of(counter)
-    offers = await repository.present(counter.session, counter.today)
+    offers = await repository.present(counter.session, counter.today, counter.scope)
     views = await look_at(counter, customer, offers, policy)
     return VerdictsOut(
         customer_id=customer_id,
