@@ -143,6 +143,7 @@ async def test_each_rule_is_told_in_both_languages(
     assert problem_of(refused) == "offer-not-for-customer"
     (told,) = refused.json()["reasons"]
     assert told["rule"] == rule
+    assert refused.json()["detail"] == f"Offer lounge cannot be granted. {told['sentence']}"
     chinese = await grant(city, {**clerk, "Accept-Language": "zh"}, of)
     (said,) = chinese.json()["reasons"]
     assert said["sentence"] != told["sentence"]
@@ -167,7 +168,8 @@ async def test_who_meets_every_rule_may_have_it(
     assert granted.json()["valid_until"] == "2026-11-24", granted.text
     assert granted.json()["unit_code"] == TEAM
     page = await city.client.get(f"/customers/{customer}?include=offers", headers=clerk)
-    assert [each["offer_code"] for each in page.json()["offers"]] == ["lounge"]
+    (shown,) = page.json()["offers"]
+    assert (shown["offer_code"], shown["state"], shown["uses"]) == ("lounge", "granted", 1)
 
 
 async def test_quotas_are_of_the_nearest_unit(

@@ -124,13 +124,19 @@ class OfferNotForCustomer(Problem):
     status = 409
     title = Text("Customer may not have the offer", "客户不可享受该优惠")
     sentence = Text(
-        "Offer {code} cannot be granted: `reasons` says why.",
-        "不能发放优惠 {code}，原因见 reasons。",
+        "Offer {code} cannot be granted. {why}",
+        "不能发放优惠 {code}。{why}",
     )
 
     def __init__(self, code: str, reasons: Sequence[tuple[str, Text, Mapping[str, Any]]]) -> None:
         self.reasons = reasons
         super().__init__(code=code)
+
+    def speak(self, language: Language) -> str:
+        """Return every reason, as sentences in ``language``."""
+        space = "" if language is Language.CHINESE else " "
+        why = space.join(text.speak(language, **values) for _, text, values in self.reasons)
+        return self.sentence.speak(language, **self.values, why=why)
 
     def as_details(self, language: Language) -> dict[str, Any]:
         """Return the RFC 9457 object, with each rule that says no."""
