@@ -1,11 +1,14 @@
 """Offers over HTTP: granted, approved, used, given back, and never more than there is."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from shared.capability import Role
+from shared.policy.kinds.offer import OFFER
+from shared.policy.models import PolicyVersion
+from shared.policy.reading import written
 from tests.city.drafts import CITY, OTHER_TEAM, TEAM, Headers, SignIn
 from tests.conftest import NOON, TestNode
 from tests.offer.city import (
@@ -193,7 +196,54 @@ async def test_quotas_are_of_the_nearest_unit(
     more = await set_quota(city, supervisor, TEAM, version=1, uses=3)
     assert (more.status_code, more.headers["etag"]) == (200, '"2"')
     assert await reasons_of(city, clerk, mine, "lounge") == []
+    listed = await city.client.get("/offer-quotas?offer=lounge&year=2026", headers=clerk)
+    assert [(each["unit_code"], each["reserved"]) for each in listed.json()["items"]] == [
+        (CITY, 1),
+        (TEAM, 2),
+    ]
     await require_right(city.database)
+
+
+async def test_a_city_says_how_often_its_own_offer_may_be_used(
+    city: TestNode, clerk: Headers, supervisor: Headers
+) -> None:
+    await add_offer(city, supervisor)
+    uses = {"diamond": 9, "gold": 3, "silver": 0, "standard": 1}
+    national = written(OFFER.default) | {"approval_above_fen": 24_000}
+    own = {"offers": {"lounge": {"period": "month", "uses": uses}}}
+    async with city.database.transaction() as session:
+        session.add_all(
+            PolicyVersion(
+                digest=publisher,
+                kind="offer",
+                publisher=publisher,
+                number=number,
+                effective_from=date(2026, 11, 1),
+                document=document,
+                bounds=None,
+                drafted_by="zhao",
+                published_at=NOON,
+                published_by="qian",
+                content="",
+                statement="",
+                received_at=NOON,
+            )
+            for publisher, number, document in (("000000", 3, national), (CITY, 1, own))
+        )
+    customer = await add_customer(city.database, NOON)
+    granted = await grant(city, clerk, customer, uses=3)
+    shown = granted.json()
+    assert (shown["policy"], shown["valid_until"]) == ("offer 3 + 440300:1", "2026-12-01")
+    assert shown["state"] == "granted"
+    answer = await city.client.get(f"/customers/{customer}/offers", headers=clerk)
+    (told,) = answer.json()["items"]
+    assert (told["period"], told["entitled"], told["taken"], told["left"]) == ("month", 3, 3, 0)
+    assert (
+        await reasons_of(
+            city, clerk, await add_customer(city.database, NOON, level="standard"), "lounge"
+        )
+        == []
+    )
 
 
 async def test_offers_that_do_not_go_together(

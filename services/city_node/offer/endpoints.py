@@ -4,6 +4,7 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from services.city_node.customer.answers import JSON, documented
@@ -133,11 +134,7 @@ async def list_eligible(
     columns = visible_columns(queried.columns, sight_of(principal))
     pool = await context.database.pool()
     body = await queried.page(pool, page, {}, where=where, columns=columns)
-    shown = (
-        [str(each.id) for each in MemberPage.model_validate_json(body).items]
-        if not page.fields
-        else []
-    )
+    shown = [item["id"] for item in orjson.loads(body)["items"] if "id" in item]
     await record_bulk_read_now(
         context.database, actor, Act.QUERY, f"offer {code}", None, at=now, shown=shown
     )
