@@ -210,9 +210,11 @@ class Bound:
     one_of: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PolicyKind(Generic[D]):
     """A kind of policy, as the rule that is governed by it declares it; :mod:`shared.policy` has its life.
+
+    Each is itself and equal to no other.
 
     Attributes:
         name: as it is asked for: ``level``.

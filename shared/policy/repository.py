@@ -182,6 +182,22 @@ def _bounds_json(bounds: Iterable[Bound]) -> list[dict[str, Any]]:
     ]
 
 
+async def fingerprint(session: AsyncSession, kind: str, node: str) -> str:
+    """Return what is the same as long as the known statements of a kind, and the line to a node, are the same."""
+    found = await session.scalar(_FINGERPRINT, {"kind": kind, "node": node})
+    return str(found)
+
+
+_FINGERPRINT = text(
+    """
+    SELECT concat_ws(' ',
+        (SELECT parent FROM federation_registry WHERE code = :node),
+        (SELECT md5(string_agg(digest, '' ORDER BY digest)) FROM policy_version WHERE kind = :kind),
+        (SELECT md5(string_agg(digest, '' ORDER BY digest)) FROM policy_withdrawal WHERE kind = :kind))
+    """
+)
+
+
 async def version(
     session: AsyncSession, kind: str, publisher: str, number: int
 ) -> tuple[PolicyVersion, PolicyWithdrawal | None]:

@@ -35,7 +35,17 @@ async def in_force(
         on: the day, in the business zone.
         node: division code of the node that goes by it.
     """
-    return (await resolution(session, kind, on=on, node=node)).in_force
+    # Rules ask at every redemption: what was found is remembered by all that it depends on, and one look tells that.
+    known = (kind, on, node, await repository.fingerprint(session, kind.name, node))
+    if known not in _remembered:
+        if len(_remembered) >= _MOST_REMEMBERED:
+            _remembered.clear()
+        _remembered[known] = (await resolution(session, kind, on=on, node=node)).in_force
+    return _remembered[known]
+
+
+_MOST_REMEMBERED = 256
+_remembered: dict[tuple[PolicyKind[Any], date, str, str], PolicyInForce[Any]] = {}
 
 
 async def draft_in_force(
@@ -163,7 +173,9 @@ async def places(
         code: each[0][::-1] for code, each in (await tree.lines(session, nodes)).items()
     }
     below = sorted(code for code, line in lines.items() if here in line)
-    known: dict[str, list[Version]] = {HQ_CODE: []} | ({draft.publisher: []} if draft else {})
+    known: dict[str, list[Version]] = {HQ_CODE: []}
+    if draft is not None:
+        known[draft.publisher] = []
     for version in await repository.versions(session, kind.name):
         known.setdefault(version.publisher, []).append(version)
     # Most places have no override of their own: they go by what the one above them does.

@@ -43,3 +43,33 @@ async def statements_from(node: TestNode) -> list[bytes]:
                 .order_by(OutboxMessage.position)
             )
         )
+
+
+_TABLES = (
+    "federation_peer",
+    "federation_lane",
+    "federation_outbox",
+    "federation_inbox",
+    "federation_receipt",
+    "federation_registry",
+    "federation_reconciliation",
+    "policy_draft",
+    "policy_version",
+    "policy_withdrawal",
+)
+
+
+async def back_up(node: TestNode) -> None:
+    """Remember what a node's database holds of its links and of policies."""
+    async with node.database.transaction() as session:
+        for table in _TABLES:
+            await session.execute(text(f"CREATE TABLE backup_{table} AS TABLE {table}"))
+
+
+async def restore(node: TestNode) -> None:
+    """Put back what :func:`back_up` remembered."""
+    async with node.database.transaction() as session:
+        await session.execute(text("SET LOCAL session_replication_role = replica"))
+        for table in _TABLES:
+            await session.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - our own names
+            await session.execute(text(f"INSERT INTO {table} SELECT * FROM backup_{table}"))  # noqa: S608 - as above

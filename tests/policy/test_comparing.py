@@ -10,7 +10,15 @@ from shared.federation.models import Lane
 from shared.policy import sharing
 from tests.conftest import MakeNode, Nation, enrol
 from tests.policy.conftest import LATER, Office, OfficeOf
-from tests.policy.holding import compare, forget, held_at, parked_at, statements_from
+from tests.policy.holding import (
+    back_up,
+    compare,
+    forget,
+    held_at,
+    parked_at,
+    restore,
+    statements_from,
+)
 from tests.policy.thresholds import CAPABILITIES, gold, national
 
 HQ, PROVINCE, CITY, OTHER = "000000", "440000", "440300", "440100"
@@ -171,3 +179,28 @@ async def test_a_city_that_moves_goes_by_its_new_provinces_override(
     hq = await office_of(nation[HQ])
     assert await hq.in_force(at=CITY) == expected
     assert not any([await parked_at(node) for node in nation.nodes.values()])
+
+
+@pytest.mark.parametrize("restored", [PROVINCE, CITY])
+async def test_a_node_restored_from_a_backup_reconciles_and_holds_everything_again(
+    restored: str, line: Nation, offices: dict[str, Office]
+) -> None:
+    await offices[restored].publish({"silver": {"from_fen": 25_000}})
+    await line.settle()
+    await back_up(line[restored])
+    await offices[HQ].publish(national(window_months=12))
+    await offices[PROVINCE].publish(gold(60_000))
+    await offices[CITY].publish(gold(55_000))
+    await offices[restored].withdraw(1)
+    await line.settle()
+    before = {code: await held_at(node) for code, node in line.nodes.items()}
+    expected = await offices[HQ].in_force(at=CITY)
+
+    await restore(line[restored])
+    for code in (PROVINCE, CITY, OTHER):
+        await line[code].node.dialler.reconcile()
+    await line.settle()
+
+    assert {code: await held_at(node) for code, node in line.nodes.items()} == before
+    for code in (HQ, PROVINCE, CITY):
+        assert await offices[code].in_force(at=CITY) == expected
