@@ -51,7 +51,13 @@ class BigCity:
 
 def size(*, quick: bool) -> int:
     """Return how many customers to make."""
-    return int(os.environ.get(SIZE) or (CUSTOMERS_QUICK if quick else CUSTOMERS))
+    return asked_size() or (CUSTOMERS_QUICK if quick else CUSTOMERS)
+
+
+def asked_size() -> int | None:
+    """Return how many customers ``--customers`` asks for, if it is given."""
+    asked = os.environ.get(SIZE)
+    return int(asked) if asked else None
 
 
 @contextlib.asynccontextmanager

@@ -18,6 +18,14 @@ import asyncpg
 Copied = Mapping[str, tuple[list[str], Sequence[tuple[Any, ...]]]]
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PER = 100_000
+ROUNDS, ROUNDS_QUICK, ROUNDS_LARGE = 5, 3, 1
+LARGE = 500_000
+"""From so many rows on a round takes minutes, and varies little."""
+
+
+def rounds_of(rows: int, *, quick: bool) -> int:
+    """Return how many rounds are measured."""
+    return ROUNDS_LARGE if rows >= LARGE else ROUNDS_QUICK if quick else ROUNDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from pathlib import Path
 import asyncpg
 
 from bench import Benchmark, Result
-from bench.bulk import Comparison, copy, measured, read_back
+from bench.big_city import asked_size
+from bench.bulk import Comparison, copy, measured, read_back, rounds_of
 from bench.city import load_file, mapping, open_city, owner_url, people
 from services.city_node.customer_import.mapping import read_mapping
 
 CUSTOMERS, CUSTOMERS_QUICK = 20_000, 2_000
-ROUNDS, ROUNDS_QUICK = 5, 3
 MONTHS = 12
 MAPPING = """
 [source]
@@ -52,7 +52,7 @@ def bills(customers: int) -> bytes:
     return text.getvalue().encode()
 
 
-async def measure(customers: int, rounds: int = ROUNDS) -> Comparison:
+async def measure(customers: int, rounds: int = 1) -> Comparison:
     """Compare alternating rounds of both."""
     content, how, rows = bills(customers), read_mapping(MAPPING), customers * MONTHS
     with tempfile.TemporaryDirectory(prefix="guanxi-bench-") as home:
@@ -106,7 +106,8 @@ async def _empty(connection: asyncpg.Connection, last: int) -> None:
 
 async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every benchmark
     """Measure."""
-    found = await measure(*((CUSTOMERS_QUICK, ROUNDS_QUICK) if quick else (CUSTOMERS, ROUNDS)))
+    customers = asked_size() or (CUSTOMERS_QUICK if quick else CUSTOMERS)
+    found = await measure(customers, rounds_of(customers * MONTHS, quick=quick))
     return Result(*found.speeds, details=found.details)
 
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import asyncpg
 
 from bench import Benchmark, Result
-from bench.bulk import Comparison, copy, measured, read_back
+from bench.big_city import asked_size
+from bench.bulk import Comparison, copy, measured, read_back, rounds_of
 from bench.city import load_file, mapping, open_city, owner_url, people
 
 ROWS, ROWS_QUICK = 50_000, 10_000
-ROUNDS, ROUNDS_QUICK = 5, 3
 TABLES = ("customer", "subscription", "sim", "bill", "customer_change")
 
 
-async def measure(rows: int, rounds: int = ROUNDS) -> Comparison:
+async def measure(rows: int, rounds: int = 1) -> Comparison:
     """Compare alternating rounds of both."""
     content = people(rows)
     with tempfile.TemporaryDirectory(prefix="guanxi-bench-") as home:
@@ -50,8 +50,8 @@ async def _empty(connection: asyncpg.Connection) -> None:
 
 async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every benchmark
     """Measure."""
-    rows, rounds = (ROWS_QUICK, ROUNDS_QUICK) if quick else (ROWS, ROUNDS)
-    found = await measure(rows, rounds)
+    rows = asked_size() or (ROWS_QUICK if quick else ROWS)
+    found = await measure(rows, rounds_of(rows, quick=quick))
     return Result(*found.speeds, details=found.details)
 
 
