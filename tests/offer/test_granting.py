@@ -149,6 +149,7 @@ async def test_each_rule_is_told_in_both_languages(
     assert said["sentence"] != told["sentence"]
     assert said["sentence"].endswith("。")
     assert "{" not in said["sentence"] + told["sentence"]
+    assert not {"gold", "silver", "diamond", "standard"} & set(said["sentence"].split())
     assert await run(city.database, "SELECT FROM offer_grant") == []
 
 
@@ -261,11 +262,20 @@ async def test_scope_and_permissions(city: TestNode, supervisor: Headers, sign_i
     assert (mine.status_code, problem_of(mine)) == (403, "offer-out-of-scope")
     outside = await set_quota(city, wide, CITY, uses=1)
     assert (outside.status_code, problem_of(outside)) == (422, "unit-out-of-scope")
+    for path in (
+        f"/customers/{customer}/offers",
+        f"/offer-grants/{granted.json()['id']}",
+        f"/offer-grants/{granted.json()['id']}/uses",
+    ):
+        assert (await city.client.get(path, headers=team)).status_code == 200
     looks = await run(
         city.database,
         "SELECT action FROM audit_record WHERE action LIKE 'customer.%' AND fields @> '[\"offers\"]'",
     )
-    assert sorted(row.action for row in looks) == ["customer.searched"] * 3
+    assert sorted(row.action for row in looks) == [
+        *["customer.looked"] * 3,
+        *["customer.searched"] * 3,
+    ]
 
 
 async def test_costs_are_told_by_month_unit_and_offer(

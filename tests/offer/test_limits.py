@@ -33,6 +33,8 @@ async def test_quotas_are_of_the_nearest_unit(
     granted = await grant(city, clerk, mine, uses=2)
     assert granted.json()["quota_unit"] == TEAM
     assert await reasons_of(city, clerk, mine, "lounge") == ["budget"]
+    refused = await grant(city, {**clerk, "Accept-Language": "zh"}, mine)
+    assert f"单位 {TEAM} 的预算剩余 0.00 元，申请 80.00 元。" in refused.json()["detail"]
     assert (await grant(city, clerk, other)).json()["quota_unit"] == CITY
     assert await reasons_of(city, clerk, other, "lounge") == ["quota"]
     less = await set_quota(city, supervisor, TEAM, version=1, budget_fen=15_999)

@@ -9,7 +9,7 @@ from services.city_node.customer.models import Customer, Library
 from services.city_node.customer.problems import CustomerRetained
 from services.city_node.offer import repository
 from services.city_node.offer.counter import Counter
-from services.city_node.offer.judging import SENTENCES, Terms
+from services.city_node.offer.judging import Terms
 from services.city_node.offer.life import Act, GrantState, charged, follow
 from services.city_node.offer.models import Offer, OfferGrant
 from services.city_node.offer.problems import (
@@ -57,8 +57,7 @@ async def grant(counter: Counter, customer_id: UUID, code: str, uses: int) -> UU
     (view,) = await look_at(counter, customer, offers, policy)
     reasons = view.reasons(uses)
     if reasons:
-        said = [(each.rule.value, SENTENCES[each.rule], each.values) for each in reasons]
-        raise OfferNotForCustomer(code, said)
+        raise OfferNotForCustomer(code, [(each.rule.value, each.speak) for each in reasons])
     offer, quota = view.offer, view.standing.room
     needs_second = uses * offer.cost_fen > _limit(offer, policy.document)
     row = OfferGrant(

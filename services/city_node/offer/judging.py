@@ -60,10 +60,27 @@ SENTENCES: Mapping[Rule, Text] = {
         "单位 {unit} 的配额剩余 {left} 次，申请 {wanted} 次。",
     ),
     Rule.BUDGET: Text(
-        "Unit {unit} has {left} fen of its budget left, and {wanted} fen are asked for.",
-        "单位 {unit} 的预算剩余 {left} 分，申请 {wanted} 分。",
+        "Unit {unit} has {left} yuan of its budget left, and {wanted} yuan are asked for.",
+        "单位 {unit} 的预算剩余 {left} 元，申请 {wanted} 元。",
     ),
 }
+
+
+_LEVELS: Mapping[str, Text] = {
+    Level.DIAMOND: Text("diamond", "钻石卡"),
+    Level.GOLD: Text("gold", "金卡"),
+    Level.SILVER: Text("silver", "银卡"),
+    Level.STANDARD: Text("standard", "普通"),
+}
+
+
+def _levels(names: Sequence[str]) -> Text:
+    texts = [_LEVELS[name] for name in names]
+    return Text(", ".join(text.en for text in texts), "、".join(text.zh for text in texts))
+
+
+def _yuan(fen: int) -> str:
+    return f"{fen // 100}.{fen % 100:02d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +92,11 @@ class Reason:
 
     def speak(self, language: Language) -> str:
         """Return it as a sentence."""
-        return SENTENCES[self.rule].speak(language, **self.values)
+        values = {
+            name: value.speak(language) if isinstance(value, Text) else value
+            for name, value in self.values.items()
+        }
+        return SENTENCES[self.rule].speak(language, **values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +173,7 @@ def judge(
     (since, until), level = terms.period, person.level
     entitled, cost = terms.entitled(level), wanted * offer.cost_fen
     if standing.taken + wanted > entitled:
-        values = {"level": level, "entitled": entitled, "since": since, "until": until}
+        values = {"level": _LEVELS[level], "entitled": entitled, "since": since, "until": until}
         values |= {"taken": standing.taken, "wanted": wanted, "policy": terms.policy}
         reasons.append(Reason(Rule.ENTITLEMENT, values))
     if standing.others:
@@ -161,7 +182,7 @@ def judge(
     if room is not None and room.uses is not None and room.uses < wanted:
         reasons.append(Reason(Rule.QUOTA, {"unit": room.unit, "left": room.uses, "wanted": wanted}))
     if room is not None and room.budget_fen is not None and room.budget_fen < cost:
-        values = {"unit": room.unit, "left": room.budget_fen, "wanted": cost}
+        values = {"unit": room.unit, "left": _yuan(room.budget_fen), "wanted": _yuan(cost)}
         reasons.append(Reason(Rule.BUDGET, values))
     return reasons
 
@@ -178,8 +199,8 @@ def _of_customer(offer: Offer, person: Person, standing: Standing, today: date) 
         values = {"units": ", ".join(offer.units), "unit": person.unit}
         reasons.append(Reason(Rule.UNIT, values))
     if offer.levels and person.level not in offer.levels:
-        values = {"levels": ", ".join(offer.levels), "level": person.level}
-        reasons.append(Reason(Rule.LEVEL, values))
+        told = {"levels": _levels(offer.levels), "level": _LEVELS[person.level]}
+        reasons.append(Reason(Rule.LEVEL, told))
     if not standing.meets:
         reasons.append(Reason(Rule.CONDITION, {"condition": offer.condition_text}))
     return reasons

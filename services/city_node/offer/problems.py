@@ -1,6 +1,6 @@
 """Why something about offers is refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared.kernel.language import Language, Text
@@ -128,22 +128,19 @@ class OfferNotForCustomer(Problem):
         "不能发放优惠 {code}。{why}",
     )
 
-    def __init__(self, code: str, reasons: Sequence[tuple[str, Text, Mapping[str, Any]]]) -> None:
+    def __init__(self, code: str, reasons: Sequence[tuple[str, Callable[[Language], str]]]) -> None:
         self.reasons = reasons
         super().__init__(code=code)
 
     def speak(self, language: Language) -> str:
         """Return every reason, as sentences in ``language``."""
         space = "" if language is Language.CHINESE else " "
-        why = space.join(text.speak(language, **values) for _, text, values in self.reasons)
+        why = space.join(speak(language) for _, speak in self.reasons)
         return self.sentence.speak(language, **self.values, why=why)
 
     def as_details(self, language: Language) -> dict[str, Any]:
         """Return the RFC 9457 object, with each rule that says no."""
-        said = [
-            {"rule": rule, "sentence": text.speak(language, **values)}
-            for rule, text, values in self.reasons
-        ]
+        said = [{"rule": rule, "sentence": speak(language)} for rule, speak in self.reasons]
         return {**super().as_details(language), "reasons": said}
 
 
