@@ -260,6 +260,11 @@ async def test_scope_and_permissions(city: TestNode, supervisor: Headers, sign_i
     headers = {**wide, "If-Match": '"1"'}
     mine = await city.client.patch("/offers/lounge", json={"cost_fen": 1}, headers=headers)
     assert (mine.status_code, problem_of(mine)) == (403, "offer-out-of-scope")
+    await add_offer(city, wide, "own")
+    await run(city.database, "UPDATE organisation_unit SET active = false WHERE code = :c", c=TEAM)
+    own = await city.client.patch("/offers/own", json={"cost_fen": 1}, headers=headers)
+    assert (own.status_code, own.json()["units"]) == (200, [TEAM])
+    assert problem_of(await set_quota(city, wide, TEAM, "own", uses=1)) == "unit-out-of-scope"
     outside = await set_quota(city, wide, CITY, uses=1)
     assert (outside.status_code, problem_of(outside)) == (422, "unit-out-of-scope")
     for path in (

@@ -143,7 +143,8 @@ async def _require_units(counter: Counter, units: Sequence[str]) -> None:
 
 async def _require_all_in_scope(counter: Counter, offer: Offer) -> None:
     connection = await driver_connection(counter.session)
-    if await repository.units_out_of_scope(connection, offer.units, counter.scope):
+    # Also an offer for a unit that was closed since can be changed.
+    if await repository.units_out_of_scope(connection, offer.units, counter.scope, closed=True):
         raise OfferOutOfScope(code=offer.code, units=", ".join(offer.units))
 
 

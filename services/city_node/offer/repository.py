@@ -47,7 +47,7 @@ _RELEASE = """
     WHERE offer_code = $1 AND year = $2 AND unit_code = $3"""
 _UNITS = """
     SELECT w.code FROM unnest($1::text[]) AS w (code)
-    WHERE NOT EXISTS (SELECT FROM organisation_unit u WHERE u.code = w.code AND u.active AND starts_with(u.path, $2))"""
+    WHERE NOT EXISTS (SELECT FROM organisation_unit u WHERE u.code = w.code AND (u.active OR $3) AND starts_with(u.path, $2))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,10 @@ async def present(session: AsyncSession, today: date, scope: str) -> Sequence[Of
 
 
 async def units_out_of_scope(
-    connection: asyncpg.Connection, codes: Sequence[str], scope: str
+    connection: asyncpg.Connection, codes: Sequence[str], scope: str, *, closed: bool = False
 ) -> list[str]:
-    """Return which of these are no active units below ``scope``."""
-    return [row["code"] for row in await connection.fetch(_UNITS, codes, scope)]
+    """Return which of these are no active units below ``scope``; with ``closed``, those that were count, too."""
+    return [row["code"] for row in await connection.fetch(_UNITS, codes, scope, closed)]
 
 
 async def conflicting(
