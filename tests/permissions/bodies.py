@@ -25,6 +25,18 @@ HELD: dict[str, dict[str, Any]] = {
     "interactions": {"channel": "hall", "kind": "inquiry", "subject": "话费"},
     "members": {"since": "2026-01-01"},
 }
+OFFER = {
+    "code": "lounge",
+    "name_zh": "机场贵宾厅",
+    "name_en": "Airport lounge",
+    "benefit_zh": "免费使用一次",
+    "benefit_en": "One visit",
+    "value_fen": 20_000,
+    "cost_fen": 8_000,
+    "valid_from": "2026-01-01",
+    "condition": "level = gold",
+    "exclusive_group": "travel",
+}
 ATTEMPT = {"channel": "hall", "result": "planned"}
 """What is noted of the customers, by the collection's path."""
 OF_GROUP = {"key-persons", "members", "enterprise"}
@@ -43,6 +55,14 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/customers/{customer_id}/win-back-attempts/{item}"): {"note": "再联系"},
     ("POST", "/customers/{customer_id}/legal-holds"): {"reason": "诉讼未决"},
     ("PUT", "/customers/{customer_id}/contacts/{contact_id}/bounce"): {"note": "空号"},
+    ("POST", "/customers/{customer_id}/offer-grants"): {"offer": OFFER["code"], "uses": 1},
+    ("POST", "/offers"): OFFER,
+    ("PATCH", "/offers/{code}"): {"cost_fen": 100},
+    ("PUT", "/offers/{code}/quotas/{year}/{unit}"): {"uses": 10, "budget_fen": 100_000},
+    ("POST", "/offer-grants/{grant_id}/refuse"): {"reason": "无预算"},
+    ("POST", "/offer-grants/{grant_id}/cancel"): {"reason": "客户放弃"},
+    ("POST", "/offer-grants/{grant_id}/uses"): {"channel": "hall"},
+    ("POST", "/offer-uses/{use_id}/reverse"): {"reason": "mistake"},
     ("POST", "/subject-requests/{request_id}/verify"): {"identity_check": "本人持证件"},
     ("POST", "/subject-requests/{request_id}/refuse"): {"code": "active_contract"},
     ("POST", "/customers/{customer_id}/points/adjustments"): {"points": 1, "reason": "补偿"},

@@ -20,7 +20,7 @@ from shared.organisation.models import OrganisationUnit
 from tests.city.drafts import CITY, OTHER_TEAM, TEAM, SignIn, line, person
 from tests.conftest import MakeNode, TestNode
 from tests.permissions.asking import filled, guarded, token
-from tests.permissions.bodies import BODIES, GROUP, HELD, OF_GROUP
+from tests.permissions.bodies import BODIES, GROUP, HELD, OF_GROUP, OFFER
 
 PATHS = {
     TEAM: f"000000/440000/{CITY}/{TEAM}/",
@@ -65,6 +65,7 @@ async def settle(node: TestNode, headers: dict[str, str]) -> dict[str, dict[str,
         "receiver_id": group_id,
         "points": 100,
     }
+    assert (await node.client.post("/offers", json=OFFER, headers=headers)).status_code == 201
     ids: dict[str, dict[str, str]] = {"": {"customer_id": person_id, "code": TEAM}}
     media = f"/customers/{person_id}/contacts"
     body = {"kind": "phone", "value": "13800138002"}

@@ -18,6 +18,7 @@ from services.city_node.erasure.declaration import (
     PersonalTable,
     columns_of,
 )
+from services.city_node.erasure.offer_register import OFFERS
 from services.city_node.erasure.points_register import POINTS
 from services.city_node.erasure.rule_register import OF_RULES
 
@@ -282,6 +283,7 @@ REGISTER: Mapping[str, PersonalTable] = {
         )
     ),
     **POINTS,
+    **OFFERS,
     # What an undo of an import would bring back.
     "customer_import_before": PersonalTable(
         columns_of(
