@@ -373,6 +373,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("review_id", "customer_id", name=op.f("level_review_line_pkey")),
     )
+    op.create_index("level_review_line_customer_id_idx", "level_review_line", ["customer_id"])
+    op.create_index(
+        "evaluation_trial_change_customer_id_idx", "evaluation_trial_change", ["customer_id"]
+    )
     op.create_index(
         "bill_period_idx",
         "bill",
@@ -412,6 +416,7 @@ def downgrade() -> None:
         postgresql_using="brin",
         postgresql_with={"autosummarize": "on"},
     )
+    op.drop_index("level_review_line_customer_id_idx", table_name="level_review_line")
     op.drop_table("level_review_line")
     op.drop_index("level_appointment_customer_id_idx", table_name="level_appointment")
     op.drop_index(
@@ -436,6 +441,7 @@ def downgrade() -> None:
     op.drop_index("level_migration_at_idx", table_name="level_migration")
     op.drop_table("level_migration")
     op.drop_index("evaluation_trial_change_label_idx", table_name="evaluation_trial_change")
+    op.drop_index("evaluation_trial_change_customer_id_idx", table_name="evaluation_trial_change")
     op.drop_table("evaluation_trial_change")
     op.drop_index("evaluation_trial_unit_code_idx", table_name="evaluation_trial")
     op.drop_table("evaluation_trial")

@@ -259,7 +259,14 @@ def leading(table: Table) -> set[str]:
     return {names[0] for names in [*indexed, table.primary_key.columns.keys()] if names}
 
 
-@pytest.mark.parametrize("name", STAYS)
+BRIEF = {
+    "evaluation_mark.customer_id": "a row for each bill that is written: emptied by the next evaluation",
+    "evaluation_due.customer_id": "emptied by each evaluation",
+}
+"""Columns without an index by customer, whose tables are small by the night; why."""
+
+
+@pytest.mark.parametrize("name", sorted(STAYS.keys() - BRIEF))
 def test_what_stays_at_a_merge_is_found_by_its_customer_too(name: str) -> None:
     table, _, column = name.partition(".")
     assert column in leading(Base.metadata.tables[table]), (

@@ -117,7 +117,10 @@ class EvaluationTrialChange(Base):
     """A customer whose result would be another."""
 
     __tablename__ = "evaluation_trial_change"
-    __table_args__ = (Index("evaluation_trial_change_label_idx", "trial_id", "label", "was_label"),)
+    __table_args__ = (
+        Index("evaluation_trial_change_label_idx", "trial_id", "label", "was_label"),
+        Index("evaluation_trial_change_customer_id_idx", "customer_id"),
+    )
 
     trial_id: Mapped[UUID] = mapped_column(primary_key=True)
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)

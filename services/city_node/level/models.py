@@ -144,6 +144,7 @@ class LevelReviewLine(Base):
         one_of("from_level", Level, "from_level"),
         one_of("to_level", Level, "to_level"),
         CheckConstraint("num_nulls(left_out_by, left_out_reason) IN (0, 2)", name="left_out"),
+        Index("level_review_line_customer_id_idx", "customer_id"),
     )
 
     review_id: Mapped[UUID] = mapped_column(ForeignKey("level_review.id"), primary_key=True)
