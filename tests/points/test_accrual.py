@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.city_node.points.accrual import Accrued
-from services.city_node.points.due import FEW, Portion, joined
+from services.city_node.points.due import FEW, Portion, joined, mark_city
 from services.city_node.points.reading import BillFacts
 from services.city_node.points.reading import judge as judged
 from services.city_node.points.terms import Terms, earned
@@ -146,6 +146,17 @@ def test_points_live_their_months_and_the_rest_of_the_last(
 ) -> None:
     policy = DEFAULT.model_copy(update={"expiry_months": months, "expiry_end": end})
     assert policy.expires_on(issued) == expires
+
+
+async def test_a_run_begun_again_judges_each_bill_once(city: TestNode) -> None:
+    whose = await add_customer(city.database, NOON, level="gold")
+    for month in (8, 9, 10):
+        await add_bill(city.database, whose, 1_000, period=date(2026, month, 1))
+    pool = await city.database.pool()
+    for _ in range(2):  # a run that ends before it has judged anything leaves this
+        async with pool.acquire() as connection:
+            await mark_city(connection)
+    assert (await judge(city, whole_city=True)).judged == 3
 
 
 async def test_a_bill_earns_once_and_a_changed_one_the_difference(city: TestNode) -> None:

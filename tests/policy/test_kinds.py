@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from shared.capability import PolicyKind
 from shared.policy.bounds import outside, tokens
 from shared.policy.declaration import PolicyDeclaredTwice, PolicyDocument, kinds_of
 from shared.policy.kinds import KINDS
+from shared.policy.kinds.level import LEVEL, Thresholds
 from shared.policy.reading import read, written
 from shared.policy.reference import render_markdown
 from tests.policy.thresholds import THRESHOLDS
@@ -86,6 +88,18 @@ def test_the_page_says_what_may_be_set() -> None:
     assert "| `/campaigns/*/permille` | integer, ≥ 0 | Of the usual. |" in page
     assert "| `/mode` | one of `mean`, `median` |" in page
     assert "| `/campaigns` | anything of its form, also more or fewer of it |" in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "at"),
+    [({"gold_fen": 1}, "gold_fen"), ({"diamond_fen": 1}, "diamond_fen")],
+)
+def test_a_level_that_does_not_descend_is_named(changed: dict[str, int], at: str) -> None:
+    thresholds = LEVEL.default.thresholds.model_dump() | changed
+    with pytest.raises(ValidationError) as refused:
+        Thresholds.model_validate(thresholds)
+    (error,) = refused.value.errors()
+    assert error["ctx"]["error"].at == (at,)
 
 
 def test_two_kinds_of_one_name_are_refused() -> None:

@@ -1,6 +1,6 @@
 """What a package says about a noun that customers hold."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -134,8 +134,3 @@ class Held:
     def history(self, item: UUID, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return a row's values as history keeps them: by path, private ones masked by the caller."""
         return {f"{self.name}/{item}/{name}": value for name, value in values.items()}
-
-
-def parts_of(held: Sequence[Held]) -> tuple[Part, ...]:
-    """Return the parts that these nouns add to the customer's page."""
-    return tuple(each.part for each in held)

@@ -98,6 +98,7 @@ _POST = f"""
     SELECT count(*) FILTER (WHERE change <> 0) AS bills, coalesce(sum(change) FILTER (WHERE change > 0), 0)::bigint AS issued,
            coalesce(-sum(change) FILTER (WHERE change < 0), 0)::bigint AS taken_back, coalesce(sum(waived), 0)::bigint AS waived
     FROM change"""
+_TAKE_TURNS = "SELECT pg_advisory_xact_lock($1)"
 _NAME_BASIS = "INSERT INTO points_basis (reference) VALUES ($1) ON CONFLICT (reference) DO NOTHING"
 _BASIS = "SELECT id FROM points_basis WHERE reference = $1"
 
@@ -148,13 +149,14 @@ async def accrue(
             connection = await driver_connection(session)
             await connection.execute(_TABLE)
             if whole_city:
+                await connection.execute(_TAKE_TURNS, LOCK)
                 await due.mark_city(connection)
             terms = await _terms(session, connection, node, today)
             total = await due.left(connection)
         while True:
             async with transaction() as session:
                 connection = await driver_connection(session)
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+                await connection.execute(_TAKE_TURNS, LOCK)
                 taken = await due.take(connection, portion)
                 if taken is None:
                     return done

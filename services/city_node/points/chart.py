@@ -24,15 +24,6 @@ class SystemAccount(IntEnum):
     FORFEITED = 5
 
 
-SYSTEM_ACCOUNTS: Mapping[SystemAccount, Text] = {
-    SystemAccount.ISSUED: Text("Issued for bills", "账单发放"),
-    SystemAccount.REDEEMED: Text("Redeemed for rewards", "兑换使用"),
-    SystemAccount.EXPIRED: Text("Expired", "到期失效"),
-    SystemAccount.ADJUSTED: Text("Adjusted by hand", "人工调整"),
-    SystemAccount.FORFEITED: Text("Forfeited at erasure", "删除客户时作废"),
-}
-
-
 class EntryKind(StrEnum):
     """Why points moved."""
 

@@ -9,7 +9,12 @@ FEW = 8
 """Ranges up to which they are read as such."""
 
 _LEFT = "SELECT coalesce(sum(last_id - first_id + 1), 0)::bigint FROM points_due"
-_MARK_CITY = "INSERT INTO points_due (first_id, last_id) SELECT min(id), max(id) FROM bill HAVING count(*) > 0"
+_MARK_CITY = """
+    WITH city AS (SELECT min(id) AS first_id, max(id) AS last_id FROM bill HAVING count(*) > 0),
+    within AS (
+        DELETE FROM points_due d USING city c
+        WHERE NOT d.gone AND d.first_id >= c.first_id AND d.last_id <= c.last_id)
+    INSERT INTO points_due (first_id, last_id) SELECT first_id, last_id FROM city"""
 _FORGET = "DELETE FROM points_due WHERE id = ANY($1::bigint[])"
 _SHORTEN = "UPDATE points_due SET first_id = $2 WHERE id = $1"
 _NEXT = "SELECT id, first_id, last_id FROM points_due WHERE gone = $1 ORDER BY id LIMIT $2"
@@ -47,7 +52,10 @@ class Portion:
 
 
 async def mark_city(connection: asyncpg.Connection) -> None:
-    """Let every bill of the city be due."""
+    """Let every bill of the city be due, once: what an interrupted run left is among them.
+
+    The transaction must see nobody who takes.
+    """
     await connection.execute(_MARK_CITY)
 
 

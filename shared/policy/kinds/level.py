@@ -27,8 +27,10 @@ class Thresholds(PolicyDocument):
 
     @model_validator(mode="after")
     def _descending(self) -> Self:
-        if not self.diamond_fen > self.gold_fen > self.silver_fen:
+        if self.diamond_fen <= self.gold_fen:
             raise RuleBroken(_RISING, "diamond_fen")
+        if self.gold_fen <= self.silver_fen:
+            raise RuleBroken(_RISING, "gold_fen")
         return self
 
 
