@@ -8,6 +8,7 @@ from typing import Any
 from shared.capability import PolicyKind
 from shared.policy.kinds.credit import CREDIT
 from shared.policy.kinds.level import LEVEL
+from shared.policy.kinds.prospect import PROSPECT
 
-KINDS: tuple[PolicyKind[Any], ...] = (LEVEL, CREDIT)
+KINDS: tuple[PolicyKind[Any], ...] = (LEVEL, CREDIT, PROSPECT)
 """Every kind that ships with the program, in the order in which they are listed."""
