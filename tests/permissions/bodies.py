@@ -43,6 +43,18 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/customers/{customer_id}/win-back-attempts/{item}"): {"note": "再联系"},
     ("POST", "/customers/{customer_id}/legal-holds"): {"reason": "诉讼未决"},
     ("PUT", "/customers/{customer_id}/contacts/{contact_id}/bounce"): {"note": "空号"},
+    **{
+        ("POST", f"/prospects/{{prospect_id}}/{verb}"): body
+        for verb, body in {
+            "qualify": {"note": "企业主"},
+            "disqualify": {"ending": "one_off"},
+            "nurture": {},
+            "drop": {"ending": "not_interested"},
+            "reopen": {},
+            "assign": {"manager_id": None},
+            "steps/{step}/complete": {"outcome": "succeeded"},
+        }.items()
+    },
     ("POST", "/subject-requests/{request_id}/verify"): {"identity_check": "本人持证件"},
     ("POST", "/subject-requests/{request_id}/refuse"): {"code": "active_contract"},
     **{

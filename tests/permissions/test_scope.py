@@ -7,6 +7,7 @@ import pytest
 
 from services.city_node.customer_import.models import CustomerImport
 from services.city_node.erasure.models import Erasure
+from services.city_node.prospect.models import Prospect
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.subject_request.models import SubjectRequest
 from services.city_node.win_back.models import WinBackAttempt
@@ -24,7 +25,14 @@ PATHS = {
     OTHER_TEAM: f"000000/440000/{CITY}/{OTHER_TEAM}/",
     "440100": "000000/440000/440100/",
 }
-OWNED = ("{customer_id}", "{staff_id}", "{import_id}", "{request_id}", "/units/{code}")
+OWNED = (
+    "{customer_id}",
+    "{staff_id}",
+    "{import_id}",
+    "{request_id}",
+    "{prospect_id}",
+    "/units/{code}",
+)
 """What in a path names something of a unit."""
 
 
@@ -84,7 +92,7 @@ async def settle(node: TestNode, headers: dict[str, str]) -> dict[str, dict[str,
 
 async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
     """Add what comes only from elsewhere, or only after years: an import, requests, an attempt, a proof of erasure."""
-    import_id, request_id, asked_id, attempt_id = (new_id() for _ in range(4))
+    import_id, request_id, asked_id, attempt_id, prospect_id = (new_id() for _ in range(5))
     now, customer_id = node.clock.now(), UUID(ids[""]["customer_id"])
     async with node.database.transaction() as session:
         session.add(
@@ -147,6 +155,23 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
             )
         )
         session.add(
+            Prospect(
+                id=prospect_id,
+                customer_id=customer_id,
+                state="found",
+                target="diamond",
+                score=1,
+                signals=["near"],
+                used={
+                    "from": "2026-05", "before": "2026-11", "mean_fen": 1,
+                    "near_permille": 999, "threshold_fen": 2,
+                },
+                as_of=now.date(),
+                policy="test",
+                found_at=now,
+            )
+        )
+        session.add(
             Erasure(
                 customer_id=customer_id,
                 at=now,
@@ -157,6 +182,7 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
             )
         )
     ids[""] |= {"import_id": str(import_id), "request_id": str(request_id)}
+    ids[""]["prospect_id"] = str(prospect_id)
     ids["subject-requests"] = {"request_id": str(asked_id)}
     ids["win-back-attempts"] = {"item": str(attempt_id)}
 
@@ -235,5 +261,5 @@ async def test_a_list_holds_nothing_of_another_unit(node: TestNode, sign_in: Sig
                     assert not seen, (guard.path, role, unit)
     assert shown >= {
         *("/customers", "/agreements", "/staff", "/organisation/units"),
-        *("/customer-imports", "/service-requests"),
+        *("/customer-imports", "/service-requests", "/prospects"),
     }

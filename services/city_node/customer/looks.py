@@ -77,10 +77,11 @@ async def search(
     page: bytes,
     *,
     now: datetime,
+    key: str = "id",
 ) -> None:
-    """Record that ``principal`` is shown a page of customers; answer only after this."""
+    """Record that ``principal`` is shown a page of customers, whose ids are its ``key``; answer only after this."""
     items = orjson.loads(page)["items"]
-    shown = [item["id"] for item in items if "id" in item]
+    shown = [item[key] for item in items if key in item]
     detail = {"filters": _safe(filters, context.cipher), "count": len(items), "ids": shown}
     await audit.record_now(
         context.database,
