@@ -6,8 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from services.city_node.prospect.finding import Finder
+from services.city_node.prospect.trial import Draft, compare
 from shared.capability import Role
-from tests.city.drafts import OTHER_TEAM, TEAM, Headers, SignIn
+from tests.city.drafts import CITY, OTHER_TEAM, TEAM, Headers, SignIn
 from tests.conftest import TestNode
 from tests.prospect.acting import act, done, found, search, set_level, with_bills
 
@@ -170,3 +172,36 @@ async def test_a_search_is_asked_for_and_made_in_the_background(
     listed = await city.client.get("/prospect-searches", headers=supervisor)
     assert [item["rule"] for item in listed.json()["items"]] == ["prospect"]
     assert customer["id"]
+
+
+async def test_a_draft_is_tried_before_it_is_published(
+    city: TestNode, supervisor: Headers, customer: dict[str, Any]
+) -> None:
+    await with_bills(city, supervisor, 20_000, running=2)
+    draft = {"near": {"within_permille": 400}}
+    refused = await city.client.post(
+        "/prospect-trials", json={"draft": {"near": {"within_permille": 401}}}, headers=supervisor
+    )
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/near/within_permille")  # fmt: skip
+    asked = await city.client.post("/prospect-trials", json={"draft": draft}, headers=supervisor)
+    assert asked.status_code == 202, asked.text
+    await found(city, supervisor, customer)  # an open prospect counts as any
+    finder = Finder(city.context, city.clock.now(), "test")
+    async with city.database.transaction() as session:
+        lines = await compare(session, finder, Draft(draft), CITY)
+        nowhere = await compare(session, finder, Draft(draft), TEAM)
+    assert lines == [
+        {
+            "unit_code": CITY,
+            "target": "silver",
+            "prospects": 1,
+            "would_be": 2,
+            "gained": 1,
+            "lost": 0,
+        }
+    ]
+    assert nowhere == []
+    async with city.database.transaction() as session:
+        lines = await compare(session, finder, Draft({"near": {"within_permille": 50}}), CITY)
+    assert [(line["would_be"], line["lost"]) for line in lines] == [(0, 1)]
+    assert (await search(city)).made == 0, "only tried"

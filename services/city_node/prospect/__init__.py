@@ -8,8 +8,9 @@ is missing. The policy of prospects says how near, how fast and how much, and gi
 which they are ranked. Thresholds are those of the policy of levels in force.
 
 A *search* (查找) looks at a whole city, at those whose facts changed, or at some customers: one statement
-(:mod:`~services.city_node.prospect.statement`) over the facts of evaluations. A *plan* (培育计划) is the steps of the
-policy by which a qualified prospect is nurtured: who, by when, and what came of it.
+(:mod:`~services.city_node.prospect.statement`) over the facts of evaluations. A *dry run* (试算) counts by it what a
+draft of the policy would find. A *plan* (培育计划) is the steps of the policy by which a qualified prospect is
+nurtured: who, by when, and what came of it.
 
 Life
 ----
@@ -36,7 +37,7 @@ from services.city_node.prospect.access import actions, permissions
 from services.city_node.prospect.act_endpoints import router as act_router
 from services.city_node.prospect.commands import app
 from services.city_node.prospect.endpoints import router
-from services.city_node.prospect.jobs import NIGHTLY, SEARCH
+from services.city_node.prospect.jobs import NIGHTLY, SEARCH, TRIAL
 from services.city_node.prospect.reading import part
 from shared.capability import Capability
 from shared.kernel.language import Text
@@ -46,7 +47,7 @@ capability = Capability(
     summary=Text("Customers who may reach a level", "潜在大客户"),
     routers=(router, act_router),
     jobs=(NIGHTLY,),
-    works=(SEARCH,),
+    works=(SEARCH, TRIAL),
     permissions=permissions,
     actions=actions,
     commands=(("prospect", app),),

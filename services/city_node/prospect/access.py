@@ -31,7 +31,10 @@ permissions = (
     ),
     Permission(
         FIND,
-        Text("search the city for prospects", "在全市查找潜在大客户"),
+        Text(
+            "search the city for prospects, and try drafts of their policy",
+            "在全市查找潜在大客户，用政策草案试算",
+        ),
         frozenset({Role.SUPERVISOR, Role.OPERATOR}),
     ),
 )
@@ -41,8 +44,9 @@ DONE = {act: Action(f"prospect.{MOVES[act].to.value}" if act is not Act.REOPEN e
 ASSIGNED = Action("prospect.assigned", Text("A prospect was assigned", "分派潜在大客户"))
 STEPPED = Action("prospect.stepped", Text("A step of a prospect's plan was done", "完成培育步骤"))
 ASKED = Action("prospect.asked", Text("A search for prospects was asked for", "发起潜在大客户查找"))
+TRIED = Action("prospect.tried", Text("A draft of the policy of prospects was tried", "发起潜在大客户政策试算"))  # fmt: skip
 ONE = Action("prospect.one", Text("One customer was looked at as a prospect", "查找单个潜在大客户"))
-actions = (*DONE.values(), ASSIGNED, STEPPED, ASKED, ONE)
+actions = (*DONE.values(), ASSIGNED, STEPPED, ASKED, TRIED, ONE)
 
 
 def _desk(permission: str) -> object:

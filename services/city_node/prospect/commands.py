@@ -1,5 +1,7 @@
 """``guanxi prospect``: searching for prospects, and reading them, from the command line."""
 
+import asyncio
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,6 +12,7 @@ from services.city_node.prospect import reading
 from services.city_node.prospect.finding import Finder
 from services.city_node.prospect.models import State
 from services.city_node.prospect.schemas import Grouping
+from services.city_node.prospect.trial import Draft, compare
 from shared.capability import NodeContext
 from shared.commandline import CommandFailed, JsonOption, NodeOption, operator_name, run, show
 from shared.kernel.language import Language, preferred_language
@@ -30,15 +33,32 @@ def find_prospects(
     changed: Annotated[
         bool, typer.Option("--changed", help="Only customers whose facts changed.")
     ] = False,
+    dry_run: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Count what this draft, a JSON file, would find, and change nothing.",
+        ),
+    ] = None,
+    publisher: Annotated[
+        str | None,
+        typer.Option(help="Who would publish the draft, such as 000000; this node without it."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Search a city for prospects, or look at one customer."""
+    """Search a city for prospects, look at one customer, or try a draft of the policy."""
 
     async def act(context: NodeContext) -> Any:
         if context.settings.tier is not Tier.CITY:
             raise CommandFailed(f"Node {node} is no city: only cities have customers.")
         await ensure_divisions(context)  # the node may never have run
         finder = Finder(context, context.clock.now(), operator_name())
+        if dry_run is not None:
+            draft = Draft(orjson.loads(await asyncio.to_thread(dry_run.read_bytes)), publisher)
+            async with context.database.transaction() as session:
+                return await compare(session, finder, draft, context.settings.code)
         if customer is None:
             act = finder.search_changed if changed else finder.search_city
             return (await act()).as_json()

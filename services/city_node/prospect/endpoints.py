@@ -17,7 +17,7 @@ from services.city_node.customer.schemas import Code
 from services.city_node.evaluation import repository as evaluations
 from services.city_node.evaluation.schemas import EvaluationPage
 from services.city_node.prospect import reading
-from services.city_node.prospect.access import ASKED, ONE, AtWork, MayFind
+from services.city_node.prospect.access import ASKED, ONE, TRIED, AtWork, MayFind
 from services.city_node.prospect.finding import RULE, Finder
 from services.city_node.prospect.models import Signal, State
 from services.city_node.prospect.problems import ProspectNotFound
@@ -29,7 +29,9 @@ from services.city_node.prospect.schemas import (
     ProspectWhole,
     SearchAsk,
     StandingOut,
+    TrialAsk,
 )
+from services.city_node.prospect.trial import Draft, would_hold
 from shared import audit
 from shared.capability import Context, NodeContext
 from shared.kernel.clock import BUSINESS_ZONE, business_day
@@ -41,7 +43,7 @@ from shared.work.schemas import WorkOut
 from shared.work.service import request_work, requester_of
 
 router = APIRouter()
-KIND = "find-prospects"
+KIND, TRYING = "find-prospects", "try-prospect"
 
 
 @router.get(
@@ -199,6 +201,37 @@ async def ask_search(
     )
     detail = {"scope": body.scope, "work": str(work.id)}
     audit.record(session, audit.Actor.of(principal), ASKED, at=now, detail=detail)
+    response.headers["location"] = f"/works/{work.id}"
+    return WorkOut.of(work, language)
+
+
+@router.post("/prospect-trials", status_code=202, summary="Try a draft of the policy")
+async def ask_trial(
+    body: TrialAsk,
+    principal: MayFind,
+    session: Transaction,
+    context: Context,
+    *,
+    now: Now,
+    language: Speech,
+    response: Response,
+) -> WorkOut:
+    """Ask how many prospects a draft would find in the caller's unit, by unit and target, and who of now would be none.
+
+    It is counted in the background and nothing is changed: `GET /works/{id}` follows it, and has the result.
+    """
+    await would_hold(session, Finder(context, now, RULE), Draft(body.draft, body.publisher))
+    work = await request_work(
+        session,
+        TRYING,
+        id=new_id(),
+        title=f"{RULE} {body.publisher or context.settings.code}",
+        parameters={"draft": body.draft, "publisher": body.publisher},
+        requester=requester_of(principal),
+        now=now,
+    )
+    detail = {"work": str(work.id)}
+    audit.record(session, audit.Actor.of(principal), TRIED, at=now, detail=detail)
     response.headers["location"] = f"/works/{work.id}"
     return WorkOut.of(work, language)
 

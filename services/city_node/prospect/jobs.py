@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from services.city_node.evaluation.models import Scope
-from services.city_node.prospect.endpoints import KIND
+from services.city_node.prospect.endpoints import KIND, TRYING
 from services.city_node.prospect.finding import Finder
+from services.city_node.prospect.trial import Draft, compare
 from shared.capability import Daily, Job, NodeContext, WorkHandle, WorkKind
 from shared.kernel.language import Text
 
@@ -31,4 +32,17 @@ NIGHTLY = Job(
     Daily(at="04:30"),  # after the levels
     _nightly,
 )
+
+
+async def _tried(context: NodeContext, handle: WorkHandle) -> Mapping[str, Any]:
+    finder = Finder(context, context.clock.now(), handle.requester.name)
+    draft = Draft(handle.parameters["draft"], handle.parameters["publisher"])
+    async with context.database.transaction() as session:
+        unit = handle.requester.unit_code
+        return {"items": await compare(session, finder, draft, unit, handle.progress)}
+
+
 SEARCH = WorkKind(KIND, Text("Search for prospects", "查找潜在大客户"), _asked)
+TRIAL = WorkKind(
+    TRYING, Text("Try a draft of the policy of prospects", "潜在大客户政策草案试算"), _tried
+)

@@ -73,6 +73,20 @@ class SearchAsk(Body):
     )
 
 
+class TrialAsk(Body):
+    """A draft of the policy to be tried."""
+
+    draft: dict[str, Any] = Field(
+        description="What would be published: a merge patch (RFC 7396) of an override, or HQ's whole document.",
+        examples=[{"near": {"within_permille": 150}}],
+    )
+    publisher: str | None = Field(
+        default=None,
+        pattern="^[0-9]{6}$",
+        description="Division code of who would publish it; this node without it.",
+    )
+
+
 class StepOut(BaseModel):
     """A step of a plan."""
 
