@@ -163,8 +163,11 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
                 score=1,
                 signals=["near"],
                 used={
-                    "from": "2026-05", "before": "2026-11", "mean_fen": 1,
-                    "near_permille": 999, "threshold_fen": 2,
+                    "from": "2026-05",
+                    "before": "2026-11",
+                    "mean_fen": 1,
+                    "near_permille": 999,
+                    "threshold_fen": 2,
                 },
                 as_of=now.date(),
                 policy="test",

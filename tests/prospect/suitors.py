@@ -137,8 +137,8 @@ async def settle_suitors(session: AsyncSession, people: Sequence[Suitor]) -> Non
         for place, (state, target, closed, ending) in enumerate(each.earlier):
             judged = (state, target, 1, list[str](), "{}", MADE.date(), "p", MADE)
             earlier.append((_id(key, 500 + place), each.someone.id, *judged, closed, ending))
-    use = ("id", "customer_id", "category", "operator", "share_percent", "monthly_fee_fen")
-    await copy_rows(session, "competitor_use", (*use, "since", "until", "expires_on"), uses)
+    held = ("id", "customer_id", "category", "operator", "share_percent", "monthly_fee_fen")
+    await copy_rows(session, "competitor_use", (*held, "since", "until", "expires_on"), uses)
     await copy_rows(session, "preference", ("id", "customer_id", "topic", "value"), wishes)
     columns = ("id", "customer_id", "state", "target", "score", "signals", "used", "as_of")
     await copy_rows(
