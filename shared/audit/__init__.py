@@ -37,12 +37,21 @@ from shared.audit.commands import app
 from shared.audit.endpoints import router
 from shared.audit.jobs import jobs, warn_if_rewritable
 from shared.audit.models import Source
-from shared.audit.recording import Actor, Subject, record, record_now
+from shared.audit.recording import Actor, Subject, insertion, record, record_now, values_of
 from shared.audit.retention import DROPPED
 from shared.capability import Capability
 from shared.kernel.language import Text
 
-__all__ = ["Actor", "Source", "Subject", "capability", "record", "record_now"]
+__all__ = [
+    "Actor",
+    "Source",
+    "Subject",
+    "capability",
+    "insertion",
+    "record",
+    "record_now",
+    "values_of",
+]
 
 capability = Capability(
     name="audit",

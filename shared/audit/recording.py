@@ -1,8 +1,9 @@
 """Writing the audit log: one line in whatever does something that is to be answered for.
 
 Inside a transaction that changes something, :func:`record` adds the record to that transaction: both are committed, or
-neither. For a look, which changes nothing and needs no transaction, :func:`record_now` returns once the record is on
-disk, together with those of others who look at the same time; the caller answers after it, and not at all if it fails.
+neither; :func:`insertion` and :func:`values_of` do so as part of a statement that writes the change. For a look, which
+changes nothing and needs no transaction, :func:`record_now` returns once the record is on disk, together with those of
+others who look at the same time; the caller answers after it, and not at all if it fails.
 
 A record holds no personal data: subjects are ids, ``fields`` names and not values, and what somebody searched for is
 a blind index. So it can be kept when a person is erased.
@@ -108,6 +109,31 @@ def record(
     session.add(AuditRecord(**dict(zip(_COLUMNS, row, strict=True))))
 
 
+def insertion(source: str, first: int) -> str:
+    """Return the statement that adds a record for each row of ``source``: what it records.
+
+    Its values, as :func:`values_of` gives them, are the parameters from number ``first`` on.
+    """
+    values = ", ".join(f"${first + nth}" for nth in range(len(_COLUMNS)))
+    return f"INSERT INTO audit_record ({', '.join(_COLUMNS)}) SELECT {values} FROM {source}"  # noqa: S608 - names
+
+
+def values_of(
+    actor: Actor,
+    action: Action,
+    *,
+    at: datetime,
+    subject: Subject | None = None,
+    fields: Iterable[str] = (),
+    cause_id: UUID | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> tuple[Any, ...]:
+    """Return the values of a record as asyncpg takes them; otherwise as :func:`record`."""
+    seen = orjson.dumps(list(fields)).decode()
+    more = orjson.dumps(detail, default=str).decode() if detail else "{}"
+    return _row(actor, action, at, subject, seen, cause_id, more)
+
+
 async def record_now(
     database: Database,
     actor: Actor,
@@ -123,9 +149,8 @@ async def record_now(
     Raises:
         Exception: if it cannot be written; what was to be shown must then not be.
     """
-    seen = orjson.dumps(list(fields)).decode()
-    more = orjson.dumps(detail, default=str).decode() if detail else "{}"
-    await database.append(_INSERT, _row(actor, action, at, subject, seen, None, more))
+    row = values_of(actor, action, at=at, subject=subject, fields=fields, detail=detail)
+    await database.append(_INSERT, row)
 
 
 _COLUMNS = (

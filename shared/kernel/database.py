@@ -1,8 +1,9 @@
-"""The node's database: tables, transactions, bulk copy, hot reads, group commit and notifications.
+"""The node's database: tables, transactions, bulk copy, hot reads and writes, group commit and notifications.
 
 Two ways in, to the same PostgreSQL. Ordinary work goes through SQLAlchemy sessions, one transaction for each
-request, message or job, opened and committed by that edge and by nobody else. Hot reads and bulk loads speak to
-asyncpg: a pool of its own for reads whose JSON PostgreSQL builds, and the session's own connection for ``COPY``,
+request, message or job, opened and committed by that edge and by nobody else. Hot reads, hot writes and bulk loads
+speak to asyncpg: a pool of its own for reads whose JSON PostgreSQL builds, another for changes of few statements
+that are asked for often, so that no reader waits behind a writer's lock, and the session's own connection for ``COPY``,
 so that a bulk load is part of the transaction around it. Rows that a hot read has to leave behind before it is
 answered are committed in groups, on one connection more.
 """
@@ -71,7 +72,7 @@ class Database:
 
     Args:
         url: ``postgresql://...`` as asyncpg takes it.
-        pool_size: connections kept in each of the two pools.
+        pool_size: connections kept in each of the three pools, of which two may grow to twice as many.
     """
 
     def __init__(self, url: str, pool_size: int = 5) -> None:
@@ -90,6 +91,7 @@ class Database:
         single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._readers = async_sessionmaker(single, expire_on_commit=False)
         self._pool: asyncpg.Pool | None = None
+        self._write_pool: asyncpg.Pool | None = None
         self._pool_lock = asyncio.Lock()
         self._appending: dict[str, GroupCommit[Sequence[Any]]] = {}
         self._append_pool: asyncpg.Pool | None = None
@@ -143,14 +145,28 @@ class Database:
         if self._pool is None:
             async with self._pool_lock:
                 if self._pool is None:
-                    self._pool = await asyncpg.create_pool(
-                        self.url,
-                        min_size=1,
-                        max_size=self._pool_size,
-                        server_settings=SESSION,
-                        reset=_leave_as_it_is,
-                    )
+                    self._pool = await self._bare(min_size=1, max_size=self._pool_size)
         return self._pool
+
+    @contextlib.asynccontextmanager
+    async def writer(self) -> AsyncIterator[asyncpg.Connection]:
+        """Give a bare connection for hot writes, each statement of which is a transaction unless one is begun."""
+        if self._write_pool is None:
+            async with self._pool_lock:
+                if self._write_pool is None:
+                    # Most of their time they wait for the disk, and PostgreSQL commits those together that wait.
+                    self._write_pool = await self._bare(min_size=0, max_size=2 * self._pool_size)
+        async with self._write_pool.acquire() as connection:
+            yield connection
+
+    async def _bare(self, *, min_size: int, max_size: int) -> asyncpg.Pool:
+        return await asyncpg.create_pool(
+            self.url,
+            min_size=min_size,
+            max_size=max_size,
+            server_settings=SESSION,
+            reset=_leave_as_it_is,
+        )
 
     async def append(self, insert: str, row: Sequence[Any]) -> None:
         """Add a row, and return once it is committed, with those that others add at the same time.
@@ -174,33 +190,28 @@ class Database:
         async with self._pool_lock:
             if self._append_pool is None:
                 # One connection, which the pool replaces when it is lost.
-                self._append_pool = await asyncpg.create_pool(
-                    self.url, min_size=0, max_size=1, server_settings=SESSION, reset=_leave_as_it_is
-                )
+                self._append_pool = await self._bare(min_size=0, max_size=1)
         await self._append_pool.execute(insert, *map(list, zip(*rows, strict=True)))
 
     def usage(self) -> dict[str, PoolUsage]:
-        """Return how much of each pool is in use: ``sessions`` for ordinary work, ``reads`` for hot reads."""
-        sessions, reads = self.engine.pool, self._pool
+        """Return how much of each pool is in use: ``sessions`` for ordinary work, hot ``reads`` and hot ``writes``."""
+        sessions = self.engine.pool
         most = 2 * self._pool_size
         assert isinstance(sessions, QueuePool)  # noqa: S101 - the engine of asyncpg has no other
         return {
             "sessions": PoolUsage(sessions.checkedout(), sessions.checkedin(), most),
-            "reads": PoolUsage(
-                reads.get_size() - reads.get_idle_size() if reads else 0,
-                reads.get_idle_size() if reads else 0,
-                self._pool_size,
-            ),
+            "reads": _usage_of(self._pool, self._pool_size),
+            "writes": _usage_of(self._write_pool, most),
         }
 
     async def close(self) -> None:
         """Close every connection."""
         for group in self._appending.values():
             await group.close()
-        for pool in (self._pool, self._append_pool):
+        for pool in (self._pool, self._write_pool, self._append_pool):
             if pool is not None:
                 await pool.close()
-        self._pool = self._append_pool = None
+        self._pool = self._write_pool = self._append_pool = None
         await self.engine.dispose()
 
 
@@ -228,8 +239,18 @@ def _require_open(connection: DBAPIConnection, record: ConnectionPoolEntry, _: o
             raise InvalidatePoolError from error
 
 
+def _usage_of(pool: asyncpg.Pool | None, most: int) -> PoolUsage:
+    if pool is None:
+        return PoolUsage(0, 0, most)
+    idle = pool.get_idle_size()
+    return PoolUsage(pool.get_size() - idle, idle, most)
+
+
 async def _leave_as_it_is(connection: asyncpg.Connection) -> None:
-    """Spare each hot read the round trip of a reset: nobody sets anything on these connections."""
+    """Spare each use the round trip of a reset: nobody sets anything on these connections.
+
+    What was begun and not ended is rolled back all the same; asyncpg sees to that before it asks.
+    """
 
 
 async def driver_connection(session: AsyncSession) -> asyncpg.Connection:

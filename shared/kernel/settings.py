@@ -61,7 +61,7 @@ class Settings(BaseSettings):
         default=5,
         ge=2,
         le=100,
-        description="Connections that each worker keeps to the database, in each of its two pools.",
+        description="Connections that each worker keeps to the database, in each of its three pools; those for sessions and for hot writes grow to twice as many under load.",
     )
     host: str = Field(default="127.0.0.1", description="Address that the node listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that the node listens on.")

@@ -145,11 +145,13 @@ async def test_connections_in_use_are_seen(node: TestNode) -> None:
 
     assert (await used())["sessions", "used"] == 0
     pool = await node.context.database.pool()
-    async with node.context.database.transaction() as session, pool.acquire():
+    database = node.context.database
+    async with database.transaction() as session, pool.acquire(), database.writer():
         await session.connection()
         now = await used()
     assert now["sessions", "used"] == 1
     assert now["reads", "used"] == 1
+    assert now["writes", "used"] == 1
     most = value(await scrape(node), "guanxi_database_connections_max", pool="sessions")
     assert most == 2 * node.node.settings.database_pool
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
+import asyncpg
+import orjson
 
 from services.city_node.custom_attribute.models import AppliesTo, AttributeType, CustomAttribute
 from services.city_node.custom_attribute.problems import AttributesRefused
@@ -106,7 +106,13 @@ def _pointer(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-async def declarations(session: AsyncSession, *, strict: bool) -> Declarations:
+async def declarations(connection: asyncpg.Connection, *, strict: bool) -> Declarations:
     """Return what the node declares at present."""
-    declared = await session.scalars(select(CustomAttribute))
+    rows = await connection.fetch(
+        "SELECT name, type, applies_to, choices::text, minimum, maximum, max_length FROM custom_attribute"
+    )
+    declared = (
+        CustomAttribute(**{**row, "choices": orjson.loads(row["choices"] or "null")})
+        for row in rows
+    )
     return Declarations({attribute.name: attribute for attribute in declared}, strict)

@@ -21,7 +21,9 @@ Who may write
 -------------
 This package at the desk; ``customer_import`` set-wise; requests between cities (card replacement) for the SIM in use.
 All of them lock the customer's row first, raise its version, and write the change and its audit record in the same
-transaction: the customer's row is the lock, and its version the entity tag, of everything the customer holds.
+transaction: the customer's row is the lock, and its version the entity tag, of everything the customer holds. Only
+where a change is one statement, as most of a profile are, that statement asks for the version instead of the lock
+(:mod:`~services.city_node.customer.changing`).
 
 Other nouns that customers hold, key persons, agreements, interactions and so on, have packages of their own and one
 form (:mod:`~services.city_node.held`); each offers its part of the customer's page.

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
+from services.city_node.customer.author import Author
 from services.city_node.customer.privacy import (
     ADDRESS,
     BIRTH_DATE,
@@ -13,8 +14,8 @@ from services.city_node.customer.privacy import (
 )
 from services.city_node.customer.service import Desk
 from shared.access import Principal, require
-from shared.capability import Conflict, Context, Permission, Role
-from shared.kernel.edge import Now, Transaction
+from shared.capability import Conflict, Context, Permission, Role, context_of
+from shared.kernel.edge import Transaction, now_of
 from shared.kernel.language import Text
 
 READ = "customer:read"
@@ -84,16 +85,28 @@ Reader = Annotated[Principal, Depends(require(READ))]
 DocumentReader = Annotated[Principal, Depends(require(DOCUMENT))]
 
 
-async def desk(
-    principal: Annotated[Principal, Depends(require(WRITE))],
-    session: Transaction,
-    now: Now,
-    context: Context,
-) -> Desk:
+async def author(
+    request: Request, principal: Annotated[Principal, Depends(require(WRITE))]
+) -> Author:
+    """Return the caller as one who changes customers."""
+    context = context_of(request)
+    strict = context.settings.undeclared_attributes == "refuse"
+    return Author(principal, now_of(request), context.cipher, strict)
+
+
+Writer = Annotated[Author, Depends(author)]
+
+
+async def desk(author: Writer, session: Transaction, context: Context) -> Desk:
     """Return where the caller changes customers, in the request's transaction."""
-    settings = context.settings
-    strict = settings.undeclared_attributes == "refuse"
-    return Desk(session, principal, now, context.cipher, settings.code, strict)
+    return Desk(
+        session,
+        author.principal,
+        author.now,
+        author.cipher,
+        context.settings.code,
+        author.strict,
+    )
 
 
 AtDesk = Annotated[Desk, Depends(desk)]

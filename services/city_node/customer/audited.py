@@ -1,6 +1,6 @@
 """What changing customers leaves in the audit log, beside the history that belongs to the customer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.customer.models import ChangeAction
 from shared import audit
+from shared.access import Principal
 from shared.capability import Action
 from shared.kernel.language import Text
 
@@ -56,9 +57,31 @@ def record_change(
         CHANGES[action],
         at=at,
         subject=("customer", customer_id),
-        fields=dict.fromkeys(_field(change["field"]) for change in changes),
+        fields=_fields(changes),
         cause_id=cause_id,
     )
+
+
+def record_of(
+    principal: Principal,
+    action: ChangeAction,
+    customer_id: UUID,
+    changes: Iterable[Mapping[str, Any]],
+    *,
+    at: datetime,
+) -> Sequence[Any]:
+    """Return the same record for a statement that writes the change, too (:func:`shared.audit.insertion`)."""
+    return audit.values_of(
+        audit.Actor.of(principal),
+        CHANGES[action],
+        at=at,
+        subject=("customer", customer_id),
+        fields=_fields(changes),
+    )
+
+
+def _fields(changes: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    return dict.fromkeys(_field(change["field"]) for change in changes)
 
 
 def _field(path: str) -> str:

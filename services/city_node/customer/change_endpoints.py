@@ -1,4 +1,8 @@
-"""Changing customers over HTTP. Each change is one transaction, committed before the answer."""
+"""Changing customers over HTTP. Each change is one transaction, committed before the answer.
+
+What is asked for most, a change of the profile, is a hot write, and most of those are one statement, which is a
+transaction by itself; the rest goes through a session.
+"""
 
 from uuid import UUID
 
@@ -6,8 +10,15 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from services.city_node.customer import holdings, lifecycle, service
-from services.city_node.customer.access import AtDesk
-from services.city_node.customer.answers import JSON, after_change, documented
+from services.city_node.customer.access import AtDesk, Writer
+from services.city_node.customer.answers import (
+    JSON,
+    after_change,
+    documented,
+    profile_response,
+    reading_for,
+)
+from services.city_node.customer.changing import Change
 from services.city_node.customer.representations import CustomerOut
 from services.city_node.customer.review import review_offered
 from services.city_node.customer.schemas import (
@@ -19,7 +30,8 @@ from services.city_node.customer.schemas import (
     SubscriptionPatch,
 )
 from shared.access import OnceDependency
-from shared.kernel.edge import ExpectedVersion
+from shared.kernel.edge import ExpectedVersion, database_of
+from shared.kernel.preconditions import entity_tag
 
 router = APIRouter(prefix="/customers")
 
@@ -49,7 +61,7 @@ async def create_customer(desk: AtDesk, body: CustomerCreate) -> Response:
 async def change_customer(
     request: Request,
     customer_id: UUID,
-    desk: AtDesk,
+    author: Writer,
     expected: ExpectedVersion,
     body: CustomerPatch,
 ) -> Response:
@@ -59,13 +71,18 @@ async def change_customer(
     202 with the profile as it is now, `proposal_id`, and the proposal's address in `Location`. The other fields take
     effect at once.
     """
-    review = review_offered(request)
-    proposal_id = await review.change(desk, customer_id, expected, body)
-    changed = await after_change(desk, customer_id)
-    if proposal_id is None:
-        return changed
-    profile = {**orjson.loads(changed.body), "proposal_id": proposal_id}
-    headers = {"location": f"{review.path}/{proposal_id}", "etag": changed.headers["etag"]}
+    review, how = review_offered(request), reading_for(author.principal)
+    change = Change(author, customer_id, expected, body, review, how)
+    async with database_of(request).writer() as connection:
+        changed = await change.at_once(connection)
+        if changed is None:
+            async with connection.transaction():
+                changed = await change.make(connection)
+    if changed.proposal_id is None:
+        return profile_response(changed.version, changed.shown)
+    profile = {**orjson.loads(changed.shown), "proposal_id": changed.proposal_id}
+    location = f"{review.path}/{changed.proposal_id}"
+    headers = {"location": location, "etag": entity_tag(changed.version)}
     return Response(orjson.dumps(profile), 202, headers, media_type=JSON)
 
 

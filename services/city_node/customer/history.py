@@ -5,6 +5,7 @@ A field is named as in the profile; a part of something as a path: ``attributes/
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -34,16 +35,45 @@ TRACKED = [
 ]
 """Fields whose values the history keeps; documents and attributes are kept beside them."""
 
+COLUMNS = (*TRACKED, "document_masked", "document_index", "attributes")
+"""The columns that history tells of."""
+
 Values = Mapping[str, Any]
 Changes = list[dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the history says of one change.
+
+    Attributes:
+        action: what was done.
+        changes: what differs, as :func:`differences` gives it.
+        at: when.
+        by: username of who did it.
+        source: from where it came.
+        cause_id: what caused it.
+    """
+
+    action: ChangeAction
+    changes: Changes
+    at: datetime
+    by: str
+    source: ChangeSource
+    cause_id: UUID | None = None
+
+
 def snapshot(customer: Customer) -> dict[str, Any]:
     """Return the tracked values of a customer as JSON has them, to compare with those after a change."""
-    values = {name: plain(getattr(customer, name)) for name in TRACKED}
+    return tracked({name: getattr(customer, name) for name in COLUMNS})
+
+
+def tracked(values: Values) -> dict[str, Any]:
+    """Return what :func:`snapshot` does, of :data:`COLUMNS` by name."""
+    found = {name: plain(values[name]) for name in TRACKED}
     # Compared by the whole number, shown masked: a mistyped digit may be under the mask.
-    values["document_number"] = (customer.document_masked, customer.document_index)
-    return values | {f"attributes/{name}": value for name, value in customer.attributes.items()}
+    found["document_number"] = (values["document_masked"], values["document_index"])
+    return found | {f"attributes/{name}": value for name, value in values["attributes"].items()}
 
 
 def differences(before: Values, after: Values) -> Changes:

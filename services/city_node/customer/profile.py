@@ -234,6 +234,7 @@ class Reading:
 
     Attributes:
         sql: takes the id and the reader's unit path, and gives version and JSON.
+        columns: what the JSON is made of, as the select list of one customer ``c``.
         with_document_number: whether the number in clear was asked for, too.
         shows: what the reader sees, as the audit log names it.
         at_day: whether ``sql`` takes the business day, too.
@@ -242,6 +243,7 @@ class Reading:
     """
 
     sql: str
+    columns: str
     with_document_number: bool
     shows: tuple[str, ...]
     at_day: bool = False
@@ -285,15 +287,16 @@ def reading(
             raise QueryInvalid("include", name, ", ".join([EVERY_PART, *offered]))
         columns[name] = offered[name].sql
         shows[seen(name, columns[name], sight)] = None
-    values = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
-    sql = visible(
+    values = visible(
+        ", ".join(f"{expression} AS {name}" for name, expression in columns.items()), sight
+    )
+    sql = (
         f"SELECT c.version, row_to_json(p)::text FROM {SOURCE} CROSS JOIN LATERAL (SELECT {values}) p "
-        "WHERE c.id = $1 AND starts_with(u.path, $2)",
-        sight,
+        "WHERE c.id = $1 AND starts_with(u.path, $2)"
     )
     versioned = all(offered[name].versioned for name in asked)
     return Reading(
-        sql, len(wanted) < len(names), tuple(shows), TODAY in sql, is_sealed(sql), versioned
+        sql, values, len(wanted) < len(names), tuple(shows), TODAY in sql, is_sealed(sql), versioned
     )
 
 

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,7 +24,6 @@ from services.city_node.customer.problems import CustomerErased, of_constraint
 from services.city_node.customer.profile import absent
 from shared.kernel.database import driver_connection
 from shared.organisation.models import OrganisationUnit
-from shared.staff.models import StaffMember
 
 NUMBER_DIGITS = 8
 KEYS_LOCK = 0x6B657973
@@ -51,26 +51,22 @@ async def lock_customer(session: AsyncSession, customer_id: UUID, unit_path: str
     return found
 
 
-async def unit_in_scope(session: AsyncSession, code: str, unit_path: str) -> bool:
+async def unit_in_scope(connection: asyncpg.Connection, code: str, unit_path: str) -> bool:
     """Tell whether ``code`` is an active unit at or below the unit with ``unit_path``."""
-    return bool(
-        await session.scalar(
-            select(
-                exists().where(
-                    OrganisationUnit.code == code,
-                    OrganisationUnit.active,
-                    func.starts_with(OrganisationUnit.path, unit_path),
-                )
-            )
-        )
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM organisation_unit WHERE code = $1 AND active AND starts_with(path, $2))",
+        code,
+        unit_path,
     )
+    return found
 
 
-async def is_on_staff(session: AsyncSession, staff_id: UUID) -> bool:
+async def is_on_staff(connection: asyncpg.Connection, staff_id: UUID) -> bool:
     """Tell whether ``staff_id`` is an active member of this node's staff."""
-    return bool(
-        await session.scalar(select(exists().where(StaffMember.id == staff_id, StaffMember.active)))
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM staff_member WHERE id = $1 AND active)", staff_id
     )
+    return found
 
 
 async def hold_keys(session: AsyncSession) -> None:
@@ -81,23 +77,26 @@ async def hold_keys(session: AsyncSession) -> None:
     await session.execute(select(func.pg_advisory_xact_lock_shared(KEYS_LOCK)))
 
 
+async def hold_keys_on(connection: asyncpg.Connection) -> None:
+    """Do the same for a transaction of a bare connection."""
+    await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", KEYS_LOCK)
+
+
 async def hold_keys_while_connected(session: AsyncSession) -> None:
     """Let no rotation begin before the connection is closed: for work in several transactions of one connection."""
     await session.execute(select(func.pg_advisory_lock_shared(KEYS_LOCK)))
 
 
 async def holder_of_document(
-    session: AsyncSession, indexes: Sequence[bytes]
+    connection: asyncpg.Connection, indexes: Sequence[bytes]
 ) -> tuple[UUID, str] | None:
     """Return the id of the customer with a document, and the path of the unit that looks after it."""
-    row = (
-        await session.execute(
-            select(Customer.id, OrganisationUnit.path)
-            .join(OrganisationUnit, OrganisationUnit.code == Customer.unit_code)
-            .where(Customer.document_index.in_(indexes))
-        )
-    ).first()
-    return (row.id, row.path) if row else None
+    row = await connection.fetchrow(
+        "SELECT c.id, u.path FROM customer c JOIN organisation_unit u ON u.code = c.unit_code "
+        "WHERE c.document_index = ANY($1::bytea[])",
+        indexes,
+    )
+    return (row["id"], row["path"]) if row else None
 
 
 async def has_contact(
@@ -195,9 +194,11 @@ async def refused_if_taken() -> AsyncIterator[None]:
     """
     try:
         yield
-    except IntegrityError as error:
-        constraint = getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
-        refusal = of_constraint(constraint)
+    except (IntegrityError, asyncpg.UniqueViolationError) as error:
+        cause = (
+            getattr(error.orig, "__cause__", None) if isinstance(error, IntegrityError) else error
+        )
+        refusal = of_constraint(getattr(cause, "constraint_name", None))
         if refusal is None:
             raise
         raise refusal from error

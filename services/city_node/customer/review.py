@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
 
+import asyncpg
 from fastapi import Request
 
+from services.city_node.customer.author import Author
 from services.city_node.customer.schemas import CustomerPatch
-from services.city_node.customer.service import Desk, change_customer
+from services.city_node.customer.stored import Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +18,21 @@ class Review:
     """How a node changes a customer if some fields need a second person.
 
     Attributes:
-        change: changes what may be changed at once; returns the id of the proposal that it made of the rest, if any.
+        sensitive: SQL of the members of a patch that do, as a ``text[]``; refers to the customer as ``c``.
+        propose: makes a proposal of such a patch of a locked customer; returns its id, if it would change anything.
         path: where proposals are found.
     """
 
-    change: Callable[[Desk, UUID, int, CustomerPatch], Awaitable[UUID | None]]
+    sensitive: str
+    propose: Callable[[asyncpg.Connection, Author, Stored, CustomerPatch], Awaitable[UUID | None]]
     path: str
 
 
-async def _at_once(desk: Desk, customer_id: UUID, expected: int, patch: CustomerPatch) -> None:
-    await change_customer(desk, customer_id, expected, patch)
+async def _never(_: asyncpg.Connection, __: Author, ___: Stored, ____: CustomerPatch) -> None:
+    """Propose nothing: no member is sensitive."""
 
 
-AT_ONCE = Review(_at_once, "")
+AT_ONCE = Review("NULL::text[]", _never, "")
 """For a node without such a capability: every change takes effect at once."""
 
 

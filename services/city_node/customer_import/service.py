@@ -38,7 +38,7 @@ from services.city_node.customer_import.staging import Run, Staging
 from services.city_node.departure.catalogue import Catalogue
 from services.city_node.personal_data.service import hold_keys_for_run
 from shared.kernel.clock import Clock
-from shared.kernel.database import Database
+from shared.kernel.database import Database, driver_connection
 from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_id
 from shared.kernel.language import Language
@@ -258,7 +258,7 @@ _ON_LINES = (Records.BILLS, Records.USAGE, Records.INTERACTIONS)
 async def _run_of(desk: Desk, row: CustomerImport, mapping: ImportMapping) -> Run:
     async with desk.database.transaction() as session:
         path = await repository.unit_path(session, row.unit_code)
-        declared = await declarations(session, strict=desk.strict)
+        declared = await declarations(await driver_connection(session), strict=desk.strict)
         departures = await Catalogue.read(session)
     return Run(
         id=row.id, number=row.number, began=row.at, by=row.by, unit_path=path, whole_node=row.unit_code == desk.node,

@@ -22,7 +22,7 @@ Who is due
 Facts turn with the month (:class:`~services.city_node.evaluation.facts.Window`), so the whole city is evaluated in the
 first night of a month, and when another policy is in force. Between, triggers *mark* customers whose bills, profile,
 lines or membership change, in the transaction of the change, whoever writes
-(:data:`~services.city_node.evaluation.models.evaluation_mark`); the evaluation of the night looks at those alone.
+(:mod:`~services.city_node.evaluation.marking`); the evaluation of the night looks at those alone.
 
 Failure
 -------
@@ -31,6 +31,7 @@ leaves whole results, and those who were not looked at are due still. Evaluation
 advisory lock. Marks are taken away before facts are read: a change that is committed meanwhile marks anew.
 """
 
+from services.city_node.evaluation import marking as marking  # its triggers are part of the tables
 from services.city_node.evaluation.access import actions, permissions
 from services.city_node.evaluation.jobs import FORGET
 from shared.capability import Capability

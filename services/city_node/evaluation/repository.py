@@ -22,10 +22,12 @@ _TAKE_MARKS = """
     CROSS JOIN (SELECT rule FROM evaluation UNION SELECT $1::text) r ON CONFLICT DO NOTHING"""
 _ADD_TURNING = """
     INSERT INTO evaluation_due (rule, customer_id) SELECT $3::text, t.customer_id FROM ({}) t ON CONFLICT DO NOTHING"""
+# Up to an id and not by a join, whose plan would depend on statistics of a table that is empty most of the day.
 _TAKE_DUE = """
-    DELETE FROM evaluation_due d USING (
-        SELECT customer_id FROM evaluation_due WHERE rule = $1 ORDER BY customer_id LIMIT $2) t
-    WHERE d.rule = $1 AND d.customer_id = t.customer_id RETURNING d.customer_id"""
+    DELETE FROM evaluation_due WHERE rule = $1 AND customer_id <= (
+        SELECT customer_id FROM (SELECT customer_id FROM evaluation_due WHERE rule = $1 ORDER BY customer_id LIMIT $2) portion
+        ORDER BY customer_id DESC LIMIT 1)
+    RETURNING customer_id"""
 
 evaluations = Listing(
     source="evaluation e",

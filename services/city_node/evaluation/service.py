@@ -88,7 +88,7 @@ class Evaluator:
     async def _city(self, connection: asyncpg.Connection, policy: PolicyInForce[Any]) -> int:
         # Who is due is taken before results are looked for: who becomes due meanwhile stays so.
         due = "WITH due AS (DELETE FROM evaluation_due WHERE rule = $2 RETURNING customer_id) "
-        left = end_of_those_who_left(self.rule, "SELECT customer_id FROM due")
+        left = end_of_those_who_left(self.rule, "r.customer_id IN (SELECT customer_id FROM due)")
         ended = _rows(await connection.execute(due + left, self.now, self.rule.name))
         document = policy.document
         window = Window(self.on, self.rule.window(document))
@@ -156,7 +156,7 @@ class Evaluator:
     ) -> int:
         if not ids:
             return 0
-        left = end_of_those_who_left(self.rule, "SELECT unnest($2::uuid[])")
+        left = end_of_those_who_left(self.rule, "r.customer_id = ANY($2::uuid[])")
         ended = _rows(await connection.execute(left, self.now, ids))
         window = Window(self.on, self.rule.window(policy.document))
         found = judged(self.rule, policy.document, window, restricted=True)

@@ -59,11 +59,14 @@ def write(rule: Rule[D], found: str | None = None) -> str:
     given = {"as_of": f"${first + 1}::date", "policy": f"${first + 2}::text"}
     values = ", ".join(given.get(name, f"f.{name}") for name in columns)
     news = ", ".join(f"{name} = excluded.{name}" for name in columns)
-    source = "" if found is None else f"found AS MATERIALIZED ({found}), "
+    source = ids = ""
+    if found is not None:
+        source = f"found AS MATERIALIZED ({found}), "
+        ids = " AND r.customer_id = ANY($1::uuid[])"  # lets the index find them, whatever found is thought to have
     return f"""
         WITH {source}ended AS (
             UPDATE {table} r SET until = {now} FROM found f
-            WHERE r.customer_id = f.customer_id AND r.until IS NULL AND r.since < {now} RETURNING 1)
+            WHERE r.customer_id = f.customer_id AND r.until IS NULL AND r.since < {now}{ids} RETURNING 1)
         INSERT INTO {table} (customer_id, since, {_columns(columns)})
         SELECT f.customer_id, greatest({now}, f.was_since), {values}
         FROM found f, (SELECT count(*) FROM ended) before  -- one result of a customer holds: the old one ends first
@@ -71,10 +74,10 @@ def write(rule: Rule[D], found: str | None = None) -> str:
 
 
 def end_of_those_who_left(rule: Rule[D], whose: str) -> str:
-    """Return the statement that ends, at ``$1``, the results of those in ``whose`` who left the network."""
+    """Return the statement that ends, at ``$1``, the results ``r`` with ``whose`` of those who left the network."""
     return f"""
         UPDATE {rule.table} r SET until = greatest($1::timestamptz, r.since)
-        WHERE r.until IS NULL AND r.customer_id IN ({whose})
+        WHERE r.until IS NULL AND {whose}
           AND NOT EXISTS (SELECT FROM customer c WHERE c.id = r.customer_id AND c.library = 'in_network')"""
 
 

@@ -13,7 +13,8 @@ from services.city_node.customer.models import (
     CustomerChange,
     Library,
 )
-from services.city_node.customer.service import Desk, merge_patch
+from services.city_node.customer.rules import merge_patch
+from services.city_node.customer.service import Desk
 from services.city_node.merge import repository
 from services.city_node.merge.models import CustomerMerge, MergeState
 from services.city_node.merge.problems import (

@@ -33,8 +33,8 @@ from services.city_node.proposal.endpoints import router
 from services.city_node.proposal.field_endpoints import router as field_router
 from services.city_node.proposal.jobs import expiry
 from services.city_node.proposal.reading import part
-from services.city_node.proposal.sensitive import ensure_fields
-from services.city_node.proposal.service import PATH, change
+from services.city_node.proposal.sensitive import MEMBERS, ensure_fields
+from services.city_node.proposal.service import PATH, propose
 from shared.capability import Capability
 from shared.kernel.language import Text
 
@@ -45,6 +45,6 @@ capability = Capability(
     jobs=(expiry,),
     permissions=permissions,
     conflicts=conflicts,
-    offers=(Review(change, PATH), part),
+    offers=(Review(MEMBERS, propose, PATH), part),
     on_start=(ensure_fields,),
 )

@@ -4,22 +4,74 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+import orjson
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.city_node.customer.history import Changes
 from services.city_node.proposal.models import CustomerProposal, ProposalState
 from services.city_node.proposal.problems import ProposalNotFound
+from shared.access import Principal
 
 
-async def pending(session: AsyncSession, customer_id: UUID) -> CustomerProposal | None:
-    """Return the proposal that waits about a customer; the customer must be locked."""
-    found: CustomerProposal | None = await session.scalar(
-        select(CustomerProposal).where(
-            CustomerProposal.customer_id == customer_id,
-            CustomerProposal.state == ProposalState.PENDING,
-        )
+async def pending(
+    connection: asyncpg.Connection, customer_id: UUID
+) -> tuple[UUID, UUID, str] | None:
+    """Return id, proposer and the proposer's name of the proposal that waits about a locked customer, if one does."""
+    row = await connection.fetchrow(
+        "SELECT id, proposer_id, proposed_by FROM customer_proposal WHERE customer_id = $1 AND state = 'pending'",
+        customer_id,
     )
-    return found
+    return tuple(row) if row else None
+
+
+async def insert(
+    connection: asyncpg.Connection,
+    proposal_id: UUID,
+    customer_id: UUID,
+    *,
+    changes: Changes,
+    sealed: bytes,
+    seen: str,
+    seen_version: int,
+    proposer: Principal,
+    at: datetime,
+    expires_at: datetime,
+) -> None:
+    """Add a proposal that waits about a locked customer, about whom no other does."""
+    await connection.execute(
+        """
+        INSERT INTO customer_proposal
+          (id, customer_id, state, changes, sealed, seen, seen_version, proposed_at, proposed_by, proposer_id,
+           expires_at, version)
+        VALUES ($1, $2, 'pending', $3, $4, $5, $6, $7, $8, $9, $10, 1)""",
+        proposal_id, customer_id, orjson.dumps(changes).decode(), sealed, seen, seen_version, at,
+        proposer.username, proposer.id, expires_at,
+    )  # fmt: skip
+
+
+async def decide(
+    connection: asyncpg.Connection,
+    proposal_id: UUID,
+    state: ProposalState,
+    *,
+    at: datetime,
+    by: str,
+    reason: str | None = None,
+) -> None:
+    """End a proposal whose customer is locked; what was proposed is forgotten."""
+    await connection.execute(
+        """
+        UPDATE customer_proposal
+        SET state = $2, decided_at = $3, decided_by = $4, decision = $5, sealed = NULL, version = version + 1
+        WHERE id = $1""",
+        proposal_id,
+        state.value,
+        at,
+        by,
+        reason,
+    )
 
 
 async def customer_of(session: AsyncSession, proposal_id: UUID) -> UUID:
@@ -55,13 +107,3 @@ async def expire(session: AsyncSession, *, now: datetime) -> int:
         )
     )
     return int(result.rowcount)
-
-
-async def write(session: AsyncSession) -> None:
-    """Write what was changed so far: one proposal ends before the next takes its place."""
-    await session.flush()
-
-
-def add(session: AsyncSession, row: CustomerProposal) -> None:
-    """Add a row, written with the next flush."""
-    session.add(row)

@@ -1,10 +1,8 @@
 """Which fields are sensitive on this node."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,10 +22,11 @@ AT_FIRST = frozenset(
 )
 """What is sensitive until a node says otherwise."""
 
-_PATCHED: Mapping[SensitiveName, tuple[str, ...]] = {
-    SensitiveName.DOCUMENT: ("document_type", "document_number")
-}
-"""Members of a patch that belong to a field which is not named as they are."""
+MEMBERS = f"""(
+    SELECT array_agg(member) FROM sensitive_field f CROSS JOIN unnest(
+        CASE f.field WHEN '{SensitiveName.DOCUMENT}' THEN ARRAY['document_type', 'document_number'] ELSE ARRAY[f.field] END
+    ) member WHERE f.kind = c.kind AND f.sensitive)"""  # noqa: S608 - no input
+"""SQL of the members of a patch that need a second person for the customer ``c``."""
 
 fields = Listing(
     source="sensitive_field f",
@@ -57,16 +56,6 @@ async def ensure_fields(context: NodeContext) -> None:
     ]
     async with context.database.transaction() as session:
         await session.execute(insert(SensitiveField).values(rows).on_conflict_do_nothing())
-
-
-async def sensitive_members(session: AsyncSession, kind: str) -> frozenset[str]:
-    """Return the members of a patch that need a second person for customers of a kind."""
-    names = await session.scalars(
-        select(SensitiveField.field).where(SensitiveField.kind == kind, SensitiveField.sensitive)
-    )
-    return frozenset(
-        member for name in names for member in _PATCHED.get(SensitiveName(name), (name,))
-    )
 
 
 async def set_field(

@@ -6,12 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from services.city_node.customer import service as customers
-from services.city_node.customer.history import Changes, snapshot
+import asyncpg
+
+from services.city_node.customer import changing
+from services.city_node.customer.author import Author
+from services.city_node.customer.history import Values, tracked
 from services.city_node.customer.identity import document_indexes
-from services.city_node.customer.models import Customer
+from services.city_node.customer.repository import hold_keys_on
 from services.city_node.customer.schemas import CustomerPatch
 from services.city_node.customer.service import Desk
+from services.city_node.customer.stored import Stored, find
 from services.city_node.proposal import repository
 from services.city_node.proposal.models import CustomerProposal, ProposalState
 from services.city_node.proposal.problems import (
@@ -21,7 +25,7 @@ from services.city_node.proposal.problems import (
     ProposalWaiting,
     SecondPersonNeeded,
 )
-from services.city_node.proposal.sensitive import sensitive_members
+from shared.kernel.database import driver_connection
 from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_id
 from shared.kernel.preconditions import require_version
@@ -32,43 +36,36 @@ LIFE = timedelta(days=30)
 """How long a proposal waits."""
 
 
-async def change(desk: Desk, customer_id: UUID, expected: int, patch: CustomerPatch) -> UUID | None:
-    """Change what may be changed at once; return the id of the proposal that was made of the rest, if any.
+async def propose(
+    connection: asyncpg.Connection, author: Author, customer: Stored, held: CustomerPatch
+) -> UUID | None:
+    """Make a proposal of what needs a second person, and return its id; nothing, if it would change nothing.
+
+    Every rule has its say before, so that what would be refused is refused now.
 
     Raises:
         ProposalWaiting: if another person's proposal about the customer waits (409); nothing is changed then.
-        Problem: what :func:`services.city_node.customer.service.change_customer` refuses.
+        Problem: what :func:`services.city_node.customer.changing.judge` refuses.
     """
-    customer = await desk.locked(customer_id, expected)
-    members = await sensitive_members(desk.session, customer.kind) & patch.model_fields_set
-    at_once, held = _divided(patch, members)
-    if at_once.model_fields_set:
-        await customers.change_customer(desk, customer_id, expected, at_once)
-    if not members:
-        return None
-    customer = await desk.locked(customer_id)
-    changes = await _try_out(desk, customer, held)
+    _, changes = await changing.judge(connection, author, customer, held)
     if not changes:
         return None
-    await _make_room(desk, customer_id)
-    customer = await desk.locked(customer_id)
-    proposal = CustomerProposal(
-        id=new_id(),
-        customer_id=customer_id,
-        state=ProposalState.PENDING.value,
+    await _make_room(connection, author, customer.id)
+    await hold_keys_on(connection)
+    proposal_id = new_id()
+    await repository.insert(
+        connection,
+        proposal_id,
+        customer.id,
         changes=changes,
-        sealed=desk.cipher.encrypt(held.model_dump_json(exclude_unset=True)),
-        seen=_seen(desk.cipher, customer, changes)[0],
+        sealed=author.cipher.encrypt(held.model_dump_json(exclude_unset=True)),
+        seen=_seen(author.cipher, customer.values, changes)[0],
         seen_version=customer.version,
-        proposed_at=desk.now,
-        proposed_by=desk.principal.username,
-        proposer_id=desk.principal.id,
-        expires_at=desk.now + LIFE,
-        version=1,
+        proposer=author.principal,
+        at=author.now,
+        expires_at=author.now + LIFE,
     )
-    repository.add(desk.session, proposal)
-    await repository.write(desk.session)
-    return proposal.id
+    return proposal_id
 
 
 async def approve(desk: Desk, proposal_id: UUID, expected: int) -> None:
@@ -80,18 +77,18 @@ async def approve(desk: Desk, proposal_id: UUID, expected: int) -> None:
         ProposalDecided: if it is not pending (409).
         SecondPersonNeeded: if the caller proposed it (403).
         ProposalStale: if the fields are not as the proposer saw them (409).
-        Problem: what :func:`services.city_node.customer.service.change_customer` refuses.
+        Problem: what :func:`services.city_node.customer.changing.judge` refuses.
     """
     customer, proposal = await _pending(desk, proposal_id, expected)
     await _require_second_person(desk, proposal)
     if proposal.sealed is None or proposal.seen not in _seen(
-        desk.cipher, customer, proposal.changes
+        desk.cipher, customer.values, proposal.changes
     ):
         raise ProposalStale(seen=proposal.seen_version)
     patch = CustomerPatch.model_validate_json(desk.cipher.decrypt(proposal.sealed))
-    _decide(desk, proposal, ProposalState.APPROVED)
-    caused = replace(desk, cause_id=proposal.id)
-    await customers.change_customer(caused, customer.id, customer.version, patch)
+    await _decide(desk, proposal.id, ProposalState.APPROVED)
+    caused = replace(desk.author, cause_id=proposal.id)
+    await changing.apply(await driver_connection(desk.session), caused, customer, patch)
 
 
 async def reject(desk: Desk, proposal_id: UUID, expected: int, reason: str) -> None:
@@ -102,8 +99,7 @@ async def reject(desk: Desk, proposal_id: UUID, expected: int, reason: str) -> N
     """
     _, proposal = await _pending(desk, proposal_id, expected)
     await _require_second_person(desk, proposal)
-    _decide(desk, proposal, ProposalState.REJECTED)
-    proposal.decision = reason
+    await _decide(desk, proposal.id, ProposalState.REJECTED, reason)
 
 
 async def withdraw(desk: Desk, proposal_id: UUID, expected: int) -> None:
@@ -116,40 +112,30 @@ async def withdraw(desk: Desk, proposal_id: UUID, expected: int) -> None:
     _, proposal = await _pending(desk, proposal_id, expected)
     if proposal.proposer_id != desk.principal.id:
         raise NotTheProposer(by=proposal.proposed_by)
-    _decide(desk, proposal, ProposalState.WITHDRAWN)
+    await _decide(desk, proposal.id, ProposalState.WITHDRAWN)
 
 
-def _divided(patch: CustomerPatch, members: frozenset[str]) -> tuple[CustomerPatch, CustomerPatch]:
-    given = patch.model_dump(exclude_unset=True)
-    return (
-        CustomerPatch.model_validate({k: v for k, v in given.items() if k not in members}),
-        CustomerPatch.model_validate({k: v for k, v in given.items() if k in members}),
+async def _make_room(connection: asyncpg.Connection, author: Author, customer_id: UUID) -> None:
+    waiting = await repository.pending(connection, customer_id)
+    if waiting is None:
+        return
+    proposal_id, proposer_id, proposed_by = waiting
+    if proposer_id != author.principal.id:
+        raise ProposalWaiting(proposal=proposal_id, by=proposed_by)
+    await repository.decide(
+        connection,
+        proposal_id,
+        ProposalState.WITHDRAWN,
+        at=author.now,
+        by=author.principal.username,
     )
 
 
-async def _try_out(desk: Desk, customer: Customer, held: CustomerPatch) -> Changes:
-    """Return what would change, after every rule has had its say; nothing has changed then."""
-    async with desk.session.begin_nested() as trial:
-        changes = await customers.change_customer(desk, customer.id, customer.version, held)
-        await trial.rollback()
-    return changes
-
-
-async def _make_room(desk: Desk, customer_id: UUID) -> None:
-    waiting = await repository.pending(desk.session, customer_id)
-    if waiting is None:
-        return
-    if waiting.proposer_id != desk.principal.id:
-        raise ProposalWaiting(proposal=waiting.id, by=waiting.proposed_by)
-    _decide(desk, waiting, ProposalState.WITHDRAWN)
-    await repository.write(desk.session)
-
-
-async def _pending(
-    desk: Desk, proposal_id: UUID, expected: int
-) -> tuple[Customer, CustomerProposal]:
+async def _pending(desk: Desk, proposal_id: UUID, expected: int) -> tuple[Stored, CustomerProposal]:
+    customer_id = await repository.customer_of(desk.session, proposal_id)
     # The customer first, as everybody who changes one does.
-    customer = await desk.locked(await repository.customer_of(desk.session, proposal_id))
+    connection = await driver_connection(desk.session)
+    customer = await find(connection, customer_id, desk.principal.unit_path, lock=True)
     proposal = await repository.lock_proposal(desk.session, proposal_id)
     require_version(proposal.version, expected)
     if proposal.state != ProposalState.PENDING or proposal.expires_at <= desk.now:
@@ -163,29 +149,33 @@ async def _require_second_person(desk: Desk, proposal: CustomerProposal) -> None
         raise SecondPersonNeeded(by=proposal.proposed_by)
 
 
-def _decide(desk: Desk, proposal: CustomerProposal, state: ProposalState) -> None:
-    proposal.state = state.value
-    proposal.decided_at, proposal.decided_by = desk.now, desk.principal.username
-    proposal.sealed = None
-    proposal.version += 1
+async def _decide(
+    desk: Desk, proposal_id: UUID, state: ProposalState, reason: str | None = None
+) -> None:
+    await repository.decide(
+        await driver_connection(desk.session),
+        proposal_id,
+        state,
+        at=desk.now,
+        by=desk.principal.username,
+        reason=reason,
+    )
 
 
-def _seen(
-    cipher: Cipher, customer: Customer, changes: Iterable[dict[str, object]]
-) -> Sequence[str]:
+def _seen(cipher: Cipher, customer: Values, changes: Iterable[dict[str, object]]) -> Sequence[str]:
     """Return the digests that the present values of what is to change may have, that of today first.
 
     A document is compared by its whole number's blind index, which is another one under each of the node's keys: what
     was proposed before a rotation is the same after it, as long as the old key is there.
     """
-    present = snapshot(customer)
+    present = tracked(customer)
     names = sorted(str(change["field"]) for change in changes)
     indexes: Sequence[bytes | None] = (None,)
-    if customer.document_cipher is not None:
-        indexes = document_indexes(cipher, cipher.decrypt(customer.document_cipher))
+    if customer["document_cipher"] is not None:
+        indexes = document_indexes(cipher, cipher.decrypt(customer["document_cipher"]))
     seen = []
     for index in indexes:
-        values = {**present, "document_number": (customer.document_masked, index)}
+        values = {**present, "document_number": (customer["document_masked"], index)}
         digest = hashlib.sha256(repr([(name, values.get(name)) for name in names]).encode())
         seen.append(digest.hexdigest())
     return seen
