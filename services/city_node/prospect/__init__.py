@@ -33,6 +33,7 @@ there is already and writes nothing. Searches take turns. Whoever works on a pro
 who do at once one is told so; a search that comes between makes another version, too.
 """
 
+from services.city_node.prospect import marking as marking  # its triggers are part of the tables
 from services.city_node.prospect.access import actions, permissions
 from services.city_node.prospect.act_endpoints import router as act_router
 from services.city_node.prospect.commands import app

@@ -72,7 +72,7 @@ def write(query: str | None = None) -> str:
             UPDATE prospect p SET target = f.target, score = f.score, signals = f.signals, used = f.used,
                    as_of = {on}, policy = {policy}, version = p.version + 1
             FROM found f
-            WHERE p.customer_id = f.customer_id AND p.closed_at IS NULL
+            WHERE p.customer_id = f.customer_id AND p.closed_at IS NULL {ids}
               AND (p.state = 'found' OR p.target = f.target)  -- somebody may have taken it up meanwhile
               AND (p.target, p.score, p.signals, p.used) IS DISTINCT FROM (f.target, f.score, f.signals, f.used)
             RETURNING 1),
