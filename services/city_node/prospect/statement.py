@@ -82,8 +82,8 @@ def write(query: str | None = None) -> str:
             FROM found f WHERE f.is_prospect AND f.was_target IS NULL
             ON CONFLICT (customer_id) WHERE closed_at IS NULL DO NOTHING RETURNING *),
         noted AS ({_EVENT}
-            SELECT p.id, p.customer_id, {now}, {by}, 'find', NULL, 'found', {_unit_of_found()}, p.target, p.score,
-                   p.signals, NULL, NULL, p.policy, p.used FROM made p
+            SELECT p.id, p.customer_id, {now}, {by}, 'find', NULL, 'found', f.unit_code, p.target, p.score,
+                   p.signals, NULL, NULL, p.policy, p.used FROM made p JOIN found f ON f.customer_id = p.customer_id
             UNION ALL
             SELECT p.id, p.customer_id, {now}, {by}, 'lapse', 'found', 'lapsed', {_UNIT}, p.target, p.score,
                    p.signals, NULL, {_days("p")}, NULL, NULL FROM lapsed p)
@@ -119,10 +119,6 @@ def close(*, restricted: bool = False) -> str:
                    p.was, p.state, {_UNIT}, p.target, p.score, p.signals, p.ending, {_days("p")}, NULL, NULL FROM closed p)
         SELECT count(*) FILTER (WHERE state = 'converted') AS converted,
                count(*) FILTER (WHERE state <> 'converted') AS ended FROM closed"""
-
-
-def _unit_of_found() -> str:
-    return "(SELECT f.unit_code FROM found f WHERE f.customer_id = p.customer_id)"
 
 
 def _days(row: str) -> str:
