@@ -61,8 +61,10 @@ def asked_size() -> int | None:
 
 
 @contextlib.asynccontextmanager
-async def big_city(customers: int, *, months: int = MONTHS) -> AsyncIterator[BigCity]:
-    """Make a city with so many customers, without their usage, and serve it."""
+async def generated(
+    customers: int, *, months: int = MONTHS
+) -> AsyncIterator[tuple[NodeContext, Path]]:
+    """Make a city with so many customers, without their usage; gives it, and the home that it is in."""
     with fresh_home() as home:
         async with open_city(home) as context:
             await ensure_industries(context)
@@ -85,21 +87,29 @@ async def big_city(customers: int, *, months: int = MONTHS) -> AsyncIterator[Big
                     usage=False,
                     on_progress=lambda _what, _done, _total: None,
                 )
-                await add_staff_member(
-                    session,
-                    username=USERNAME,
-                    password=PASSWORD,
-                    role=Role.SUPERVISOR,
-                    unit_code=CITY,
-                    by="bench",
-                    now=NOW,
-                    tier=Tier.CITY,
-                )
             connection = await asyncpg.connect(owner_url(context))
             await connection.execute("VACUUM ANALYZE")
             await connection.close()
-            async with _served(home) as port:
-                yield BigCity(context, port, await _sign_in(port))
+            yield context, home
+
+
+@contextlib.asynccontextmanager
+async def big_city(customers: int, *, months: int = MONTHS) -> AsyncIterator[BigCity]:
+    """Make a city with so many customers, without their usage, and serve it."""
+    async with generated(customers, months=months) as (context, home):
+        async with context.database.transaction() as session:
+            await add_staff_member(
+                session,
+                username=USERNAME,
+                password=PASSWORD,
+                role=Role.SUPERVISOR,
+                unit_code=CITY,
+                by="bench",
+                now=NOW,
+                tier=Tier.CITY,
+            )
+        async with _served(home) as port:
+            yield BigCity(context, port, await _sign_in(port))
 
 
 @contextlib.asynccontextmanager

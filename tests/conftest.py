@@ -5,6 +5,7 @@ test. Nodes do no work by themselves here: a test dials and runs jobs by hand, a
 """
 
 import asyncio
+import gc
 import itertools
 import logging
 import shutil
@@ -75,6 +76,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         server = EmbeddedPostgres(Path(home) / "postgres")
         server.start()
         asyncio.run(_forget_durability(server))
+        gc.freeze()  # no collection of garbage has to look at what was imported: it is there to the end
         yield server
         server.release()
 
@@ -87,10 +89,8 @@ async def template(postgres: EmbeddedPostgres) -> str:
     await upgrade(postgres.database_url(TEMPLATE), node_role=NODE_ROLE)
     # For tables that a test makes of its own, by itself or by a capability.
     await _administer(postgres, f"GRANT CREATE ON SCHEMA public TO {NODE_ROLE}", TEMPLATE)
-    rights = (
-        f"ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {NODE_ROLE}"
-    )
-    await _administer(postgres, rights, TEMPLATE)
+    rights = "SELECT, INSERT, UPDATE, DELETE ON TABLES"
+    await _administer(postgres, f"ALTER DEFAULT PRIVILEGES GRANT {rights} TO {NODE_ROLE}", TEMPLATE)
     return TEMPLATE
 
 

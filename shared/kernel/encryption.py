@@ -10,6 +10,9 @@ A node's keys are files beside one another: ``personal-data.key`` is key 1, ``pe
 The newest seals; all of them open, and a search asks for the index under each. Rotating is adding the next file,
 sealing every row anew, and removing the old one when no row uses it. Every process looks at the directory each time it
 uses a key, so that a new one counts everywhere at once.
+
+What is to be known again after the value itself is gone cannot be indexed anew. It has a key of its own,
+``lasting-index.key``, which is never rotated (:meth:`Cipher.lasting_index`).
 """
 
 import copy
@@ -76,6 +79,7 @@ class Cipher:
         self._keys: tuple[DataKey, ...] = (DataKey.of(key_id, encryption_key + index_key),)
         self._directory = directory
         self._changed = 0
+        self._lasting = index_key if directory is None else _lasting_key(directory)
 
     @classmethod
     def load_or_create(cls, directory: Path) -> "Cipher":
@@ -139,6 +143,10 @@ class Cipher:
         """Return the blind indexes of ``value`` under every key: what a search has to ask for."""
         return [key.index(value) for key in self.ring()]
 
+    def lasting_index(self, value: str) -> bytes:
+        """Return a blind index of ``value``, normalised, that no rotation of keys changes."""
+        return hmac.digest(self._lasting, value.encode(), hashlib.sha256)
+
     def add_key(self) -> int:
         """Make the next key, which seals from now on, and return its id.
 
@@ -158,6 +166,10 @@ class Cipher:
             _path(self._directory, key_id).unlink(missing_ok=True)
             keep_names(self._directory)
             self._changed = 0
+
+
+def _lasting_key(directory: Path) -> bytes:
+    return read_or_create(directory / "lasting-index.key", lambda: os.urandom(KEY_BYTES))
 
 
 def _path(directory: Path, key_id: int) -> Path:

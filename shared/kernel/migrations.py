@@ -102,13 +102,17 @@ async def check(url: str) -> None:
 
 async def revise(url: str, message: str) -> None:
     """Write a new migration with what the models have and the database at ``url`` has not."""
-    present = len(list(ScriptDirectory.from_config(configuration()).walk_revisions()))
+    following = next_revision(ScriptDirectory.from_config(configuration()))
     await _run(
         url,
-        lambda config: command.revision(
-            config, message, autogenerate=True, rev_id=f"{present + 1:04d}"
-        ),
+        lambda config: command.revision(config, message, autogenerate=True, rev_id=following),
     )
+
+
+def next_revision(scripts: ScriptDirectory) -> str:
+    """Return the number of the revision that follows the head: numbers may have gaps, and none is given twice."""
+    numbers = [int(script.revision) for script in scripts.walk_revisions()]
+    return f"{max(numbers, default=0) + 1:04d}"
 
 
 async def _run(url: str, act: Callable[[Config], object]) -> None:

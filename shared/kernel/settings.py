@@ -180,6 +180,27 @@ class Settings(BaseSettings):
         le=36500,
         description="Days after leaving for which the law wants the identity of telephone users kept: a person's own request for erasure is refused until then.",
     )
+    import_file_retention_days: int = Field(
+        default=7,
+        ge=0,
+        le=365,
+        description="Days after its end for which the file of an import that failed or was cancelled is kept, so that it can be resumed; of any other the file is deleted at its end.",
+    )
+    import_reject_retention_days: int = Field(
+        default=30,
+        ge=1,
+        le=3650,
+        description="Days after the end of an import for which its rejected rows are kept.",
+    )
+    import_undo_retention_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="Days after the end of an import for which it can be undone: then what its records were before is deleted.",
+    )
+    export_retention_days: int = Field(
+        default=7, ge=1, le=365, description="Days for which the file of an export is kept."
+    )
     subject_request_working_days: int = Field(
         default=15,
         ge=1,

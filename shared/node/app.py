@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 
 import httpx
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from shared.access import REVOKED_CHANNEL, Grants, TokenKeeper
 from shared.capability import Capability, NodeContext
@@ -126,11 +127,11 @@ class Node:
         problems.install(app)
         idempotency.install(app)
         add_interactive_docs(app)
-        app.include_router(health.router)
-        app.include_router(federation_endpoints.router)
+        for router in (health.router, federation_endpoints.router):
+            app.router.routes.extend(routes_of(router, ""))
         for capability in self.capabilities:
             for router in capability.routers:
-                app.include_router(router, tags=[capability.name])
+                app.router.routes.extend(routes_of(router, capability.name))
         describe_partial_answers(app)
         app.state.settings = self.settings
         app.state.grants = self.grants
@@ -228,6 +229,23 @@ class Node:
         """Finish what was begun, close everything."""
         self.wakeup.stop()
         await self._stack.aclose()
+
+
+_ROUTES: dict[tuple[int, str], tuple[APIRouter, Sequence[BaseRoute]]] = {}
+
+
+def routes_of(router: APIRouter, tag: str) -> Sequence[BaseRoute]:
+    """Return the routes of a router, the same for every node of this process.
+
+    FastAPI makes the handler of a route ready when a path is first compared with it, anew for each application that
+    includes its router; several nodes in one process, as in a demonstration or in tests, share that work.
+    """
+    kept = _ROUTES.get((id(router), tag))
+    if kept is None:
+        holder = FastAPI(openapi_url=None, responses=problems.DOCUMENTED)
+        holder.include_router(router, tags=[tag] if tag else None)
+        kept = _ROUTES[id(router), tag] = router, holder.router.routes
+    return kept[1]
 
 
 def create_node(

@@ -12,6 +12,7 @@ async def erase(city: TestNode, **given: Any) -> int:
     return await erase_due(
         city.database,
         Order(audit.Actor("test")),
+        city.context.cipher,
         days=city.context.settings.retention_days,
         now=city.clock.now(),
         **given,

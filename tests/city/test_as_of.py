@@ -13,6 +13,7 @@ from services.city_node.customer.as_of import _NOT_TOLD
 from shared.capability import Role
 from tests.city.drafts import Headers, SignIn, fresh, id_card, line, settle
 from tests.conftest import TestNode
+from tests.examples import examples
 
 PARTS = "subscriptions,contacts,preferences,ties,interactions"
 
@@ -105,7 +106,7 @@ async def edit(city: TestNode, clerk: Headers, customer: dict[str, Any], edit: A
         await city.client.post(f"{path}/restore", headers=headers)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(edits=st.lists(EDITS, min_size=1, max_size=8))
 async def test_as_of_equals_what_was_read_then(
     city: TestNode, clerk: Headers, reader: Headers, edits: list[Any]

@@ -29,6 +29,7 @@ from tests.city.two_cities import (
     load_cards,
     two_cities,
 )
+from tests.examples import examples
 
 MSISDN = "13800005678"
 CARDS = 4
@@ -203,7 +204,7 @@ async def begin(pair: TwoCities) -> Run:
 
 
 @given(data=st.data(), steps=st.integers(10, 35))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(16), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_any_order_ends_well(pair: TwoCities, data: st.DataObject, steps: int) -> None:
     run = await begin(pair)
     for _ in range(steps):

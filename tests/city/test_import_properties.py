@@ -23,9 +23,10 @@ from tests.city.drafts import Headers, id_card
 from tests.city.extracts import HEADER, MAPPING, begin, counts, desk, extract, load, row
 from tests.city.record_extracts import BILLS, BILLS_TEXT, bill, empty, everything, table
 from tests.conftest import TestNode
+from tests.examples import examples
 
 SLOWLY = settings(
-    max_examples=12,
+    max_examples=examples(8),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import Table, text
 
 from services.city_node.merge.models import UNDO_DAYS
 from services.city_node.merge.references import MOVES_UNDECLARED, STAYS, references
@@ -15,8 +15,10 @@ from shared.capability import Role
 from shared.kernel.database import Base
 from shared.node.tiers import load_tables
 from tests.city.drafts import TEAM, Headers, SignIn, fresh, line, settle
+from tests.city.merging import merge, present, undo
 from tests.city.whole import everything
 from tests.conftest import TestNode
+from tests.examples import examples
 
 load_tables()  # what refers to a customer is read from every table there is, whatever else was imported
 
@@ -33,40 +35,6 @@ async def hold(
     )
     assert answer.status_code == 201, answer.text
     return answer.json()
-
-
-async def present(city: TestNode, headers: Headers, customer: dict[str, Any]) -> dict[str, Any]:
-    answer = await city.client.get(f"/customers/{customer['id']}?include=all", headers=headers)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def merge(
-    city: TestNode,
-    headers: Headers,
-    survivor: dict[str, Any],
-    merged: dict[str, Any],
-    **given: Any,
-) -> Any:
-    survivor, merged = (
-        await present(city, headers, survivor),
-        await present(city, headers, merged),
-    )
-    body = {
-        "survivor_id": survivor["id"],
-        "merged_id": merged["id"],
-        "survivor_version": survivor["version"],
-        "merged_version": merged["version"],
-        **given,
-    }
-    return await city.client.post(
-        "/customer-merges", json=body, headers={**headers, "Idempotency-Key": str(uuid4())}
-    )
-
-
-async def undo(city: TestNode, headers: Headers, merged: Any) -> Any:
-    return await city.client.post(f"/customer-merges/{merged.json()['id']}/undo", headers=headers)
 
 
 async def bill(city: TestNode, customer: dict[str, Any], month: date, fen: int) -> None:
@@ -280,10 +248,22 @@ def test_a_reference_is_one_that_a_merge_can_move(reference: Any) -> None:
     ]
     if reference.rivals or reference.others:
         assert not referred, f"rows of {table.name} may be set aside, but {referred} refer to them"
-    leading = [index.columns.keys()[0] for index in table.indexes if index.columns.keys()]
-    leading.append(reference.key[0].name)
-    assert reference.column in leading or reference.name in MOVES_UNDECLARED, (
+    assert reference.column in leading(table) or reference.name in MOVES_UNDECLARED, (
         f"{reference.name} needs an index: a merge would read the whole table"
+    )
+
+
+def leading(table: Table) -> set[str]:
+    """Return the columns by which the table's rows are found through an index."""
+    indexed = [index.columns.keys() for index in table.indexes]
+    return {names[0] for names in [*indexed, table.primary_key.columns.keys()] if names}
+
+
+@pytest.mark.parametrize("name", STAYS)
+def test_what_stays_at_a_merge_is_found_by_its_customer_too(name: str) -> None:
+    table, _, column = name.partition(".")
+    assert column in leading(Base.metadata.tables[table]), (
+        f"{name} needs an index: an erasure would read the whole table"
     )
 
 
@@ -311,7 +291,7 @@ FIELDS = ["name", "sex", "birth_date", "document", "level", "manager_id", "attri
 CHOSEN = st.dictionaries(st.sampled_from(FIELDS), st.sampled_from(["survivor", "merged"]))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(
     mine=HOLDINGS,
     theirs=HOLDINGS,

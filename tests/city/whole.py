@@ -17,6 +17,7 @@ RECORDS = {
     "idempotency_key",
     "duplicate_key",
     "duplicate_candidate",
+    "points_due",
     "evaluation_mark",
     "level_migration",
 }

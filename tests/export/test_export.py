@@ -16,7 +16,7 @@ from sqlalchemy import text
 from services.city_node import customer as customers
 from services.city_node import customer_import, export, query, segment
 from services.city_node.export import files
-from services.city_node.export.service import KEPT, KIND, MOST_OPEN, directory
+from services.city_node.export.service import KIND, MOST_OPEN, directory
 from shared import organisation, staff, work
 from shared.capability import Role
 from tests.city.drafts import CITY, TEAM, Headers, SignIn, _team, settle
@@ -305,7 +305,7 @@ async def test_files_are_deleted_when_their_time_is_over(
     being_made.write_bytes(b"under way")
     await city.run_job("delete-exports")
     assert sorted(folder.iterdir()) == sorted([folder / f"{told['id']}.csv", being_made])
-    city.clock.advance(KEPT)
+    city.clock.advance(timedelta(days=7))
     for _ in range(2):
         await city.run_job("delete-exports")
     assert list(folder.iterdir()) == [being_made]

@@ -47,3 +47,14 @@ def test_ids_end_where_a_byte_does(tmp_path: Path) -> None:
     (tmp_path / "personal-data.255.key").write_bytes(b"k" * 64)
     with pytest.raises(KeysExhausted):
         Cipher.load_or_create(tmp_path).add_key()
+
+
+def test_a_lasting_index_outlives_every_rotation(tmp_path: Path) -> None:
+    cipher = Cipher.load_or_create(tmp_path)
+    before, index = cipher.lasting_index("x"), cipher.index("x")
+    cipher.add_key()
+    cipher.drop_key(1)
+    again = Cipher.load_or_create(tmp_path)
+    assert cipher.lasting_index("x") == again.lasting_index("x") == before != index
+    assert again.index("x") != index
+    assert (tmp_path / "lasting-index.key").stat().st_mode & 0o077 == 0

@@ -4,9 +4,11 @@ import asyncio
 import re
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import asyncpg
 import pytest
+from alembic.script import ScriptDirectory
 
 from shared.kernel import migrations
 from shared.kernel.database import Base, Database
@@ -93,3 +95,16 @@ async def test_a_database_newer_than_the_program_is_left_alone(database_url: Mak
         await migrations.upgrade(url)
     assert await migrations.current_revision(connection) == "9999"
     await connection.close()
+
+
+def test_a_revision_gets_a_number_that_no_other_has(tmp_path: Path) -> None:
+    """Also where numbers have gaps, and the head is not the last of a count."""
+    scripts = ScriptDirectory(str(tmp_path), version_locations=[str(tmp_path)])
+    assert migrations.next_revision(scripts) == "0001"
+    for revision, down in (("0001", None), ("0002", "0001"), ("0007", "0002")):
+        (tmp_path / f"{revision}_x.py").write_text(
+            f"revision = {revision!r}\ndown_revision = {down!r}\n"
+        )
+    scripts = ScriptDirectory(str(tmp_path), version_locations=[str(tmp_path)])
+    assert scripts.get_current_head() == "0007"
+    assert migrations.next_revision(scripts) == "0008"

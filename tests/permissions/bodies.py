@@ -57,6 +57,12 @@ BODIES: dict[tuple[str, str], Any] = {
     },
     ("POST", "/subject-requests/{request_id}/verify"): {"identity_check": "本人持证件"},
     ("POST", "/subject-requests/{request_id}/refuse"): {"code": "active_contract"},
+    ("POST", "/customers/{customer_id}/points/adjustments"): {"points": 1, "reason": "补偿"},
+    ("POST", "/customers/{customer_id}/points/freeze"): {"reason": "核实"},
+    ("POST", "/customers/{customer_id}/points/redemptions"): {"reward": "umbrella"},
+    ("POST", "/points-adjustments/{adjustment_id}/reject"): {"reason": "无依据"},
+    ("POST", "/points-redemptions/{redemption_id}/cancel"): {"reason": "不要了"},
+    ("POST", "/points-redemptions/{redemption_id}/reverse"): {"reason": "损坏", "returned": True},
     **{
         ("POST", f"/subject-requests/{{request_id}}/{verb}"): {}
         for verb in ("fulfil", "propose", "send-back", "withdraw")

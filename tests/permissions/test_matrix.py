@@ -3,6 +3,7 @@
 import pytest
 
 from services.city_node.customer.privacy import SHOWING
+from services.city_node.customer_import.endpoints import IMPORT_ERASED
 from shared.access import guards
 from shared.capability import Role
 from tests.conftest import MakeNode, TestNode
@@ -18,8 +19,8 @@ from tests.permissions.asking import (
 )
 
 TIERS = {"440300": "000000/440000/440300/", "440000": "000000/440000/", "000000": "000000/"}
-WIDENING = SHOWING | {"work:supervise"}
-"""Permissions that no route asks for, because they decide what is seen in an answer, and of whom."""
+WIDENING = SHOWING | {"work:supervise", IMPORT_ERASED}
+"""Permissions that no route asks for, because they decide what is seen in an answer and of whom, or what it may do."""
 
 
 def holders(node: TestNode) -> dict[str, frozenset[Role]]:

@@ -7,7 +7,10 @@ import pytest
 
 from services.city_node.customer_import.models import CustomerImport
 from services.city_node.erasure.models import Erasure
+from services.city_node.points.models import PointsAdjustment
 from services.city_node.prospect.models import Prospect
+from services.city_node.redemption.models import Redemption
+from services.city_node.reward.models import Reward
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.subject_request.models import SubjectRequest
 from services.city_node.win_back.models import WinBackAttempt
@@ -26,12 +29,8 @@ PATHS = {
     "440100": "000000/440000/440100/",
 }
 OWNED = (
-    "{customer_id}",
-    "{staff_id}",
-    "{import_id}",
-    "{request_id}",
-    "{prospect_id}",
-    "/units/{code}",
+    *("{customer_id}", "{staff_id}", "{import_id}", "{request_id}", "/units/{code}"),
+    *("{adjustment_id}", "{redemption_id}", "{prospect_id}"),
 )
 """What in a path names something of a unit."""
 
@@ -63,6 +62,10 @@ async def settle(node: TestNode, headers: dict[str, str]) -> dict[str, dict[str,
         for body in (person(1), GROUP)
     ]
     HELD["members"]["member_id"] = person_id
+    BODIES["POST", "/customers/{customer_id}/points/transfers"] = {
+        "receiver_id": group_id,
+        "points": 100,
+    }
     ids: dict[str, dict[str, str]] = {"": {"customer_id": person_id, "code": TEAM}}
     media = f"/customers/{person_id}/contacts"
     body = {"kind": "phone", "value": "13800138002"}
@@ -186,8 +189,57 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
         )
     ids[""] |= {"import_id": str(import_id), "request_id": str(request_id)}
     ids[""]["prospect_id"] = str(prospect_id)
+    ids[""] |= await settle_points(node, customer_id)
     ids["subject-requests"] = {"request_id": str(asked_id)}
     ids["win-back-attempts"] = {"item": str(attempt_id)}
+
+
+async def settle_points(node: TestNode, customer_id: UUID) -> dict[str, str]:
+    """Add a reward, and what somebody did with points."""
+    adjustment_id, redemption_id = new_id(), new_id()
+    now = node.clock.now()
+    async with node.database.transaction() as session:
+        session.add(
+            Reward(
+                code="umbrella",
+                name_zh="晴雨伞",
+                name_en="Umbrella",
+                points=100,
+                valid_from=now.date(),
+                levels=[],
+                version=1,
+                updated_at=now,
+                updated_by="test",
+            )
+        )
+        session.add(
+            PointsAdjustment(
+                id=adjustment_id,
+                customer_id=customer_id,
+                points=5000,
+                reason="x",
+                state="pending",
+                requested_at=now,
+                requested_by="test",
+                requester_id=new_id(),
+                version=1,
+            )
+        )
+        await session.flush()
+        session.add(
+            Redemption(
+                id=redemption_id,
+                customer_id=customer_id,
+                reward_code="umbrella",
+                quantity=1,
+                points=100,
+                state="open",
+                at=now,
+                by="test",
+                version=1,
+            )
+        )
+    return {"adjustment_id": str(adjustment_id), "redemption_id": str(redemption_id)}
 
 
 def values_for(guard: Guard, ids: dict[str, dict[str, str]]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from services.city_node import customer as customers
 from services.city_node import customer_import, query, segment
@@ -219,3 +220,41 @@ async def test_a_condition_is_counted_before_it_is_kept(
     for headers, number in ((supervisor, 4), (team, 3)):
         answer = await city.client.post("/segments/preview", json=body, headers=headers)
         assert answer.json() == {"count": number}
+
+
+async def test_what_is_done_with_a_segment_is_in_the_audit_log(
+    city: TestNode, supervisor: Headers, people: list[dict[str, Any]]
+) -> None:
+    kept = await make(city, supervisor)
+    path, tag = f"/segments/{kept['id']}", {**supervisor, "If-Match": '"1"'}
+    changed = await city.client.patch(path, json={"name": "金卡"}, headers=tag)
+    unchanged = await city.client.patch(
+        path, json={"name": "金卡"}, headers={**supervisor, "If-Match": '"2"'}
+    )
+    assert unchanged.json()["version"] == changed.json()["version"] == 2
+    kept = changed.json()
+    for verb in ("lock", "refresh", "unlock"):
+        kept = await act(city, supervisor, kept, verb)
+    tag = {**supervisor, "If-Match": f'"{kept["version"]}"'}
+    assert (await city.client.delete(path, headers=tag)).status_code == 204
+    async with city.database.transaction() as session:
+        rows = await session.execute(
+            text(
+                "SELECT action, subject_id, fields, detail, by, unit_code FROM audit_record"
+                " WHERE subject_type = 'segment' ORDER BY id"
+            )
+        )
+        records = rows.all()
+    assert {one.subject_id for one in records} == {kept["id"]}
+    assert {one.unit_code for one in records} == {CITY}
+    assert all(one.by.startswith("supervisor") for one in records)
+    assert [(one.action, one.fields, one.detail) for one in records] == [
+        ("segment.created", ["condition", "name"], {"version": 1, "members": None}),
+        ("segment.changed", ["name"], {"version": 2, "members": None}),
+        ("segment.locked", [], {"version": 3, "members": 4}),
+        ("segment.refreshed", [], {"version": 4, "members": 4}),
+        ("segment.unlocked", [], {"version": 5, "members": None}),
+        ("segment.deleted", [], {"version": 6, "members": None}),
+    ]
+    assert "gold" not in str(records)
+    assert len(people) == 6

@@ -140,4 +140,4 @@ async def ensure_rules(context: NodeContext) -> None:
         for code, element in ELEMENTS.items()
     ]
     async with context.database.transaction() as session:
-        await session.execute(insert(CompletenessRule).values(rows).on_conflict_do_nothing())
+        await session.execute(insert(CompletenessRule).on_conflict_do_nothing(), rows)

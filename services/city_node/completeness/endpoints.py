@@ -16,6 +16,7 @@ from services.city_node.completeness.schemas import (
 )
 from services.city_node.customer.access import Reader
 from services.city_node.customer.answers import JSON, documented
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.models import CustomerKind, Level, Library
 from services.city_node.customer.schemas import Code
 from shared.capability import Context
@@ -36,6 +37,7 @@ async def list_scores(
     principal: Reader,
     context: Context,
     page: Page,
+    now: Now,
     library: Library | None = None,
     kind: CustomerKind | None = None,
     level: Level | None = None,
@@ -61,7 +63,9 @@ async def list_scores(
         "max_score": max_score,
     }
     pool = await context.database.pool()
-    return Response(await repository.scores.page(pool, page, filters), media_type=JSON)
+    body = await repository.scores.page(pool, naming(page, "customer_id"), filters)
+    await look_at_list(context, principal, "customer_completeness", body, filters=filters, now=now)
+    return Response(body, media_type=JSON)
 
 
 @router.get(

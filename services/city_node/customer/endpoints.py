@@ -19,7 +19,7 @@ from services.city_node.customer.answers import (
 )
 from services.city_node.customer.as_of import moment_of, read_as_of
 from services.city_node.customer.filters import customer_filters
-from services.city_node.customer.looks import look, look_at_document, search
+from services.city_node.customer.looks import look, look_at_document, naming, search
 from services.city_node.customer.models import ChangeAction, ChangeSource, SubscriptionStatus
 from services.city_node.customer.privacy import DOCUMENT, opened, seen, sight_of, visible_columns
 from services.city_node.customer.representations import (
@@ -147,7 +147,7 @@ async def list_customers(
     pool = await context.database.pool()
     columns = visible_columns(profile.customers.columns, sight_of(principal))
     scoped = {"scope": principal.unit_path, **filters}
-    body = await profile.customers.page(pool, page, scoped, columns=columns)
+    body = await profile.customers.page(pool, naming(page, "id"), scoped, columns=columns)
     await search(context, principal, filters, body, now=now)
     return Response(body, media_type=JSON)
 

@@ -4,11 +4,13 @@ Every read of a profile is a look, masked or not: it tells whom somebody was int
 was seen: ``profile``, or the fields that were asked for; the parts besides, ``contacts`` with values in clear and
 ``contacts_masked`` without; ``document_number`` for the number in clear. An answer to one's own change is not a look:
 the change itself is recorded. A page of a list is one record, ``customer.searched``, with the ids that were shown and
-the filters; a filter that is personal (name, number, document) is kept as a blind index, so that an auditor can find
-who searched for somebody without the log holding whom.
+the filters, whether it lists customers or what several of them hold or wait for; a filter that is personal (name,
+number, document) is kept as a blind index, so that an auditor can find who searched for somebody without the log
+holding whom.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -24,6 +26,7 @@ from shared.access import Principal
 from shared.capability import Action, NodeContext
 from shared.kernel.encryption import Cipher
 from shared.kernel.language import Text
+from shared.kernel.listing import PageRequest
 
 LOOKED = Action("customer.looked", Text("Somebody looked at a customer", "查看客户档案"))
 SEARCHED = Action(
@@ -77,11 +80,10 @@ async def search(
     page: bytes,
     *,
     now: datetime,
-    key: str = "id",
 ) -> None:
-    """Record that ``principal`` is shown a page of customers, whose ids are its ``key``; answer only after this."""
+    """Record that ``principal`` is shown a page of customers; answer only after this."""
     items = orjson.loads(page)["items"]
-    shown = [item[key] for item in items if key in item]
+    shown = [item["id"] for item in items]
     detail = {"filters": _safe(filters, context.cipher), "count": len(items), "ids": shown}
     await audit.record_now(
         context.database,
@@ -92,6 +94,62 @@ async def search(
         fields=items[0].keys() if items else (),
         detail=detail,
     )
+
+
+def naming(page: PageRequest, *columns: str) -> PageRequest:
+    """Return a request for a page that has these columns whatever was asked for: a look is recorded by its ids."""
+    if page.fields is None:
+        return page
+    asked = [name.strip() for name in page.fields.split(",")]
+    more = [name for name in columns if name not in asked]
+    return replace(page, fields=",".join([*asked, *more]))
+
+
+async def look_at_list(
+    context: NodeContext,
+    principal: Principal,
+    subject: str,
+    page: bytes,
+    *,
+    now: datetime,
+    filters: Mapping[str, Any] | None = None,
+    whose: Iterable[str] = ("customer_id",),
+) -> None:
+    """Record that ``principal`` is shown a page of something of several customers; answer only after this.
+
+    Args:
+        context: the node.
+        principal: who is shown it.
+        subject: what the page lists, such as ``agreement``.
+        page: the page, or one item of it.
+        now: when.
+        filters: what was asked for; nothing personal.
+        whose: where an item has the ids of its customers, such as ``left.id``.
+    """
+    read = orjson.loads(page)
+    items = read.get("items", [read])
+    paths = [path.split(".") for path in whose]
+    shown = dict.fromkeys(_value(item, path) for item in items for path in paths)
+    detail = {
+        "filters": _safe({**(filters or {}), "scope": None}, context.cipher),
+        "count": len(items),
+        "ids": [customer for customer in shown if customer is not None],
+    }
+    await audit.record_now(
+        context.database,
+        audit.Actor.of(principal),
+        SEARCHED,
+        at=now,
+        subject=(subject, "list" if "items" in read else str(read["id"])),
+        fields=items[0].keys() if items else (),
+        detail=detail,
+    )
+
+
+def _value(item: Any, path: Iterable[str]) -> Any:
+    for name in path:
+        item = None if item is None else item.get(name)
+    return item
 
 
 def _safe(filters: Mapping[str, Any], cipher: Cipher) -> dict[str, Any]:

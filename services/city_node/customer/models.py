@@ -373,3 +373,16 @@ class MergedCustomer(Base):
     survivor_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"), index=True)
     """Follows, like all that a customer holds, if the survivor is merged into a third."""
     at: Mapped[datetime]
+
+
+class CustomerFurtherKey(Base):
+    """A further key by which a source knows a customer: that of a profile that was merged into the customer's."""
+
+    __tablename__ = "customer_further_key"
+    __table_args__ = (Index("customer_further_key_customer_id_idx", "customer_id"),)
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    source_key: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    """Follows, like all that a customer holds, if the customer is merged into another."""
+    at: Mapped[datetime]

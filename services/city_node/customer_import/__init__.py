@@ -42,6 +42,12 @@ somebody at a desk. A SIM that is known stays as it is; a new one on a line repl
 charges of their customers (:mod:`~services.city_node.customer_import.charging`). ``import_number`` of a bill, usage or
 interaction names the import that wrote it last; whoever else changes one sets it to NULL.
 
+What is kept, and how long
+--------------------------
+Rejected rows, whole and encrypted, and what records were before an import changed them: each for a time by setting, and
+deleted at night (:mod:`~services.city_node.customer_import.retention`). Then the import can be resumed, or undone, no
+more. A rejected row is nobody's record yet: an erasure does not look into it, and the retention ends it.
+
 Failure
 -------
 A mapping with a mistake, or a file without the columns that it names, is refused before a row is read. Where a file
@@ -53,8 +59,8 @@ loaded by a job of the leading process, and taken up again by the next one.
 
 from services.city_node.customer_import.audited import IMPORTED, UNDONE
 from services.city_node.customer_import.commands import app
-from services.city_node.customer_import.endpoints import IMPORT, router
-from services.city_node.customer_import.jobs import GO_ON
+from services.city_node.customer_import.endpoints import IMPORT, IMPORT_ERASED, router
+from services.city_node.customer_import.jobs import GO_ON, RETAIN
 from shared.capability import Capability, Permission, Role
 from shared.kernel.language import Text
 
@@ -62,12 +68,20 @@ capability = Capability(
     name="customer-import",
     summary=Text("Import of customers from files", "客户批量导入"),
     routers=(router,),
-    jobs=(GO_ON,),
+    jobs=(GO_ON, RETAIN),
     permissions=(
         Permission(
             IMPORT,
             Text("load files of customers into one's unit", "向本单位批量导入客户"),
             frozenset({Role.SUPERVISOR, Role.OPERATOR, Role.INTEGRATION}),
+        ),
+        Permission(
+            IMPORT_ERASED,
+            Text(
+                "let a file make customers anew who were erased",
+                "允许导入文件重新建立已删除的客户",
+            ),
+            frozenset({Role.SUPERVISOR}),
         ),
     ),
     actions=(IMPORTED, UNDONE),

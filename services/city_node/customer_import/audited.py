@@ -37,5 +37,9 @@ def record_import(
         at=at,
         subject=("customer_import", row.id),
         cause_id=row.id,
-        detail={"sha256": row.sha256, **{name: getattr(row, name) for name in _COUNTS}},
+        detail={
+            "sha256": row.sha256,
+            "allow_erased": row.allow_erased,
+            **{name: getattr(row, name) for name in _COUNTS},
+        },
     )

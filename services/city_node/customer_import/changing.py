@@ -47,7 +47,7 @@ _LINE_FIELDS = {
 _MEDIA = ("phone", "email", "postal")
 _ENDS = "r.library = 'retained'"
 _KNOW_CUSTOMERS = """
-    UPDATE import_row r SET customer_id = c.id FROM customer c WHERE c.source = :customers AND c.source_key = r.key"""
+    UPDATE import_row r SET customer_id = k.customer_id, governs = k.governs FROM import_claim k WHERE k.line = r.line"""
 _KNOW_LINES = """
     UPDATE import_row r SET subscription_id = k.id, line_known = true
     FROM (SELECT DISTINCT ON (r.line) r.line, s.id
@@ -79,6 +79,7 @@ class Changes:
         """Change known customers by ``rows``; returns how many really change."""
         await staging.stage(rows)
         await staging.run(_KNOW_CUSTOMERS)
+        await staging.run(self._leave_profiles())
         if self._mapping.fills("subscription.msisdn"):
             await staging.run(_KNOW_LINES)
         changed = await staging.run(self._differences())
@@ -87,6 +88,12 @@ class Changes:
             for statement in (*self._images(), *self._updates(), *self._inserts()):
                 await staging.run(statement)
         return changed
+
+    def _leave_profiles(self) -> str:
+        """Return the statement by which rows that do not govern say of the profile what it says itself."""
+        names = (*self._fields, "name_sort", "document_index", "attributes")
+        sets = ", ".join(f"{name} = c.{name}" for name in names)
+        return f"UPDATE import_row r SET {sets} FROM customer c WHERE c.id = r.customer_id AND NOT r.governs"
 
     def _images(self) -> Iterator[str]:
         """Return the statements that keep what will be changed as it is."""

@@ -3,47 +3,53 @@
 The outcome is that of loading the rows one after the other, whatever the size of a portion. What the node contradicts
 is found by one ``SELECT`` over the whole portion. Among the others, the first row that claims a number has it. Where
 the node's objection may be gone once an earlier row of the same portion is loaded (a line ended, a document changed),
-the portion is cut there, and the rest checked again after that.
+or a row leads to the customer of an earlier one by another key, the portion is cut there, and the rest checked again
+after that.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.city_node.customer_import.knowing import first_lines, know
 from services.city_node.customer_import.layout import SLOTS, Row
 from services.city_node.customer_import.mapping import ImportMapping
 from services.city_node.customer_import.models import Records
 from services.city_node.customer_import.rejecting import KEY, RowFault
 from services.city_node.customer_import.staging import Staging
+from services.city_node.customer_import.suppressing import of_erased
 
 # ruff: noqa: S608 - put together from the texts of this module; values are bound
-_OTHERS = "(c.source, c.source_key) IS DISTINCT FROM (:customers, r.key)"
+_OTHERS = "c.id IS DISTINCT FROM r.customer_id"
 _HOLDER = "CASE WHEN starts_with(u.path, :scope) THEN 'customer ' || c.customer_number ELSE 'a customer of another unit' END"
 _HELD = "JOIN customer c ON c.id = s.customer_id JOIN organisation_unit u ON u.code = c.unit_code"
-_HOLDER_KEY = "CASE WHEN c.source = :customers THEN c.source_key END"
-_PRESENT = """
-    SELECT r.line, 'key', CASE WHEN starts_with(u.path, :scope) THEN 'belongs to a customer who left on ' || c.left_on || ': restore the profile first'
-                               ELSE 'belongs to a customer of another unit' END, NULL
-    FROM import_claim r JOIN customer c ON c.source = :customers AND c.source_key = r.key
-    JOIN organisation_unit u ON u.code = c.unit_code
-    WHERE NOT starts_with(u.path, :scope) OR (c.library = 'retained' AND r.line_status <> 'ended')"""
+_LEFT = "(c.library = 'retained' AND r.line_status <> 'ended')"
+_LEAVES = "(NOT r.governs AND r.library = 'retained' AND c.library = 'in_network')"
+_PRESENT = f"""
+    SELECT r.line, 'key',
+           CASE WHEN NOT starts_with(u.path, :scope) THEN 'belongs to a customer of another unit'
+                WHEN {_LEFT} THEN 'belongs to a customer who left on ' || c.left_on || ': restore the profile first'
+                ELSE 'leads to customer ' || c.customer_number || ', another of whose keys tells whether the customer left' END,
+           CAST(NULL AS uuid)
+    FROM import_claim r JOIN customer c ON c.id = r.customer_id JOIN organisation_unit u ON u.code = c.unit_code
+    WHERE NOT starts_with(u.path, :scope) OR {_LEFT} OR {_LEAVES}"""
 _UNIT = """
     SELECT r.line, 'customer.unit_code', 'is not an active unit within the importer''s scope', NULL
     FROM import_claim r LEFT JOIN organisation_unit u ON u.code = r.unit_code AND u.active AND starts_with(u.path, :scope)
     WHERE u.code IS NULL"""
 _UNKNOWN = """
     SELECT r.line, 'key', '{}', NULL
-    FROM import_claim r WHERE NOT EXISTS (SELECT FROM customer c WHERE c.source = :customers AND c.source_key = r.key)"""
+    FROM import_claim r WHERE r.customer_id IS NULL"""
 _TOO_LITTLE = "belongs to no customer, and the mapping fills too little to make one: customer.name and customer.entry_date"
 _NOBODY = "belongs to no customer"
 _TWICE = """
     SELECT r.line, 'key', 'is on line ' || k.line || ' too', NULL
     FROM import_claim r JOIN import_key k ON k.key = {}"""
 _DOCUMENT = f"""
-    SELECT r.line, 'customer.document_number', 'belongs to ' || {_HOLDER}, {_HOLDER_KEY}
+    SELECT r.line, 'customer.document_number', 'belongs to ' || {_HOLDER}, c.id
     FROM import_claim r JOIN customer c ON c.document_index = r.document_index
     JOIN organisation_unit u ON u.code = c.unit_code WHERE {_OTHERS}"""
 _MSISDN = f"""
-    SELECT r.line, 'subscription.msisdn', 'is on a line of ' || {_HOLDER}, {_HOLDER_KEY}
+    SELECT r.line, 'subscription.msisdn', 'is on a line of ' || {_HOLDER}, c.id
     FROM import_claim r JOIN subscription s ON s.msisdn = r.msisdn AND s.status <> 'ended' {_HELD}
     WHERE {_OTHERS} AND r.line_status <> 'ended'"""
 _SIM = f"""
@@ -95,6 +101,7 @@ class Checks:
                 claimed[target] = SLOTS[column]
         self._statement = "\nUNION ALL ".join(selects) + "\nORDER BY 1"
         self._claimed = claimed
+        self._makes_customers = mapping.makes_customers
 
     def natural_key(self, row: Row) -> str:
         """Return what must not stand in a file twice."""
@@ -104,16 +111,20 @@ class Checks:
         """Tell which of the rows contradict nothing, as far as that can be told yet."""
         await staging.claim(rows)
         await staging.join(by_index=True)
+        waiting = await know(staging)
         found = await staging.rows(self._statement)
         rest = list[Row]()
-        if found:
-            first = {row[_KEY]: row[_LINE] for row in reversed(rows)}
-            waiting = [line for line, _, _, holder in found if first.get(holder, line) < line]
-            if waiting:
-                rest = [row for row in rows if row[_LINE] >= waiting[0]]
-                rows = [row for row in rows if row[_LINE] < waiting[0]]
-                found = [one for one in found if one[0] < waiting[0]]
+        if any(holder for _, _, _, holder in found):
+            first = await first_lines(staging)
+            waiting += [line for line, _, _, holder in found if first.get(holder, line) < line]
+        if waiting:
+            cut = min(waiting)
+            rest = [row for row in rows if row[_LINE] >= cut]
+            rows = [row for row in rows if row[_LINE] < cut]
+            found = [one for one in found if one[0] < cut]
         faults = [RowFault(line, target, reason) for line, target, reason, _ in found]
+        if self._makes_customers:
+            faults += await of_erased(staging, rows)
         wrong = {fault.line for fault in faults}
         accepted = self._first_come([row for row in rows if row[_LINE] not in wrong], faults)
         await staging.remember((self.natural_key(row), row[_LINE]) for row in accepted)

@@ -74,6 +74,10 @@ def import_file(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Load nothing: only report what would happen.")
     ] = False,
+    allow_erased: Annotated[
+        bool,
+        typer.Option("--allow-erased", help="Make customers anew even if they were erased here."),
+    ] = False,
     resume: Annotated[
         UUID | None,
         typer.Option(
@@ -91,7 +95,9 @@ def import_file(
             read = read_mapping(mapping.read_text("utf-8"), parameters_of(parameter or []))
 
     async def work(context: NodeContext) -> ImportOut:
-        return await _load(context, file, read or resume, rejects, dry_run=dry_run)
+        return await _load(
+            context, file, read or resume, rejects, dry_run=dry_run, allow_erased=allow_erased
+        )
 
     answer = run(node, work)
     title = f"Import of {file.name}" + (" (dry run: nothing was loaded)" if answer.dry_run else "")
@@ -140,6 +146,7 @@ async def _load(
     rejects: Path | None,
     *,
     dry_run: bool,
+    allow_erased: bool,
 ) -> ImportOut:
     # The node may never have run: its units come with its first start.
     await ensure_divisions(context)
@@ -159,6 +166,7 @@ async def _load(
                     mapping=what,
                     now=context.clock.now(),
                     dry_run=dry_run,
+                    allow_erased=allow_erased,
                 )
             import_id = begun.id
         else:

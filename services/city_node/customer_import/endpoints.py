@@ -4,15 +4,23 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.city_node.customer.looks import look_at_list
 from services.city_node.customer.privacy import DOCUMENT
 from services.city_node.customer_import import repository, uploads
 from services.city_node.customer_import.mapping import parameters_of, read_mapping
 from services.city_node.customer_import.models import CustomerImport, ImportState, Records
-from services.city_node.customer_import.problems import FileNotKept, ImportNotFound, MappingInvalid
+from services.city_node.customer_import.problems import (
+    ErasedNotAllowed,
+    FileNotKept,
+    ImportNotFound,
+    MappingInvalid,
+    RejectsDeleted,
+)
 from services.city_node.customer_import.reports import (
     form_of,
     rejects_as_csv,
@@ -30,11 +38,13 @@ from services.city_node.customer_import.service import (
 from services.city_node.customer_import.undoing import UNDOABLE
 from shared.access import Principal, require
 from shared.capability import Context, NodeContext
+from shared.kernel.clock import business_day
 from shared.kernel.edge import Now, Page, Transaction
 from shared.kernel.ids import new_id
 from shared.kernel.problems import Fault
 
 IMPORT = "customer:import"
+IMPORT_ERASED = "customer:import-erased"
 LARGEST_MAPPING = 1_000_000
 """Bytes."""
 
@@ -63,12 +73,20 @@ async def import_file(
     dry_run: Annotated[
         bool, Query(description="Load nothing: only report what would happen.")
     ] = False,
+    allow_erased: Annotated[
+        bool,
+        Query(
+            description=f"Make customers anew even if they were erased here; takes `{IMPORT_ERASED}`."
+        ),
+    ] = False,
 ) -> ImportOut:
     """Take a file, and load it in the background, portion by portion; `Location` tells how far it is.
 
     Rows with faults are rejected with a reason, and the others loaded. Records are known again by their natural keys,
     so that the same file a second time changes nothing.
     """
+    if allow_erased and not principal.may(IMPORT_ERASED):
+        raise ErasedNotAllowed(permission=IMPORT_ERASED)
     read = read_mapping(await _text_of(mapping), parameters_of(parameter or []))
     import_id = new_id()
     await uploads.store(context.settings, import_id, file.file)
@@ -81,6 +99,7 @@ async def import_file(
             mapping=read,
             now=now,
             dry_run=dry_run,
+            allow_erased=allow_erased,
             stored_as=import_id,
         )
     except BaseException:
@@ -119,9 +138,15 @@ async def list_imports(
 
 
 @router.get("/{import_id}", summary="Read an import")
-async def read_import(import_id: UUID, principal: MayImport, session: Transaction) -> ImportOut:
+async def read_import(
+    import_id: UUID, principal: MayImport, session: Transaction, context: Context, now: Now
+) -> ImportOut:
     """Return how far an import is, or what became of it, with the first reasons."""
-    return await report(session, await _found(session, import_id, principal))
+    answer = await report(session, await _found(session, import_id, principal))
+    if answer.kept_records:
+        kept = orjson.dumps({"items": [one.model_dump(mode="json") for one in answer.kept_records]})
+        await look_at_list(context, principal, "customer_import_kept", kept, now=now)
+    return answer
 
 
 @router.post("/{import_id}/cancellation", summary="Cancel an import")
@@ -185,6 +210,8 @@ async def download_rejects(
     the reasons alone.
     """
     loaded = await _found(session, import_id, principal)
+    if loaded.rejects_deleted_at is not None:
+        raise RejectsDeleted(id=import_id, day=business_day(loaded.rejects_deleted_at))
     own = loaded.by == principal.username or DOCUMENT in principal.permissions
     cipher = context.cipher if own else None
 

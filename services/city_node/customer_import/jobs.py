@@ -8,18 +8,16 @@ import structlog
 from services.city_node.customer_import import repository, uploads
 from services.city_node.customer_import.models import ImportState
 from services.city_node.customer_import.problems import ImportStateUnfit
+from services.city_node.customer_import.retention import delete_old
 from services.city_node.customer_import.service import Desk, load
 from services.city_node.customer_import.undoing import undo
 from services.city_node.personal_data.problems import KeysRotating, ValuesInClear
-from shared.capability import Every, Job, NodeContext
+from shared.capability import Daily, Every, Job, NodeContext
 from shared.kernel.database import is_away
 from shared.kernel.language import Language, Text
 from shared.kernel.problems import Problem
 
 log = structlog.get_logger("customer_import")
-
-RETENTION = timedelta(days=7)
-"""How long the file of an import that failed or was cancelled is kept, so that it can be resumed."""
 
 
 def desk_of(context: NodeContext) -> Desk:
@@ -48,8 +46,9 @@ async def _go_on(context: NodeContext, now: datetime) -> None:
                 raise  # it goes on when the database is back
             log.exception("import failed", import_id=str(import_id))
             await _fail(context, import_id, error)
+    kept = timedelta(days=context.settings.import_file_retention_days)
     async with context.database.transaction() as session:
-        for import_id in await repository.stored_before(session, now - RETENTION):
+        for import_id in await repository.stored_before(session, now - kept):
             uploads.discard(context.settings, import_id)
             await repository.note_discarded(session, import_id)
 
@@ -86,4 +85,28 @@ GO_ON = Job(
     Text("Load the files that were uploaded, and undo imports", "导入已上传的文件，并执行撤销"),
     Every(timedelta(seconds=2)),
     _go_on,
+)
+
+
+async def _delete(context: NodeContext, now: datetime) -> None:
+    settings = context.settings
+    await delete_old(
+        context.database,
+        now=now,
+        rejects=timedelta(days=settings.import_reject_retention_days),
+        images=timedelta(days=settings.import_undo_retention_days),
+    )
+    async with context.database.transaction() as session:
+        wanted = await repository.stored(session)
+    uploads.discard_strangers(settings, wanted, before=now - timedelta(days=1))
+
+
+RETAIN = Job(
+    "customer-import-retention",
+    Text(
+        "Delete what imports keep once its retention period has passed: rejected rows, what records were before",
+        "删除保存期满的导入留存数据：拒绝记录与修改前的数据",
+    ),
+    Daily(at="03:50"),
+    _delete,
 )

@@ -37,7 +37,7 @@ CLAIMED: Columns = {
     "iccid": "text",
     "imsi": "text",
 }
-"""Columns of ``import_claim`` and their types."""
+"""Columns of ``import_claim`` that a row fills, and their types."""
 
 _PROFILE: Columns = {
     "name": "text",

@@ -14,6 +14,7 @@ from typing import Any
 from services.city_node.customer_import.before import images
 from services.city_node.customer_import.charging import CHARGE_TABLE, charge
 from services.city_node.customer_import.columns import Columns, constants
+from services.city_node.customer_import.knowing import BY_KEY
 from services.city_node.customer_import.line_records import LINE_RECORDS, LineRecord
 from services.city_node.customer_import.loading import Loaded
 from services.city_node.customer_import.mapping import ImportMapping
@@ -187,14 +188,14 @@ class _Statements:
                 SELECT s.id, s.customer_id, s.msisdn, 1 AS lines FROM subscription s WHERE s.msisdn = r.msisdn AND s.entry_date < {until}
                 ORDER BY s.entry_date DESC, s.ended_on DESC NULLS FIRST LIMIT 1"""
         if self._record.owner == "customer":
-            return """
+            return f"""
                 SELECT CAST(NULL AS uuid) AS id, c.id AS customer_id, CAST(NULL AS text) AS msisdn, 1 AS lines
-                FROM customer c WHERE c.source = :customers AND c.source_key = r.key"""
+                FROM {BY_KEY} c"""
         return f"""
             SELECT CAST(min(CAST(l.id AS text)) AS uuid) AS id, c.id AS customer_id, min(l.msisdn) AS msisdn, count(l.id) AS lines
-            FROM customer c LEFT JOIN subscription l
+            FROM {BY_KEY} c LEFT JOIN subscription l
                 ON l.customer_id = c.id AND l.entry_date < {until} AND (l.ended_on IS NULL OR l.ended_on >= r.period)
-            WHERE c.source = :customers AND c.source_key = r.key GROUP BY c.id"""
+            GROUP BY c.id"""
 
     def _objections(self) -> Iterator[tuple[str, str, str]]:
         """Give what may be wrong with a row: the condition, the target and the reason."""
@@ -214,7 +215,7 @@ class _Statements:
             yield "s.lines = 0", KEY, "belongs to a customer who had no line then"
             yield "s.lines > 1", KEY, "belongs to a customer with several lines: name the number"
         if by_number and self._mapping.key is not None:
-            same = "EXISTS (SELECT FROM customer c WHERE c.id = s.customer_id AND c.source = :customers AND c.source_key = r.key)"
+            same = f"EXISTS (SELECT FROM {BY_KEY} c WHERE c.id = s.customer_id)"
             yield f"NOT {same}", KEY, "is another customer than the one with the line"
         first = next(name for name, column in record.targets.items() if column == record.values[0])
         if record.owner == "customer":

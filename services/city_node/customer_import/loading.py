@@ -1,6 +1,7 @@
 """From the rows of a portion to customers and their lines.
 
-A portion has rows of customers who are new and of customers who are known by source and key. The new ones are copied
+A portion has rows of customers who are new and of customers who are known by source and key
+(:mod:`~services.city_node.customer_import.knowing`). The new ones are copied
 straight into the tables; the known ones are compared first (:mod:`~services.city_node.customer_import.changing`), so
 that the same file again changes nothing.
 """
@@ -14,18 +15,16 @@ from services.city_node.customer.repository import NUMBER_DIGITS
 from services.city_node.customer_import.changing import Changes
 from services.city_node.customer_import.checking import Checks
 from services.city_node.customer_import.columns import Columns
+from services.city_node.customer_import.knowing import lock_known
 from services.city_node.customer_import.layout import CLAIMED, COPIES, SLOTS, STAGED, Row
 from services.city_node.customer_import.rejecting import RowFault
 from services.city_node.customer_import.rows import RowBuilder
 from services.city_node.customer_import.staging import Run, Staging, typed
 
 LINE, CUSTOMER_NUMBER = SLOTS["line"], SLOTS["customer_number"]
-# In the order of ids, so that the locks of two who change several customers never cross.
-_KNOWN = """
-    SELECT r.line FROM import_claim r JOIN customer c ON c.source = :customers AND c.source_key = r.key ORDER BY c.id FOR UPDATE OF c"""
 _TABLES = (
-    f"import_claim ({typed(CLAIMED)})",
-    f"import_row ({typed(STAGED)}, line_known boolean DEFAULT false)",
+    f"import_claim ({typed(CLAIMED)}, customer_id uuid, governs boolean DEFAULT true)",
+    f"import_row ({typed(STAGED)}, line_known boolean DEFAULT false, governs boolean DEFAULT true)",
     "import_key (key text PRIMARY KEY, line bigint)",
     "import_change (line bigint, customer_id uuid, action text, changes jsonb)",
 )
@@ -130,7 +129,7 @@ class CustomerLoader:
             )
 
     async def _load(self, staging: Staging, rows: Sequence[Row]) -> Loaded:
-        lines = await staging.lines(_KNOWN)
+        lines = await lock_known(staging)
         new = [row for row in rows if row[LINE] not in lines] if lines else rows
         known = [row for row in rows if row[LINE] in lines] if lines else []
         await staging.join(by_index=False)

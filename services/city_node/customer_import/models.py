@@ -89,6 +89,12 @@ class CustomerImport(Base):
     """Records that were taken back."""
     kept: Mapped[int] = mapped_column(server_default=text("0"))
     """Records that were not, because somebody changed them since."""
+    allow_erased: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether it may make customers anew who were erased."""
+    rejects_deleted_at: Mapped[datetime | None]
+    """When its rejected rows were deleted: it cannot be resumed any more."""
+    final_at: Mapped[datetime | None]
+    """When what an undo would need was deleted."""
 
 
 class CustomerImportReject(Base):
@@ -113,6 +119,7 @@ class CustomerImportBefore(Base):
     """What a record was before an import changed it: what an undo brings back."""
 
     __tablename__ = "customer_import_before"
+    __table_args__ = (Index("customer_import_before_customer_id_idx", "customer_id"),)
 
     import_id: Mapped[UUID] = mapped_column(ForeignKey("customer_import.id"), primary_key=True)
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -128,7 +135,10 @@ class CustomerImportKept(Base):
     """A record that the undo of an import left as it is, and why."""
 
     __tablename__ = "customer_import_kept"
-    __table_args__ = (Index("customer_import_kept_import_id_idx", "import_id", "id"),)
+    __table_args__ = (
+        Index("customer_import_kept_import_id_idx", "import_id", "id"),
+        Index("customer_import_kept_customer_id_idx", "customer_id"),
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     import_id: Mapped[UUID] = mapped_column(ForeignKey("customer_import.id"))

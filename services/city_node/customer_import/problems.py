@@ -81,6 +81,28 @@ class ImportStateUnfit(Problem):
     )
 
 
+class ImportOver(Problem):
+    """What it would take to undo or resume the import was deleted when its retention period had passed."""
+
+    status = 409
+    title = Text("Import over", "导入已归档")
+    sentence = Text(
+        "Import {id} can no longer be {action}: what that takes was deleted on {day}, when its retention period had passed.",
+        "导入 {id} 已无法执行 {action}：所需数据已于 {day} 保存期满后删除。",
+    )
+
+
+class RejectsDeleted(Problem):
+    """The rejected rows of an import were deleted when their retention period had passed."""
+
+    status = 410
+    title = Text("Rejected rows deleted", "拒绝记录已删除")
+    sentence = Text(
+        "The rejected rows of import {id} were deleted on {day}, when their retention period had passed.",
+        "导入 {id} 的拒绝记录已于 {day} 保存期满后删除。",
+    )
+
+
 class FileNotKept(Problem):
     """An import is to be resumed whose file the node does not have, or not any more."""
 
@@ -89,4 +111,15 @@ class FileNotKept(Problem):
     sentence = Text(
         "The node does not keep the file of import {id}: import it again, which leaves alone what is loaded already.",
         "本节点未保留导入 {id} 的文件：请重新导入，已导入的数据不受影响。",
+    )
+
+
+class ErasedNotAllowed(Problem):
+    """A file is to make customers anew who were erased, and the caller may not let it."""
+
+    status = 403
+    title = Text("Erased customers not allowed", "不得重建已删除客户")
+    sentence = Text(
+        "Letting a file make customers anew who were erased takes the permission {permission}. Nothing was read.",
+        "允许文件重新建立已删除的客户需要权限 {permission}。未读取任何数据。",
     )

@@ -35,6 +35,9 @@ _FIELDS = [
     "rejected",
     "records",
     "dry_run",
+    "allow_erased",
+    "rejects_deleted_at",
+    "final_at",
     "size",
     "position",
     "problem",
@@ -114,6 +117,11 @@ async def stored_before(session: AsyncSession, moment: datetime) -> Sequence[UUI
             )
         )
     ).all()
+
+
+async def stored(session: AsyncSession) -> frozenset[UUID]:
+    """Return the imports whose file the node keeps."""
+    return frozenset(await session.scalars(select(CustomerImport.id).where(CustomerImport.stored)))
 
 
 async def note_discarded(session: AsyncSession, import_id: UUID) -> None:

@@ -56,6 +56,13 @@ class ImportSummary(BaseModel):
     rejected: int
     records: Records = Field(description="What the rows of the file are.")
     dry_run: bool
+    allow_erased: bool = Field(description="Whether it may make customers anew who were erased.")
+    rejects_deleted_at: datetime | None = Field(
+        description="When its rejected rows were deleted. It cannot be resumed since."
+    )
+    final_at: datetime | None = Field(
+        description="When what its undo would need was deleted. It cannot be undone since."
+    )
     size: int = Field(description="Bytes of the file.")
     position: int = Field(description="Bytes of the file that are done.")
     problem: str | None = Field(description="Why it failed.")

@@ -30,6 +30,7 @@ from services.city_node.customer_import.problems import (
     FileDiffers,
     FileUnusable,
     ImportDisturbed,
+    ImportOver,
     ImportStateUnfit,
 )
 from services.city_node.customer_import.reading import RowFile, digest, open_rows
@@ -37,7 +38,7 @@ from services.city_node.customer_import.rejecting import Rejecter, RowFault
 from services.city_node.customer_import.staging import Run, Staging
 from services.city_node.departure.catalogue import Catalogue
 from services.city_node.personal_data.service import hold_keys_for_run
-from shared.kernel.clock import Clock
+from shared.kernel.clock import Clock, business_day
 from shared.kernel.database import Database, driver_connection
 from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_id
@@ -115,6 +116,7 @@ async def begin(
     mapping: ImportMapping,
     now: datetime,
     dry_run: bool = False,
+    allow_erased: bool = False,
     stored_as: UUID | None = None,
 ) -> CustomerImport:
     """Register the import of a file that looks as its mapping says.
@@ -127,6 +129,7 @@ async def begin(
         mapping: how it is read.
         now: when.
         dry_run: whether it is only tried.
+        allow_erased: whether it may make customers anew who were erased.
         stored_as: id under which the node keeps the file, if it does.
 
     Raises:
@@ -139,7 +142,7 @@ async def begin(
         id=stored_as or new_id(), at=now, by=importer.by, unit_code=importer.unit_code, file_name=name, sha256=sha256,
         mapping=mapping.source, state=ImportState.QUEUED.value, rows=0, created=0, changed=0, unchanged=0, rejected=0,
         records=mapping.records.value, mapping_text=mapping.text, parameters=dict(mapping.parameters), dry_run=dry_run,
-        stored=stored_as is not None, size=size, header=opened.header,
+        stored=stored_as is not None, size=size, header=opened.header, allow_erased=allow_erased,
     )  # fmt: skip
     return await repository.begin(session, row)
 
@@ -192,6 +195,7 @@ async def in_state(
 
     Raises:
         ImportStateUnfit: if it is in another.
+        ImportOver: if what it would take was deleted.
     """
     row = await repository.locked(session, import_id)
     if row is None or row.state not in states:
@@ -201,6 +205,9 @@ async def in_state(
             expected=", ".join(states),
             action=action,
         )
+    gone = {"undone": row.final_at, "resumed": row.rejects_deleted_at or row.final_at}.get(action)
+    if gone is not None:
+        raise ImportOver(id=import_id, action=action, day=business_day(gone))
     return row
 
 
@@ -263,7 +270,7 @@ async def _run_of(desk: Desk, row: CustomerImport, mapping: ImportMapping) -> Ru
     return Run(
         id=row.id, number=row.number, began=row.at, by=row.by, unit_path=path, whole_node=row.unit_code == desk.node,
         node=desk.node, cipher=desk.cipher.pinned(), mapping=mapping, header=row.header, declared=declared,
-        departures=departures,
+        departures=departures, allow_erased=row.allow_erased,
     )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ class Run:
         header: columns of the file.
         declared: what the node says of attributes.
         departures: by which reasons for leaving and destinations become codes.
+        allow_erased: whether customers may be made anew who were erased.
     """
 
     id: UUID
@@ -70,6 +71,7 @@ class Run:
     header: Sequence[str]
     declared: Declarations = field(default_factory=Declarations)
     departures: Catalogue = field(default_factory=Catalogue)
+    allow_erased: bool = False
 
 
 class Staging:

@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
@@ -32,3 +34,11 @@ def _copy(file: BinaryIO, path: Path) -> None:
 def discard(settings: Settings, import_id: UUID) -> None:
     """Delete the file of an import that needs it no more."""
     path_of(settings, import_id).unlink(missing_ok=True)
+
+
+def discard_strangers(settings: Settings, wanted: Collection[UUID], *, before: datetime) -> None:
+    """Delete files that belong to no import, and were left behind before a moment."""
+    names = {str(import_id) for import_id in wanted}
+    for path in path_of(settings, UUID(int=0)).parent.glob("*"):
+        if path.name not in names and path.stat().st_mtime < before.timestamp():
+            path.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ import asyncpg
 from fastapi import APIRouter, Query, Response
 
 from services.city_node.customer.answers import JSON, documented
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.models import CustomerKind
 from services.city_node.customer.privacy import sight_of, visible_columns
 from services.city_node.duplicate import repository, service
@@ -21,10 +22,11 @@ from services.city_node.merge.schemas import MergeCreate, MergeOut
 from shared.access import OnceDependency, Principal
 from shared.capability import Context
 from shared.kernel.database import driver_connection
-from shared.kernel.edge import ExpectedVersion, Page
+from shared.kernel.edge import ExpectedVersion, Now, Page
 from shared.kernel.preconditions import entity_tag
 
 router = APIRouter(prefix="/duplicate-candidates")
+_PAIR = ("left.id", "right.id")
 
 
 @router.get(
@@ -37,6 +39,7 @@ async def list_candidates(
     principal: MayMerge,
     context: Context,
     page: Page,
+    now: Now,
     state: CandidateState = CandidateState.OPEN,
     customer: Annotated[UUID | None, Query(description="Pairs with this customer.")] = None,
     kind: CustomerKind | None = None,
@@ -50,14 +53,15 @@ async def list_candidates(
         "kind": kind,
         "min_score": min_score,
     }
-    likeliest_first = replace(page, sort=page.sort or "-score")
+    likeliest_first = replace(naming(page, "left", "right"), sort=page.sort or "-score")
     pool = await context.database.pool()
-    return Response(
-        await repository.candidates.page(
-            pool, likeliest_first, filters, columns=_columns(principal)
-        ),
-        media_type=JSON,
+    body = await repository.candidates.page(
+        pool, likeliest_first, filters, columns=_columns(principal)
     )
+    await look_at_list(
+        context, principal, "duplicate_candidate", body, whose=_PAIR, filters=filters, now=now
+    )
+    return Response(body, media_type=JSON)
 
 
 @router.get(
@@ -66,10 +70,15 @@ async def list_candidates(
     responses=documented(CandidateOut, 404, 422),
     response_class=Response,
 )
-async def read_candidate(candidate_id: UUID, principal: MayMerge, context: Context) -> Response:
+async def read_candidate(
+    candidate_id: UUID, principal: MayMerge, context: Context, now: Now
+) -> Response:
     """Return one pair, with why it is one."""
-    pool = await context.database.pool()
-    return await _read(pool, principal, candidate_id)
+    answer = await _read(await context.database.pool(), principal, candidate_id)
+    await look_at_list(
+        context, principal, "duplicate_candidate", bytes(answer.body), whose=_PAIR, now=now
+    )
+    return answer
 
 
 @router.post(

@@ -22,6 +22,12 @@ Each night, by ``guanxi customer erase --due``, or at once when two people carry
 transaction of its own: it may be interrupted anywhere and run again. Somebody erased is in neither library, found by
 nothing, and cannot be changed or restored; by id the answer is 410 with the day.
 
+What is remembered
+------------------
+An extract that is older than the erasure, or a system that still has the person, would make the customer anew.
+Blind indexes of the source's keys and of the document number stay (:mod:`~services.city_node.erasure.suppression`);
+an import rejects the rows of new customers that they fit, unless it is given leave to take them.
+
 What stands in the way
 ----------------------
 A legal hold (:mod:`~services.city_node.legal_hold`), and a request of the person that is not settled. A hold placed at

@@ -60,6 +60,7 @@ async def _erase(context: NodeContext, *, dry_run: bool) -> tuple[Sequence[Mappi
     erased = await erase_due(
         context.database,
         Order(audit.Actor.command(operator_name())),
+        context.cipher,
         days=days,
         now=now,
         on_progress=lambda done: errors.print(f"{done} of {total} erased", highlight=False),

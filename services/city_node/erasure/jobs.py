@@ -13,6 +13,7 @@ async def run(context: NodeContext, now: datetime) -> None:
     await erase_due(
         context.database,
         Order(audit.Actor.command("job:erasure")),
+        context.cipher,
         days=context.settings.retention_days,
         now=now,
     )

@@ -37,3 +37,12 @@ class Erasure(Base):
     left_reason: Mapped[str | None]
     classes: Mapped[list[str]] = mapped_column(JSONB)
     """The classes of personal data that the register declared on that day."""
+
+
+class Suppression(Base):
+    """A source's key or a document of somebody who was erased, as a blind index: an import does not make them anew."""
+
+    __tablename__ = "suppression"
+
+    index: Mapped[bytes] = mapped_column(primary_key=True)
+    erased_on: Mapped[date]

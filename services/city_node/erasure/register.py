@@ -18,6 +18,7 @@ from services.city_node.erasure.declaration import (
     PersonalTable,
     columns_of,
 )
+from services.city_node.erasure.points_register import POINTS
 from services.city_node.erasure.rule_register import OF_RULES
 
 # ruff: noqa: S608 - put together from declarations, never from input
@@ -69,6 +70,9 @@ REGISTER: Mapping[str, PersonalTable] = {
         columns_of((D.IDENTITY, "id customer_number survivor_id at")),
         of="p.survivor_id = ANY($1::uuid[])",
         deleted=True,
+    ),
+    "customer_further_key": PersonalTable(
+        columns_of((D.IDENTITY, "source source_key customer_id at")), deleted=True
     ),
     "customer_proposal": PersonalTable(
         columns_of(
@@ -197,7 +201,8 @@ REGISTER: Mapping[str, PersonalTable] = {
             (D.PSEUDONYM, "subscription_id customer_id"),
             (D.STATISTIC, "quantity charge_fen period kind band"),
             (D.RECORD, "import_number"),
-        )
+        ),
+        of=_OF_LINES,  # the largest table has no index by customer
     ),
     "enterprise": PersonalTable(
         columns_of(
@@ -276,6 +281,7 @@ REGISTER: Mapping[str, PersonalTable] = {
             note=D.FREE_TEXT,
         )
     ),
+    **POINTS,
     # What an undo of an import would bring back.
     "customer_import_before": PersonalTable(
         columns_of(

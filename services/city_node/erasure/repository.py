@@ -10,6 +10,7 @@ import asyncpg
 from services.city_node.customer.models import ERASED
 from services.city_node.erasure.declaration import PersonalTable
 from services.city_node.erasure.register import REGISTER
+from services.city_node.points.forfeiture import forfeit
 
 # ruff: noqa: S608 - put together from declarations, never from input
 _DAYS = """coalesce(
@@ -110,6 +111,7 @@ async def erase(
 ) -> None:
     """Take away everything personal about customers who are locked, and prove it."""
     await connection.execute(_FORGET_LINKS, customers)
+    await forfeit(connection, customers, at=at)
     for statement in _ERASE:
         await connection.execute(statement, customers)
     await connection.execute(_PROVE, customers, at, by, approved_by, cause, cause_id, classes)

@@ -13,13 +13,14 @@ import orjson
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.erasure import repository
+from services.city_node.erasure import repository, suppression
 from services.city_node.erasure.models import ErasureCause
 from services.city_node.erasure.register import CLASSES
 from shared import audit
 from shared.capability import Action
 from shared.kernel.clock import business_day
 from shared.kernel.database import Database, driver_connection
+from shared.kernel.encryption import Cipher
 from shared.kernel.language import Text
 
 log = structlog.get_logger("erasure")
@@ -60,6 +61,7 @@ async def due(
 async def erase_due(
     database: Database,
     order: Order,
+    cipher: Cipher,
     *,
     days: int,
     now: datetime,
@@ -78,7 +80,7 @@ async def erase_due(
             customers = await repository.still_due(
                 connection, today, days, [customer for _, customer in found]
             )
-            await _erase(session, customers, order, now=now)
+            await _erase(session, customers, order, cipher, now=now)
         erased += len(customers)
         on_progress(erased)
         if len(found) < portion:
@@ -87,14 +89,19 @@ async def erase_due(
 
 
 async def erase_one(
-    session: AsyncSession, customer_id: UUID, order: Order, *, now: datetime
+    session: AsyncSession, customer_id: UUID, order: Order, cipher: Cipher, *, now: datetime
 ) -> None:
     """Erase one customer, whom the caller has locked and who is free to be erased."""
-    await _erase(session, [customer_id], order, now=now)
+    await _erase(session, [customer_id], order, cipher, now=now)
 
 
 async def _erase(
-    session: AsyncSession, customers: Sequence[UUID], order: Order, *, now: datetime
+    session: AsyncSession,
+    customers: Sequence[UUID],
+    order: Order,
+    cipher: Cipher,
+    *,
+    now: datetime,
 ) -> None:
     if not customers:
         return
@@ -108,8 +115,10 @@ async def _erase(
             fields=CLASSES,
             cause_id=order.cause_id,
         )
+    connection = await driver_connection(session)
+    await suppression.remember(connection, customers, cipher, at=now)
     await repository.erase(
-        await driver_connection(session),
+        connection,
         customers,
         at=now,
         by=order.proposed_by or order.actor.by,

@@ -29,7 +29,7 @@ async def _delete_files(context: NodeContext, now: datetime) -> None:
 
 DELETE_FILES = Job(
     "delete-exports",
-    Text("Delete the files of exports after 7 days", "删除超过 7 天的导出文件"),
+    Text("Delete the files of exports whose time is over", "删除超过保存期的导出文件"),
     Every(timedelta(hours=1)),
     _delete_files,
 )

@@ -42,7 +42,6 @@ from shared.kernel.settings import Settings
 from shared.work.service import request_work, requester_of
 
 KIND = "customer-export"
-KEPT = timedelta(days=7)
 """How long a file is kept."""
 MOST_OPEN = 5
 """Exports of one member of staff that wait or are under way."""
@@ -157,7 +156,8 @@ async def make_export(context: NodeContext, handle: WorkHandle) -> Mapping[str, 
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    made = {**result, "expires_at": context.clock.now() + KEPT}
+    kept = timedelta(days=context.settings.export_retention_days)
+    made = {**result, "expires_at": context.clock.now() + kept}
     async with context.database.transaction() as session:
         await repository.note_file(
             session,

@@ -28,7 +28,7 @@ def industries() -> tuple[dict[str, str], ...]:
 
 async def ensure_industries(context: NodeContext) -> None:
     """Put the industries of this release into their table, where statistics and queries join them."""
-    written = insert(Industry).values(list(industries()))
+    written = insert(Industry)
     named = ("section", "name_zh", "name_en")
     async with context.database.transaction() as session:
         await session.execute(
@@ -36,5 +36,6 @@ async def ensure_industries(context: NodeContext) -> None:
                 index_elements=["code"],
                 set_={name: written.excluded[name] for name in named},
                 where=or_(*(getattr(Industry, name) != written.excluded[name] for name in named)),
-            )
+            ),
+            list(industries()),
         )

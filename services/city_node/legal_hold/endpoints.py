@@ -8,13 +8,15 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.city_node.customer.access import AtDesk
 from services.city_node.customer.answers import JSON
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.profile import SOURCE
 from services.city_node.legal_hold import service
 from services.city_node.legal_hold.access import HOLD
 from services.city_node.legal_hold.models import LegalHold
 from services.city_node.legal_hold.schemas import HoldCreate, HoldOut, HoldPage, LiftPropose
 from shared.access import Principal, require
-from shared.kernel.edge import ExpectedVersion, NodeDatabase, Page
+from shared.capability import Context
+from shared.kernel.edge import ExpectedVersion, Now, Page
 from shared.kernel.listing import Listing, Sort
 from shared.kernel.preconditions import entity_tag
 
@@ -40,8 +42,9 @@ LISTING = Listing(
 )
 async def list_holds(
     holder: Holder,
-    database: NodeDatabase,
+    context: Context,
     page: Page,
+    now: Now,
     customer: UUID | None = None,
     standing: Annotated[
         bool | None, Query(description="`true`: not lifted; `false`: lifted.")
@@ -49,10 +52,10 @@ async def list_holds(
 ) -> Response:
     """Return a page of the holds on customers of the caller's unit and those below, the latest first."""
     filters = {"scope": holder.unit_path, "customer": customer, "standing": standing}
-    latest_first = replace(page, sort=page.sort or "-placed_at")
-    return Response(
-        await LISTING.page(await database.pool(), latest_first, filters), media_type=JSON
-    )
+    latest_first = replace(naming(page, "customer_id"), sort=page.sort or "-placed_at")
+    body = await LISTING.page(await context.database.pool(), latest_first, filters)
+    await look_at_list(context, holder, "legal_hold", body, filters=filters, now=now)
+    return Response(body, media_type=JSON)
 
 
 @router.post(

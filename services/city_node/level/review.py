@@ -107,7 +107,8 @@ async def draw_up(desk: Desk, unit_code: str | None) -> LevelReview:
         ReviewOpen: if the unit has a review that is open (409).
     """
     unit = unit_code or desk.principal.unit
-    if not await unit_in_scope(desk.session, unit, desk.principal.unit_path):
+    connection = await driver_connection(desk.session)
+    if not await unit_in_scope(connection, unit, desk.principal.unit_path):
         raise UnitOutOfScope(unit)
     latest = await evaluations.latest(desk.session, RULE.name)
     if latest is None:

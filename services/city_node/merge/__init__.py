@@ -7,6 +7,9 @@ choose whose value stays. Everything that the merged customer held *moves* to th
 one of the survivor's (the same agreement twice, a second register entry where there is one) is *set aside*. The merged
 profile leaves a *redirect*: whoever asks for the old id is told the survivor's (410, ``customer-merged``).
 
+The source whose row the merged profile was knows it by a key. That key leads to the survivor from then on, so that the
+next extract finds one customer and makes no second (:mod:`~services.city_node.customer_import.knowing`).
+
 How everything moves
 --------------------
 What refers to a customer is derived from the tables themselves (:mod:`~services.city_node.merge.references`): each

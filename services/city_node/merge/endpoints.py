@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 
 from services.city_node.customer.access import Reader
 from services.city_node.customer.answers import JSON, documented
+from services.city_node.customer.looks import look, look_at_list, naming
 from services.city_node.customer.privacy import sight_of, visible_columns
 from services.city_node.customer.representations import ChangePage
 from services.city_node.merge import repository, service
@@ -17,9 +18,10 @@ from services.city_node.merge.schemas import MergeCreate, MergeOut, MergePage
 from shared.access import OnceDependency
 from shared.capability import Context
 from shared.kernel.database import driver_connection
-from shared.kernel.edge import Page
+from shared.kernel.edge import Now, Page
 
 router = APIRouter(prefix="/customer-merges")
+_PAIR = ("survivor_id", "merged_id")
 
 
 @router.post(
@@ -46,6 +48,7 @@ async def list_merges(
     principal: Reader,
     context: Context,
     page: Page,
+    now: Now,
     survivor: UUID | None = None,
     merged: UUID | None = None,
     state: MergeState | None = None,
@@ -57,9 +60,13 @@ async def list_merges(
         "merged": merged,
         "state": state,
     }
-    latest_first = replace(page, sort=page.sort or "-at")
+    latest_first = replace(naming(page, *_PAIR), sort=page.sort or "-at")
     pool = await context.database.pool()
-    return Response(await repository.merges.page(pool, latest_first, filters), media_type=JSON)
+    body = await repository.merges.page(pool, latest_first, filters)
+    await look_at_list(
+        context, principal, "customer_merge", body, whose=_PAIR, filters=filters, now=now
+    )
+    return Response(body, media_type=JSON)
 
 
 @router.get(
@@ -68,12 +75,13 @@ async def list_merges(
     responses=documented(MergeOut, 404, 422),
     response_class=Response,
 )
-async def read_merge(merge_id: UUID, principal: Reader, context: Context) -> Response:
+async def read_merge(merge_id: UUID, principal: Reader, context: Context, now: Now) -> Response:
     """Return what a merge did, by table."""
     pool = await context.database.pool()
     found = await repository.merges.one(pool, {"scope": principal.unit_path, "id": merge_id})
     if found is None:
         raise MergeNotFound(merge=merge_id)
+    await look_at_list(context, principal, "customer_merge", found, whose=_PAIR, now=now)
     return Response(found, media_type=JSON)
 
 
@@ -84,17 +92,21 @@ async def read_merge(merge_id: UUID, principal: Reader, context: Context) -> Res
     response_class=Response,
 )
 async def list_merged_changes(
-    merge_id: UUID, principal: Reader, context: Context, page: Page
+    merge_id: UUID, principal: Reader, context: Context, page: Page, now: Now
 ) -> Response:
     """Return a page of the history of the profile that ended, the latest first."""
     pool = await context.database.pool()
     scope = {"scope": principal.unit_path}
-    if await repository.merges.one(pool, {**scope, "id": merge_id}) is None:
+    found = await repository.merges.one(pool, {**scope, "id": merge_id})
+    if found is None:
         raise MergeNotFound(merge=merge_id)
     latest_first = replace(page, sort=page.sort or "-id")
     columns = visible_columns(repository.changes.columns, sight_of(principal))
     filters = {**scope, "merge": merge_id}
     body = await repository.changes.page(pool, latest_first, filters, columns=columns)
+    merge = MergeOut.model_validate_json(found)
+    for customer_id in (merge.merged_id, merge.survivor_id):
+        await look(context, principal, customer_id, ["changes"], now=now)
     return Response(body, media_type=JSON)
 
 

@@ -9,7 +9,12 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.customer.models import Customer, CustomerChange, MergedCustomer
+from services.city_node.customer.models import (
+    Customer,
+    CustomerChange,
+    CustomerFurtherKey,
+    MergedCustomer,
+)
 from services.city_node.customer.privacy import mark_history
 from services.city_node.customer.profile import SOURCE
 from services.city_node.merge import statements
@@ -116,6 +121,19 @@ async def end_profile(session: AsyncSession, merge: CustomerMerge, number: str) 
     )
 
 
+async def keep_source_key(session: AsyncSession, merge: CustomerMerge) -> None:
+    """Let the key under which a source knew the merged profile lead to the survivor, who has another."""
+    profile = merge.profile or {}
+    session.add(
+        CustomerFurtherKey(
+            source=profile["source"],
+            source_key=profile["source_key"],
+            customer_id=merge.survivor_id,
+            at=merge.at,
+        )
+    )
+
+
 async def changed_rows(
     session: AsyncSession, merge: CustomerMerge
 ) -> list[tuple[Reference, dict[str, Any]]]:
@@ -146,11 +164,17 @@ async def moved_as_history_tells(
 
 
 async def restore_profile(session: AsyncSession, merge: CustomerMerge) -> None:
-    """Let the merged profile be again as it was, one version later; the redirect goes."""
+    """Let the merged profile be again as it was, one version later; the redirect goes, and its key is its own."""
     await session.execute(
         text("DELETE FROM merged_customer WHERE id = :merged"), {"merged": merge.merged_id}
     )
     profile = {**(merge.profile or {})}
+    await session.execute(
+        text(
+            "DELETE FROM customer_further_key WHERE source = :source AND source_key = :source_key"
+        ),
+        {name: profile[name] for name in ("source", "source_key")},
+    )
     profile["version"] += 1
     await session.execute(
         text(

@@ -81,6 +81,8 @@ async def merge(desk: Desk, body: MergeCreate) -> UUID:
     repository.let_go(desk.session, merged)
     done.moved, done.set_aside = await repository.move_everything(desk.session, done)
     await repository.end_profile(desk.session, done, merged.customer_number)
+    if None not in {survivor.source, merged.source}:
+        await repository.keep_source_key(desk.session, done)
     for name, value in _values(survivor, merged, body.chosen).items():
         setattr(survivor, name, value)
     changes = [

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from services.city_node.customer.access import AtDesk, Reader
 from services.city_node.customer.answers import JSON, documented
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.privacy import sight_of, visible_columns
 from services.city_node.customer.schemas import Line
 from services.city_node.customer.service import Desk
@@ -20,7 +21,7 @@ from services.city_node.proposal.schemas import ProposalOut, ProposalPage, Rejec
 from shared.access import Principal
 from shared.capability import Context
 from shared.kernel.database import driver_connection
-from shared.kernel.edge import ExpectedVersion, Page
+from shared.kernel.edge import ExpectedVersion, Now, Page
 from shared.kernel.preconditions import entity_tag
 
 router = APIRouter(prefix=service.PATH)
@@ -37,6 +38,7 @@ async def list_proposals(
     principal: Reader,
     context: Context,
     page: Page,
+    now: Now,
     state: ProposalState | None = None,
     customer: UUID | None = None,
     proposer: Annotated[Line | None, Query(description="Username of who proposed.")] = None,
@@ -50,7 +52,8 @@ async def list_proposals(
     }
     pool = await context.database.pool()
     columns = visible_columns(proposals.columns, sight_of(principal))
-    body = await proposals.page(pool, page, filters, columns=columns)
+    body = await proposals.page(pool, naming(page, "customer_id"), filters, columns=columns)
+    await look_at_list(context, principal, "customer_proposal", body, filters=filters, now=now)
     return Response(body, media_type=JSON)
 
 
@@ -60,10 +63,13 @@ async def list_proposals(
     responses=documented(ProposalOut, 404, 422),
     response_class=Response,
 )
-async def read_proposal(proposal_id: UUID, principal: Reader, context: Context) -> Response:
+async def read_proposal(
+    proposal_id: UUID, principal: Reader, context: Context, now: Now
+) -> Response:
     """Return one proposal, document numbers masked."""
-    pool = await context.database.pool()
-    return await _read(pool, principal, proposal_id)
+    answer = await _read(await context.database.pool(), principal, proposal_id)
+    await look_at_list(context, principal, "customer_proposal", bytes(answer.body), now=now)
+    return answer
 
 
 @router.post(

@@ -55,7 +55,7 @@ async def ensure_fields(context: NodeContext) -> None:
         for name in SensitiveName
     ]
     async with context.database.transaction() as session:
-        await session.execute(insert(SensitiveField).values(rows).on_conflict_do_nothing())
+        await session.execute(insert(SensitiveField).on_conflict_do_nothing(), rows)
 
 
 async def set_field(

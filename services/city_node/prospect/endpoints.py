@@ -1,9 +1,8 @@
 """Prospects over HTTP: the worklist, one prospect, statistics and searches; acts are in ``act_endpoints``."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, time
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -11,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from services.city_node.customer import profile
 from services.city_node.customer.access import Reader
 from services.city_node.customer.answers import JSON, documented
-from services.city_node.customer.looks import look, search
+from services.city_node.customer.looks import look, look_at_list, naming
 from services.city_node.customer.models import Level
 from services.city_node.customer.schemas import Code
 from services.city_node.evaluation import repository as evaluations
@@ -77,6 +76,7 @@ async def list_prospects(
     Sorts: `score`, `found_at`, `next_due_on`; `-` before one for descending.
     """
     filters = {
+        "scope": principal.unit_path,
         "state": state,
         "open": True if is_open else None,
         "closed": True if is_open is False else None,
@@ -89,11 +89,10 @@ async def list_prospects(
         "customer": customer,
         "overdue_on": business_day(now) if overdue else None,
     }
-    best_first = replace(page, sort=page.sort or "-score")
+    best_first = naming(replace(page, sort=page.sort or "-score"), "customer_id")
     pool = await context.database.pool()
-    scoped = {"scope": principal.unit_path, **filters}
-    body = await reading.prospects.page(pool, best_first, scoped)
-    await search(context, principal, _logged(filters), body, now=now, key="customer_id")
+    body = await reading.prospects.page(pool, best_first, filters)
+    await look_at_list(context, principal, RULE, body, now=now, filters=filters)
     return Response(body, media_type=JSON)
 
 
@@ -266,15 +265,6 @@ async def _standing(
         "prospect": await reading.one(connection, mine),
         "now": await reading.standing(connection, terms, terms.window(finder.on), customer_id),
     })  # fmt: skip
-
-
-def _logged(filters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return filters as the audit log takes them: JSON."""
-    return {
-        name: value if isinstance(value, bool | int) else str(value)
-        for name, value in filters.items()
-        if value is not None
-    }
 
 
 def _moment(day: date | None) -> datetime | None:

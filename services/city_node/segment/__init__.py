@@ -20,6 +20,7 @@ A segment whose condition asks for what a reader may not see is not read by that
 """
 
 from services.city_node.segment.access import permissions
+from services.city_node.segment.audited import ACTIONS
 from services.city_node.segment.commands import app
 from services.city_node.segment.endpoints import router
 from shared.capability import Capability
@@ -30,5 +31,6 @@ capability = Capability(
     summary=Text("Target groups, living or locked", "目标客户群锁定"),
     routers=(router,),
     permissions=permissions,
+    actions=tuple(ACTIONS.values()),
     commands=(("segment", app),),
 )

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.privacy import sight_among, visible_columns
 from services.city_node.customer.schemas import Code
 from services.city_node.query.service import queried
@@ -161,12 +162,22 @@ async def list_versions(segment_id: UUID, segments: Seen, context: Context, page
     responses={200: {"model": MemberPage}},
     response_class=Response,
 )
-async def list_members(segment_id: UUID, segments: Seen, context: Context, page: Page) -> Response:
+async def list_members(
+    segment_id: UUID,
+    principal: Reader,
+    segments: Seen,
+    context: Context,
+    page: Page,
+    now: Now,
+) -> Response:
     """Return a page of the members: of a living segment as of now, of a locked one as listed."""
     binder = Numbered()
     selection = await segments.members(segment_id)
     where = Where(selection.where(binder, context.cipher), binder.values)
-    return await _customers(segments, context, page, where)
+    body = await _customers(segments, context, page, where)
+    about = {"segment": str(segment_id)}
+    await look_at_list(context, principal, "segment", body, whose=["id"], filters=about, now=now)
+    return Response(body, media_type=JSON)
 
 
 @router.get("/{segment_id}/count", summary="Count the members of a segment")
@@ -188,16 +199,25 @@ async def compare_segments(first: UUID, second: UUID, segments: Seen) -> Compari
     response_class=Response,
 )
 async def list_part(
-    first: UUID, second: UUID, part: Part, segments: Seen, context: Context, page: Page
+    first: UUID,
+    second: UUID,
+    part: Part,
+    principal: Reader,
+    segments: Seen,
+    context: Context,
+    page: Page,
+    now: Now,
 ) -> Response:
     """Return a page of the customers in both, in either, or in one alone."""
-    return await _customers(segments, context, page, await segments.part(first, second, part))
+    body = await _customers(segments, context, page, await segments.part(first, second, part))
+    about = {"first": str(first), "second": str(second), "part": part}
+    await look_at_list(context, principal, "segment", body, whose=["id"], filters=about, now=now)
+    return Response(body, media_type=JSON)
 
 
 async def _customers(
     segments: Segments, context: NodeContext, page: PageRequest, where: Where
-) -> Response:
+) -> bytes:
     columns = visible_columns(queried.columns, sight_among(segments.requester.permissions))
     pool = await context.database.pool()
-    body = await queried.page(pool, page, {}, where=where, columns=columns)
-    return Response(body, media_type=JSON)
+    return await queried.page(pool, naming(page, "id"), {}, where=where, columns=columns)

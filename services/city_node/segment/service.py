@@ -1,6 +1,6 @@
 """Making, changing, locking and reading segments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from services.city_node.query.selection import Selection, read_condition
 from services.city_node.query.statement import Numbered
 from services.city_node.query.writing import to_json, to_text
 from services.city_node.segment import repository
+from services.city_node.segment.audited import record_act
 from services.city_node.segment.models import Act, Mode, Segment, SegmentVersion
 from services.city_node.segment.problems import (
     SegmentIsLiving,
@@ -66,7 +67,8 @@ class Segments:
             ConditionInvalid, ConditionForbidden: as :func:`~services.city_node.query.selection.read_condition`.
         """
         unit = new.unit_code or self.requester.unit_code
-        if await repository.unit_path(self.session, unit, self.scope) is None:
+        path = await repository.unit_path(self.session, unit, self.scope)
+        if path is None:
             raise UnitOutOfScope(unit)
         segment = Segment(
             id=id,
@@ -80,7 +82,7 @@ class Segments:
             created_by=self.requester.name,
         )
         repository.add(self.session, segment)
-        await self._keep(segment, Act.CREATED)
+        await self._keep(segment, path, Act.CREATED, new.model_fields_set)
         return segment
 
     async def change(self, segment_id: UUID, change: SegmentChange, expected: int) -> Segment:
@@ -91,7 +93,7 @@ class Segments:
             SegmentIsLocked: if a list was to get another condition (409).
             SegmentNameTaken, ConditionInvalid, ConditionForbidden: as :meth:`create`.
         """
-        segment, _ = await self.locked(segment_id, expected)
+        segment, path = await self.locked(segment_id, expected)
         values = change.model_dump(exclude_unset=True, include={"name", "description"})
         if change.condition is not None:
             values["condition"] = self._kept(change.condition)
@@ -105,7 +107,7 @@ class Segments:
         for name, value in values.items():
             setattr(segment, name, value)
         if values:
-            await self._keep(segment, Act.CHANGED)
+            await self._keep(segment, path, Act.CHANGED, values)
         return segment
 
     async def lock(self, segment_id: UUID, expected: int) -> Segment:
@@ -141,12 +143,12 @@ class Segments:
             SegmentNotFound, VersionStale: as :meth:`change`.
             SegmentIsLiving: if it lives (409).
         """
-        segment, _ = await self.locked(segment_id, expected)
+        segment, path = await self.locked(segment_id, expected)
         if segment.mode == Mode.LIVING:
             raise SegmentIsLiving
         segment.mode, segment.list_version, segment.member_count = Mode.LIVING, None, None
         segment.locked_at = segment.locked_by = None
-        await self._keep(segment, Act.UNLOCKED)
+        await self._keep(segment, path, Act.UNLOCKED)
         return segment
 
     async def delete(self, segment_id: UUID, expected: int) -> None:
@@ -155,9 +157,9 @@ class Segments:
         Raises:
             SegmentNotFound, VersionStale: as :meth:`change`.
         """
-        segment, _ = await self.locked(segment_id, expected)
+        segment, path = await self.locked(segment_id, expected)
         segment.deleted_at = self.now
-        await self._keep(segment, Act.DELETED)
+        await self._keep(segment, path, Act.DELETED)
 
     async def locked(self, segment_id: UUID, expected: int) -> tuple[Segment, str]:
         """Return a segment, its row locked, at the version that is expected, and its unit's path."""
@@ -242,18 +244,29 @@ class Segments:
         )
         segment.mode = Mode.LOCKED
         segment.locked_at, segment.locked_by = self.now, self.requester.name
-        await self._keep(segment, act)
-        actor = audit.Actor(
+        await self._keep(segment, path, act)
+        record_bulk_read(
+            self.session,
+            self._actor(segment, path),
+            BulkAct.LOCK,
+            str(segment.id),
+            segment.member_count,
+            at=self.now,
+        )
+
+    def _actor(self, segment: Segment, path: str) -> audit.Actor:
+        if self.requester.id is None:
+            return audit.Actor.command(self.requester.name)
+        return audit.Actor(
             self.requester.name,
             user_id=self.requester.id,
             unit_code=segment.unit_code,
             unit_path=path,
         )
-        record_bulk_read(
-            self.session, actor, BulkAct.LOCK, str(segment.id), segment.member_count, at=self.now
-        )
 
-    async def _keep(self, segment: Segment, act: Act) -> None:
+    async def _keep(
+        self, segment: Segment, path: str, act: Act, fields: Iterable[str] = ()
+    ) -> None:
         segment.version += 1
         segment.updated_at, segment.updated_by = self.now, self.requester.name
         if not await repository.write(self.session):
@@ -273,6 +286,8 @@ class Segments:
                 by=self.requester.name,
             ),
         )
+        actor = self._actor(segment, path)
+        record_act(self.session, actor, act, segment, sorted(fields), at=self.now)
 
 
 def shown(segment: Segment) -> SegmentOut:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
 from services.city_node.customer.access import AtDesk
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.erasure.access import ERASE
 from services.city_node.subject_request import repository, service
 from services.city_node.subject_request.access import EXPORT, REQUEST
@@ -29,7 +30,7 @@ from services.city_node.subject_request.schemas import (
 )
 from shared.access import OnceDependency, Principal, require
 from shared.capability import Context
-from shared.kernel.edge import ExpectedVersion, NodeDatabase, NodeSettings, Page
+from shared.kernel.edge import ExpectedVersion, NodeSettings, Now, Page
 from shared.kernel.preconditions import entity_tag
 
 router = APIRouter(prefix="/subject-requests")
@@ -49,8 +50,9 @@ WORD = r"^[a-z][a-z_]{0,60}$"
 )
 async def list_requests(
     handler: Handler,
-    database: NodeDatabase,
+    context: Context,
     page: Page,
+    now: Now,
     customer: UUID | None = None,
     kind: SubjectRequestKind | None = None,
     state: Annotated[str | None, Query(pattern=WORD)] = None,
@@ -68,8 +70,9 @@ async def list_requests(
         "open": is_open,
         "deadline_before": deadline_before,
     }
-    next_first = replace(page, sort=page.sort or "deadline")
-    body = await repository.LISTING.page(await database.pool(), next_first, filters)
+    next_first = replace(naming(page, "customer_id"), sort=page.sort or "deadline")
+    body = await repository.LISTING.page(await context.database.pool(), next_first, filters)
+    await look_at_list(context, handler, "subject_request", body, filters=filters, now=now)
     return Response(body, media_type="application/json")
 
 
@@ -87,7 +90,7 @@ async def list_refusals(_: Handler) -> RefusalList:
     response_model=SubjectRequestWithTrail,
     response_class=Response,
 )
-async def read_request(request_id: UUID, handler: Handler, database: NodeDatabase) -> Response:
+async def read_request(request_id: UUID, handler: Handler, context: Context, now: Now) -> Response:
     """Return a request with its trail, and for a correction where it is proposed."""
     listing = repository.LISTING
     columns = {
@@ -95,7 +98,7 @@ async def read_request(request_id: UUID, handler: Handler, database: NodeDatabas
         "trail": repository.TRAIL,
         "proposal_path": repository.PROPOSAL_PATH,
     }
-    pool = await database.pool()
+    pool = await context.database.pool()
     row = await pool.fetchrow(
         f"SELECT p.version, ({listing.item(None, columns)})::text FROM {listing.source} "  # noqa: S608 - declared expressions alone
         "WHERE p.id = $1 AND starts_with(u.path, $2)",
@@ -104,6 +107,7 @@ async def read_request(request_id: UUID, handler: Handler, database: NodeDatabas
     )
     if row is None:
         raise not_found(request_id)
+    await look_at_list(context, handler, "subject_request", row[1], now=now)
     return Response(row[1], media_type="application/json", headers={"etag": entity_tag(row[0])})
 
 

@@ -136,7 +136,7 @@ async def approve(
         proposed_by=request.proposed_by,
     )
     await desk.session.flush()  # erasure empties the texts of this very request
-    await erase_one(desk.session, request.customer_id, order, now=desk.now)
+    await erase_one(desk.session, request.customer_id, order, desk.cipher, now=desk.now)
     await desk.session.refresh(request)
     return request
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from services.city_node.customer.access import AtDesk, Reader
 from services.city_node.customer.answers import JSON, after_change, documented
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.models import Level
 from services.city_node.customer.representations import CustomerOut
 from services.city_node.customer.schemas import Code
@@ -66,8 +67,9 @@ async def list_tasks(
         "level": level,
         "overdue_on": business_day(now) if overdue else None,
     }
-    pool = await context.database.pool()
-    return Response(await tasks.page(pool, page, filters), media_type=JSON)
+    body = await tasks.page(await context.database.pool(), naming(page, "customer_id"), filters)
+    await look_at_list(context, principal, "verification_task", body, filters=filters, now=now)
+    return Response(body, media_type=JSON)
 
 
 @router.get(
@@ -107,11 +109,14 @@ async def count_tasks(
     responses=documented(TaskOut, 404, 422),
     response_class=Response,
 )
-async def read_task(task_id: UUID, principal: Reader, context: Context) -> Response:
+async def read_task(task_id: UUID, principal: Reader, context: Context, now: Now) -> Response:
     """Return one task."""
     pool = await context.database.pool()
-    found = await tasks.one(pool, {"scope": principal.unit_path, "id": task_id})
-    return _answered(found, task_id)
+    answer = _answered(
+        await tasks.one(pool, {"scope": principal.unit_path, "id": task_id}), task_id
+    )
+    await look_at_list(context, principal, "verification_task", bytes(answer.body), now=now)
+    return answer
 
 
 @router.post(

@@ -92,7 +92,7 @@ async def ensure_rules(context: NodeContext) -> None:
         for level, days in FIRST_DAYS.items()
     ]
     async with context.database.transaction() as session:
-        await session.execute(insert(VerificationRule).values(rows).on_conflict_do_nothing())
+        await session.execute(insert(VerificationRule).on_conflict_do_nothing(), rows)
 
 
 async def set_days(

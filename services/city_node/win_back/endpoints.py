@@ -9,10 +9,12 @@ from fastapi import APIRouter, Query, Response
 
 from services.city_node.customer.access import AtDesk, Reader
 from services.city_node.customer.answers import JSON, after_change, documented
+from services.city_node.customer.looks import look_at_list, naming
 from services.city_node.customer.representations import CustomerOut
 from services.city_node.customer.schemas import Code, Line
 from services.city_node.win_back import repository, service
 from services.city_node.win_back.schemas import RateDimension, RateList, RateOut, WorklistPage
+from shared.capability import Context
 from shared.kernel.clock import business_day
 from shared.kernel.edge import ExpectedVersion, NodeDatabase, Now, Page
 
@@ -27,7 +29,7 @@ router = APIRouter()
 )
 async def list_worklist(
     principal: Reader,
-    database: NodeDatabase,
+    context: Context,
     now: Now,
     page: Page,
     unit: Annotated[
@@ -64,8 +66,11 @@ async def list_worklist(
         "tried": tried,
     }
     listing = repository.worklist if due_by is None else repository.due
-    most_valuable_first = replace(page, sort=page.sort or "-lost_monthly_charge_fen")
-    body = await listing.page(await database.pool(), most_valuable_first, filters)
+    most_valuable_first = replace(
+        naming(page, "customer_id"), sort=page.sort or "-lost_monthly_charge_fen"
+    )
+    body = await listing.page(await context.database.pool(), most_valuable_first, filters)
+    await look_at_list(context, principal, "win_back_worklist", body, filters=filters, now=now)
     return Response(body, media_type=JSON)
 
 

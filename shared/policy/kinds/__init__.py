@@ -8,7 +8,8 @@ from typing import Any
 from shared.capability import PolicyKind
 from shared.policy.kinds.credit import CREDIT
 from shared.policy.kinds.level import LEVEL
+from shared.policy.kinds.points import POINTS
 from shared.policy.kinds.prospect import PROSPECT
 
-KINDS: tuple[PolicyKind[Any], ...] = (LEVEL, CREDIT, PROSPECT)
+KINDS: tuple[PolicyKind[Any], ...] = (LEVEL, CREDIT, POINTS, PROSPECT)
 """Every kind that ships with the program, in the order in which they are listed."""
