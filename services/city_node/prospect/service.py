@@ -9,8 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.city_node.customer.models import Customer
-from services.city_node.customer.problems import ManagerUnknown
-from services.city_node.customer.repository import is_on_staff
+from services.city_node.customer.rules import require_manager
 from services.city_node.customer.service import Desk
 from services.city_node.prospect import repository
 from services.city_node.prospect.access import ASSIGNED, DONE, STEPPED
@@ -33,6 +32,7 @@ from services.city_node.prospect.problems import (
 from shared import audit
 from shared.capability import Action
 from shared.kernel.clock import business_day
+from shared.kernel.database import driver_connection
 from shared.kernel.preconditions import require_version
 from shared.policy.kinds.prospect import PROSPECT, PlanStep
 from shared.policy.service import in_force
@@ -115,8 +115,7 @@ async def assign(desk: Desk, prospect_id: UUID, expected: int, manager_id: UUID 
         ManagerUnknown: if the manager is nobody on the node's staff (422).
     """
     customer, prospect = await _locked(desk, prospect_id, expected, OPEN)
-    if manager_id is not None and not await is_on_staff(desk.session, manager_id):
-        raise ManagerUnknown(str(manager_id))
+    await require_manager(await driver_connection(desk.session), manager_id)
     prospect.manager_id = manager_id
     prospect.version += 1
     _note(desk, customer, prospect, Act.ASSIGN, prospect.state, note=None)
