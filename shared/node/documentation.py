@@ -91,7 +91,9 @@ def _all_problems(base: type[Problem] = Problem) -> Iterator[type[Problem]]:
 def problems() -> str:
     """Return the page of problems."""
     capabilities()
-    unique = {problem.slug(): problem for problem in _all_problems()}
+    # Packages may share a type: the first by name is described, whatever else was imported.
+    by_module = sorted(_all_problems(), key=lambda problem: problem.__module__, reverse=True)
+    unique = {problem.slug(): problem for problem in by_module}
     rows = (
         (
             f"`{slug}`",

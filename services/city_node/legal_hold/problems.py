@@ -40,7 +40,7 @@ class LiftNotProposed(Problem):
 class SecondPersonNeeded(Problem):
     """Whoever proposed something wanted to approve it."""
 
-    status = 409
+    status = 403
     title = Text("Second person needed", "须由他人复核")
     sentence = Text(
         "You proposed this yourself: it takes a second person to approve it.",

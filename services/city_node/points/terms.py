@@ -13,7 +13,7 @@ from services.city_node.points.reading import PERMILLE, best_first
 from shared.policy.kinds.points import Campaign, PointsPolicy
 
 # ruff: noqa: S608 - put together from declarations; what documents say is bound, or a whole number
-RATINGS = "SELECT NULL::uuid AS customer_id, NULL::text AS rating WHERE false"
+RATINGS = "SELECT customer_id, rating FROM credit_result WHERE until IS NULL"
 """Where credit ratings come from: customers and the rating that each has. Without any, nobody has a bonus for it."""
 
 
