@@ -43,6 +43,11 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/customers/{customer_id}/win-back-attempts/{item}"): {"note": "再联系"},
     ("POST", "/customers/{customer_id}/legal-holds"): {"reason": "诉讼未决"},
     ("PUT", "/customers/{customer_id}/contacts/{contact_id}/bounce"): {"note": "空号"},
+    ("POST", "/customers/{customer_id}/level-appointments"): {
+        "level": "gold",
+        "reason": "市重点企业负责人",
+        "until": "2027-06-01",
+    },
     **{
         ("POST", f"/prospects/{{prospect_id}}/{verb}"): body
         for verb, body in {
