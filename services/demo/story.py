@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from services.demo import figures
+from services.demo import figures, rules
 from services.demo.memory import Memory
 from services.demo.nodes import ACCOUNTS, MAPPING, TOPOLOGY, make_accounts, run_command
 from services.demo.people import ITEM, Person, write_file
@@ -90,6 +90,12 @@ class Story:
             figures.compare(national.counts(), figures.counted(self.people))
             self._show_national(national)
             with self._part(
+                "rules",
+                "HQ publishes a policy of levels; the cities judge their customers by it",
+            ):
+                judged = await self._judge()
+            self._show_judged(judged)
+            with self._part(
                 "request",
                 f"A customer of Beijing ({FROM_CITY}) needs a new SIM card in Shenzhen ({AT_COUNTER})",
             ):
@@ -102,6 +108,7 @@ class Story:
                 await asyncio.Event().wait()
         return {
             **national.counts(),
+            "levels": judged.levels,
             "requests": [
                 {
                     name: request[name]
@@ -215,6 +222,52 @@ class Story:
                 f"Missing: {missing}. The oldest was counted at {_local(made_of['as_of'])}."
             )
         self.console.print("A plain count over the table gives the same.", style="green")
+
+    async def _judge(self) -> rules.Judged:
+        billed = rules.month_before(self.memory.reference)
+        async with self._client(HQ_CODE, "analyst") as hq:
+            reference = await rules.publish(hq, self._node(HQ_CODE))
+
+        async def judge(node: PlannedNode) -> dict[str, int]:
+            people = [person for person in self.people if person.city == node.code]
+            file = self.home / "import" / f"{node.code}-bills.csv"
+            rules.write_bills(people, file)
+            async with self._client(node.code, "supervisor") as city:
+                await rules.arrived(city, reference)
+                await rules.judge(node, file, billed)
+                return await rules.counted(city)
+
+        counted = await _some_at_a_time([partial(judge, node) for node in self._cities])
+        async with self._client(AT_COUNTER, "supervisor") as city:
+            explained = await rules.explained(city, "gold")
+        tried = await rules.tried(self._node(AT_COUNTER), self.home)
+        levels = {node.code: each for node, each in zip(self._cities, counted, strict=True)}
+        return rules.Judged(reference, levels, explained, tried)
+
+    def _show_judged(self, judged: rules.Judged) -> None:
+        table = _table("city", *rules.LEVELS)
+        for node in self._cities:
+            counts = judged.levels[node.code]
+            table.add_row(node.name, *(f"{counts[level]:,}" for level in rules.LEVELS))
+        self.console.print(table)
+        for language in ("en", "zh"):
+            self.console.print(judged.explained[language], highlight=False, soft_wrap=True)
+            for advice in judged.explained["next"]:
+                self._say(f"    {advice[language]}")
+        self.console.print(
+            f"What if gold began at {rules.TRIED['gold_fen'] / 100:g} yuan? A dry run in {self._node(AT_COUNTER).name}:",
+            highlight=False,
+            soft_wrap=True,
+        )
+        lines = _table("from", "to", "customers", "cost before", "cost after")
+        for line in judged.tried:
+            lines.add_row(
+                line["was_label"] or "-",
+                line["label"],
+                f"{line['customers']:,}",
+                *(f"{line[name] / 100:,.0f}" for name in ("was_cost_fen", "cost_fen")),
+            )
+        self.console.print(lines)
 
     async def _replace_cards(self) -> list[Request]:
         candidates = [

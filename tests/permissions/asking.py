@@ -56,7 +56,7 @@ def guarded(node: TestNode) -> Iterator[Guard]:
 
 def filled(path: str, **values: object) -> str:
     """Return a path with a value for each of its parameters: those given, and otherwise one that names nothing."""
-    unknown = {"lane": "request", "code": "440399", "peer": "440000"}
+    unknown = {"lane": "request", "code": "440399", "peer": "440000", "step": "1"}
     return _PARAMETER.sub(lambda found: str(values.get(found[1], unknown.get(found[1], NIL))), path)
 
 

@@ -68,6 +68,18 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/offer-grants/{grant_id}/cancel"): {"reason": "客户放弃"},
     ("POST", "/offer-grants/{grant_id}/uses"): {"channel": "hall"},
     ("POST", "/offer-uses/{use_id}/reverse"): {"reason": "mistake"},
+    **{
+        ("POST", f"/prospects/{{prospect_id}}/{verb}"): body
+        for verb, body in {
+            "qualify": {"note": "企业主"},
+            "disqualify": {"ending": "one_off"},
+            "nurture": {},
+            "drop": {"ending": "not_interested"},
+            "reopen": {},
+            "assign": {"manager_id": None},
+            "steps/{step}/complete": {"outcome": "succeeded"},
+        }.items()
+    },
     ("POST", "/subject-requests/{request_id}/verify"): {"identity_check": "本人持证件"},
     ("POST", "/subject-requests/{request_id}/refuse"): {"code": "active_contract"},
     ("POST", "/customers/{customer_id}/points/adjustments"): {"points": 1, "reason": "补偿"},

@@ -8,6 +8,7 @@ import pytest
 from services.city_node.customer_import.models import CustomerImport
 from services.city_node.erasure.models import Erasure
 from services.city_node.points.models import PointsAdjustment
+from services.city_node.prospect.models import Prospect
 from services.city_node.redemption.models import Redemption
 from services.city_node.reward.models import Reward
 from services.city_node.service_request.models import ServiceRequest
@@ -29,7 +30,7 @@ PATHS = {
 }
 OWNED = (
     *("{customer_id}", "{staff_id}", "{import_id}", "{request_id}", "/units/{code}"),
-    *("{adjustment_id}", "{redemption_id}"),
+    *("{adjustment_id}", "{redemption_id}", "{prospect_id}"),
 )
 """What in a path names something of a unit."""
 
@@ -95,7 +96,7 @@ async def settle(node: TestNode, headers: dict[str, str]) -> dict[str, dict[str,
 
 async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
     """Add what comes only from elsewhere, or only after years: an import, requests, an attempt, a proof of erasure."""
-    import_id, request_id, asked_id, attempt_id = (new_id() for _ in range(4))
+    import_id, request_id, asked_id, attempt_id, prospect_id = (new_id() for _ in range(5))
     now, customer_id = node.clock.now(), UUID(ids[""]["customer_id"])
     async with node.database.transaction() as session:
         session.add(
@@ -158,6 +159,26 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
             )
         )
         session.add(
+            Prospect(
+                id=prospect_id,
+                customer_id=customer_id,
+                state="found",
+                target="diamond",
+                score=1,
+                signals=["near"],
+                used={
+                    "from": "2026-05",
+                    "before": "2026-11",
+                    "mean_fen": 1,
+                    "near_permille": 999,
+                    "threshold_fen": 2,
+                },
+                as_of=now.date(),
+                policy="test",
+                found_at=now,
+            )
+        )
+        session.add(
             Erasure(
                 customer_id=customer_id,
                 at=now,
@@ -168,6 +189,7 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
             )
         )
     ids[""] |= {"import_id": str(import_id), "request_id": str(request_id)}
+    ids[""]["prospect_id"] = str(prospect_id)
     ids[""] |= await settle_points(node, customer_id)
     ids["subject-requests"] = {"request_id": str(asked_id)}
     ids["win-back-attempts"] = {"item": str(attempt_id)}
@@ -295,5 +317,5 @@ async def test_a_list_holds_nothing_of_another_unit(node: TestNode, sign_in: Sig
                     assert not seen, (guard.path, role, unit)
     assert shown >= {
         *("/customers", "/agreements", "/staff", "/organisation/units"),
-        *("/customer-imports", "/service-requests"),
+        *("/customer-imports", "/service-requests", "/prospects"),
     }

@@ -1,4 +1,4 @@
-"""The register's part about rules: results, what is due, appointments, reviews, migrations of levels."""
+"""The register's part about rules: results, what is due, appointments, reviews, migrations of levels, prospects."""
 
 from collections.abc import Mapping
 
@@ -59,5 +59,37 @@ OF_RULES: Mapping[str, PersonalTable] = {
         ),
         deleted=True,
     ),
+    # The figures of a prospect and the plan are of the person; what happened is counted, and stays without words.
+    "prospect_step": PersonalTable(
+        columns_of(
+            (
+                D.RECORD,
+                "prospect_id number code title_zh title_en responsible due_on outcome done_at",
+            ),
+            (D.STAFF, "done_by"),
+            note=D.FREE_TEXT,
+        ),
+        of="p.prospect_id IN (SELECT q.id FROM prospect q WHERE q.customer_id = ANY($1::uuid[]))",
+        deleted=True,
+    ),
+    "prospect": PersonalTable(
+        columns_of(
+            (D.RECORD, "id customer_id state target score signals used as_of policy found_at"),
+            (D.RECORD, "next_due_on closed_at ending version"),
+            (D.STAFF, "manager_id"),
+            note=D.FREE_TEXT,
+        ),
+        deleted=True,
+    ),
+    "prospect_event": PersonalTable(
+        columns_of(
+            (D.PSEUDONYM, "id prospect_id customer_id"),
+            (D.STATISTIC, "at act from_state to_state unit_code target score signals ending days"),
+            (D.RECORD, "policy"),
+            (D.STAFF, "by"),
+            used=D.HISTORY,
+            note=D.FREE_TEXT,
+        )
+    ),
 }
-"""Tables of evaluations, levels and credit."""
+"""Tables of evaluations, levels, credit and prospects."""

@@ -26,6 +26,8 @@ STAYS: Mapping[str, str] = {
     "evaluation_mark.customer_id": "what is due is looked at where it is",
     "evaluation_due.customer_id": "what is due is looked at where it is",
     "evaluation_trial_change.customer_id": "a report of the moment",
+    "prospect.customer_id": "of the profile that was judged; it is closed, and the survivor is looked at anew",
+    "prospect_event.customer_id": "history stays with whom it happened to",
 }
 """Columns that hold a customer's id without a foreign key, and keep it; why."""
 

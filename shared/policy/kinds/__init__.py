@@ -10,6 +10,7 @@ from shared.policy.kinds.credit import CREDIT
 from shared.policy.kinds.level import LEVEL
 from shared.policy.kinds.offer import OFFER
 from shared.policy.kinds.points import POINTS
+from shared.policy.kinds.prospect import PROSPECT
 
-KINDS: tuple[PolicyKind[Any], ...] = (LEVEL, CREDIT, POINTS, OFFER)
+KINDS: tuple[PolicyKind[Any], ...] = (LEVEL, CREDIT, POINTS, OFFER, PROSPECT)
 """Every kind that ships with the program, in the order in which they are listed."""
