@@ -107,7 +107,7 @@ async def counted(city: httpx.AsyncClient) -> dict[str, int]:
     """Return how many customers of a city have each level by the rule."""
     found = {}
     for level in LEVELS:
-        asked = {"level": level, "limit": 1, "count": "true"}
+        asked: dict[str, str | int] = {"level": level, "limit": 1, "count": "true"}
         found[level] = _content(await city.get("/level-results", params=asked))["count"]
     return found
 
