@@ -11,9 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from services.city_node.card_replacement.kind import KIND
 from services.city_node.card_replacement.models import SimCard
 from services.city_node.card_replacement.stock import NoCardInStock
-from services.city_node.card_replacement.visited import (
-    RequestTimedOut,
-)
+from services.city_node.service_request.problems import RequestTimedOut
 from services.city_node.service_request.service import RequestNotInState
 from tests.city.two_cities import (
     DOCUMENT,

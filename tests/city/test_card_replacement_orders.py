@@ -15,8 +15,8 @@ from sqlalchemy import update
 
 from services.city_node.card_replacement.kind import KIND
 from services.city_node.card_replacement.stock import NoCardInStock
-from services.city_node.card_replacement.visited import RequestTimedOut
 from services.city_node.customer.models import Subscription
+from services.city_node.service_request.problems import RequestTimedOut
 from shared.federation.envelope import Message
 from shared.kernel.embedded_postgres import EmbeddedPostgres
 from tests.city.two_cities import (

@@ -8,14 +8,14 @@ from sqlalchemy import Update, update
 
 from services.city_node.card_replacement import kind, visited
 from services.city_node.card_replacement.kind import KIND
-from services.city_node.card_replacement.stock import UnitNotYours
-from services.city_node.card_replacement.visited import (
+from services.city_node.customer.models import Customer, Sim, Subscription
+from services.city_node.service_request.models import ServiceRequest
+from services.city_node.service_request.problems import (
     HomeIsHere,
     HomeNodeUnknown,
     HomeNotCity,
+    UnitNotYours,
 )
-from services.city_node.customer.models import Customer, Sim, Subscription
-from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.service import RequestNotFound
 from shared.federation.delivery import MessageRefused
 from shared.organisation.division import UnknownDivision

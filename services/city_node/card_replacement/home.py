@@ -6,28 +6,21 @@ the same transaction.
 """
 
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.card_replacement import kind, repository
 from services.city_node.card_replacement.kind import KIND, Reason
 from services.city_node.card_replacement.models import ReservationState, SwitchReservation
-from services.city_node.card_replacement.repository import Line
 from services.city_node.card_replacement.schemas import (
     Asked,
     Question,
-    Sealed,
     WrittenCard,
-    seal_context,
 )
 from services.city_node.customer.audited import record_change
 from services.city_node.customer.history import Changes, change_row
-from services.city_node.customer.identity import document_indexes
-from services.city_node.customer.looks import LOOKED
 from services.city_node.customer.models import (
     ChangeAction,
     ChangeSource,
@@ -36,22 +29,21 @@ from services.city_node.customer.models import (
     SubscriptionStatus,
 )
 from services.city_node.service_request import messages, service
+from services.city_node.service_request.home import HomeEnd, is_holder
 from services.city_node.service_request.kind import EXPIRED, Party
+from services.city_node.service_request.lines import Line, lock_line, lock_subscription
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.repository import has_heard
-from services.city_node.service_request.schemas import Told
-from services.city_node.service_request.service import Step
+from services.city_node.service_request.schemas import Sealed, Told
 from shared import audit
 from shared.capability import NodeContext
 from shared.federation.delivery import Delivery, MessageRefused
-from shared.federation.keys import SealError
-from shared.federation.models import Lane
 from shared.kernel.encryption import mask
 from shared.kernel.language import Text
 
 log = structlog.get_logger("card_replacement")
 
-Content = TypeVar("Content", bound=BaseModel)
+END = HomeEnd(KIND, kind.REFUSED)
 
 
 async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> None:
@@ -63,8 +55,8 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
         raise MessageRefused(
             f"The question {data.request_id} has no deadline: nothing can be promised without one."
         )
-    question = _open(context, delivery, data, "asked", Question)
-    line = await repository.lock_line(delivery.session, question.msisdn)
+    question = END.open(context, delivery, data, "asked", Question)
+    line = await lock_line(delivery.session, question.msisdn)
     # Only a node that was restored from a backup has answered what it does not know: it keeps its word.
     had_approved = await context.post.has_answered(delivery, kind.APPROVED)
     until = delivery.now + KIND.home_grace if had_approved else deadline
@@ -87,16 +79,16 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
             delivery.session,
             KIND,
             request,
-            _refusal_step(context, delivery, reason),
+            END.refusal_step(context, delivery, reason),
             journey=delivery.hops,
         )
-        await _answer_no(context, delivery, request.id, reason)
+        await END.answer_no(context, delivery, request.id, reason)
         return
     words = Text(
         "Identity and line are in order; the switch is reserved.",
         "身份与号码核验通过，已预留换卡。",
     )
-    step = _own_step(context, "approved", words, delivery.now, delivery.message.id)
+    step = END.step(context, "approved", words, delivery.now, delivery.message.id)
     await service.begin(delivery.session, KIND, request, step, journey=delivery.hops)
     assert line is not None  # noqa: S101 - without a line there is an objection
     delivery.session.add(
@@ -104,7 +96,7 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
             request_id=request.id, subscription_id=line.subscription.id, state=ReservationState.HELD
         )
     )
-    await _answer_yes(context, delivery, kind.APPROVED, request.id)
+    await END.answer_yes(context, delivery, kind.APPROVED, request.id)
 
 
 async def _objection(
@@ -119,19 +111,8 @@ async def _objection(
     if line is None:
         return Reason.SUBSCRIPTION_UNKNOWN
     # Identity comes before anything that tells about the line, which is nobody's business but its owner's.
-    audit.record(
-        delivery.session,
-        audit.Actor.peer(delivery.message.source),
-        LOOKED,
-        at=delivery.now,
-        subject=("customer", line.customer.id),
-        fields=["document_matches"],
-        cause_id=delivery.message.id,
-    )
-    shown = document_indexes(context.cipher, question.document_number)
-    if (
-        question.document_type != line.customer.document_type
-        or line.customer.document_index not in shown
+    if not is_holder(
+        context, delivery, line.customer, question.document_type, question.document_number
     ):
         return Reason.IDENTITY_MISMATCH
     return await _objection_to_line(delivery.session, line, now=delivery.now)
@@ -154,7 +135,7 @@ async def hear_card_written(context: NodeContext, delivery: Delivery, data: Seal
     session = delivery.session
     request = await messages.find(delivery, KIND, data.request_id, Party.HOME)
     if request is None:
-        await _answer_no(context, delivery, data.request_id, Reason.REQUEST_UNKNOWN)
+        await END.answer_no(context, delivery, data.request_id, Reason.REQUEST_UNKNOWN)
         return
     if await has_heard(session, request.id, delivery.message.id):
         return
@@ -164,24 +145,24 @@ async def hear_card_written(context: NodeContext, delivery: Delivery, data: Seal
         had_switched and request.state == EXPIRED
     ):  # the clock was faster than the memory of a restored node
         words = Text("This node had switched before it was restored.", "本节点恢复前已换卡。")
-        step = _own_step(context, "recalled", words, delivery.now, None)
+        step = END.step(context, "recalled", words, delivery.now, None)
         await service.reopen(session, KIND, request, "approved", step)
     if request.ended_at is not None:
         words = Text(f"{request.visited} has written a card.", f"{request.visited} 已写卡。")
         await messages.note_late(delivery, request, "card-written", words)
         late = Reason.DEADLINE_PASSED if request.state == EXPIRED else Reason.GIVEN_UP
-        await _answer_no(context, delivery, request.id, late)
+        await END.answer_no(context, delivery, request.id, late)
         return
-    card = _open(context, delivery, data, "card-written", WrittenCard)
+    card = END.open(context, delivery, data, "card-written", WrittenCard)
     if request.deadline <= delivery.now and not had_switched:
         await expire(context, session, request, now=delivery.now, message_id=delivery.message.id)
-        await _answer_no(context, delivery, request.id, Reason.DEADLINE_PASSED)
+        await END.answer_no(context, delivery, request.id, Reason.DEADLINE_PASSED)
         return
     reason = await _switch(delivery, request, card)
     if reason is not None:
-        await service.advance(session, KIND, request, _refusal_step(context, delivery, reason))
+        await service.advance(session, KIND, request, END.refusal_step(context, delivery, reason))
         await _release(session, request.id, now=delivery.now)
-        await _answer_no(context, delivery, request.id, reason)
+        await END.answer_no(context, delivery, request.id, reason)
         return
     words = Text(
         "The line was switched to the new card; the old one is dead.", "已换用新卡，旧卡失效。"
@@ -190,17 +171,17 @@ async def hear_card_written(context: NodeContext, delivery: Delivery, data: Seal
         session,
         KIND,
         request,
-        _own_step(context, "switched", words, delivery.now, delivery.message.id),
+        END.step(context, "switched", words, delivery.now, delivery.message.id),
     )
     await _settle(session, request.id, ReservationState.USED, now=delivery.now)
-    await _answer_yes(context, delivery, kind.SWITCHED, request.id)
+    await END.answer_yes(context, delivery, kind.SWITCHED, request.id)
 
 
 async def _switch(delivery: Delivery, request: ServiceRequest, card: WrittenCard) -> Reason | None:
     """Make the card the line's SIM, or say what stands against it."""
     session, now = delivery.session, delivery.now
     reservation = await repository.reservation_of(session, request.id)
-    line = await repository.lock_subscription(session, reservation.subscription_id)
+    line = await lock_subscription(session, reservation.subscription_id)
     old = await repository.active_sim(session, reservation.subscription_id)
     if line is None or old is None or line.subscription.status != SubscriptionStatus.ACTIVE:
         return Reason.NOT_ACTIVE
@@ -289,7 +270,7 @@ async def expire(
         "The reservation ran out; the old card goes on working.", "换卡预留已过期，旧卡继续有效。"
     )
     await service.advance(
-        session, KIND, request, _own_step(context, EXPIRED, words, now, message_id)
+        session, KIND, request, END.step(context, EXPIRED, words, now, message_id)
     )
     await _release(session, request.id, now=now)
 
@@ -304,48 +285,3 @@ async def _settle(
     reservation = await repository.reservation_of(session, request_id)
     reservation.state = state
     reservation.settled_at = now
-
-
-def _open(
-    context: NodeContext, delivery: Delivery, data: Sealed, event: str, form: type[Content]
-) -> Content:
-    try:
-        opened = context.post.open_sealed(data.sealed, context=seal_context(data.request_id, event))
-        return form.model_validate_json(opened)
-    except SealError as error:
-        raise MessageRefused(
-            f"The sealed part of {delivery.message.type} does not open: {error}"
-        ) from None
-    except ValidationError as error:
-        raise MessageRefused(messages.complaint(delivery, error)) from None
-
-
-def _own_step(
-    context: NodeContext, event: str, words: Text, now: datetime, message_id: UUID | None
-) -> Step:
-    here = context.settings.code
-    return Step(event, Party.HOME, now, here, here, words, message_id)
-
-
-def _refusal_step(context: NodeContext, delivery: Delivery, reason: Reason) -> Step:
-    here = context.settings.code
-    refusal = KIND.refusal(reason)
-    words = Text(f"Refused: {refusal.text.en}", f"已拒绝：{refusal.text.zh}")
-    return Step(
-        "refused", Party.HOME, delivery.now, here, here, words, delivery.message.id, refusal
-    )
-
-
-async def _answer_yes(
-    context: NodeContext, delivery: Delivery, type_: str, request_id: UUID
-) -> None:
-    await context.post.answer(
-        delivery, type_, messages.answer_data(delivery, request_id), lane=Lane.REQUEST
-    )
-
-
-async def _answer_no(
-    context: NodeContext, delivery: Delivery, request_id: UUID, reason: Reason
-) -> None:
-    data = messages.refusal_data(delivery, request_id, KIND.refusal(reason))
-    await context.post.answer(delivery, kind.REFUSED, data, lane=Lane.REQUEST)

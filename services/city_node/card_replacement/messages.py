@@ -1,9 +1,9 @@
 """What the two ends of a card replacement say to each other."""
 
 from services.city_node.card_replacement import home, kind, recall, visited
-from services.city_node.card_replacement.schemas import Asked, Sealed, Yes
+from services.city_node.card_replacement.schemas import Asked, Yes
 from services.city_node.service_request.messages import read
-from services.city_node.service_request.schemas import AnsweredNo, Told
+from services.city_node.service_request.schemas import AnsweredNo, Sealed, Told
 from shared.capability import MessageHandler, NodeContext
 from shared.federation.delivery import Delivery
 from shared.kernel.language import Text

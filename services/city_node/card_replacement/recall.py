@@ -14,21 +14,15 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from services.city_node.card_replacement import repository, stock
+from services.city_node.card_replacement import stock
 from services.city_node.card_replacement.kind import KIND
-from services.city_node.card_replacement.schemas import (
-    Asked,
-    Iccid,
-    Imsi,
-    Sealed,
-    seal_context,
-)
+from services.city_node.card_replacement.schemas import Asked, Iccid, Imsi
 from services.city_node.service_request import service
 from services.city_node.service_request.kind import EXPIRED, Party
 from services.city_node.service_request.messages import read
 from services.city_node.service_request.models import ServiceRequest
-from services.city_node.service_request.repository import exists, lock
-from services.city_node.service_request.schemas import Told
+from services.city_node.service_request.repository import active_unit, exists, lock
+from services.city_node.service_request.schemas import Sealed, Told, seal_context
 from services.city_node.service_request.service import Step
 from shared.capability import NodeContext
 from shared.federation.delivery import Delivery
@@ -68,7 +62,7 @@ async def recall_asked(context: NodeContext, delivery: Delivery) -> None:
         )
         return
     here = context.settings.code
-    unit = await repository.active_unit(session, memo.unit, "")
+    unit = await active_unit(session, memo.unit, "")
     request = ServiceRequest(
         id=asked.request_id,
         role=Party.VISITED,
@@ -133,7 +127,7 @@ def _step(
 def _opened(context: NodeContext, asked: Asked) -> Memo | None:
     if asked.memo is None:
         return None
-    where = seal_context(asked.request_id, MEMO)
+    where = seal_context(KIND.code, asked.request_id, MEMO)
     try:
         return Memo.model_validate_json(context.post.open_sealed(asked.memo, context=where))
     except (SealError, ValidationError):

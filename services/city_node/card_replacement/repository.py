@@ -1,7 +1,6 @@
 """Every query of card replacement: the visited node's stock, the home node's lines and promises."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -16,16 +15,11 @@ from services.city_node.card_replacement.models import (
     SwitchReservation,
 )
 from services.city_node.customer.models import (
-    Customer,
-    Library,
     Sim,
     SimState,
-    Subscription,
-    SubscriptionStatus,
 )
 from services.city_node.service_request.repository import WITH_TRAIL
 from shared.kernel.listing import Listing, Sort
-from shared.organisation.models import OrganisationUnit
 
 WITH_CARD = Listing(
     WITH_TRAIL.source,
@@ -61,25 +55,7 @@ STOCK = Listing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line in use and whose it is, both locked."""
-
-    customer: Customer
-    subscription: Subscription
-
-
 # The visited node
-
-
-async def active_unit(session: AsyncSession, code: str, unit_path: str) -> OrganisationUnit | None:
-    """Return the unit of that code if it is active and lies at or below ``unit_path``."""
-    query = select(OrganisationUnit).where(
-        OrganisationUnit.code == code,
-        OrganisationUnit.active,
-        func.starts_with(OrganisationUnit.path, unit_path),
-    )
-    return await session.scalar(query)
 
 
 async def pick_card(session: AsyncSession, unit: str) -> SimCard | None:
@@ -154,32 +130,6 @@ def _any(column: InstrumentedAttribute[str], values: Sequence[str]) -> ColumnEle
 
 
 # The home node
-
-
-async def lock_line(session: AsyncSession, msisdn: str) -> Line | None:
-    """Return and lock the line of that number that is not ended, of a customer in the network."""
-    return await _lock_line(session, Subscription.msisdn == msisdn)
-
-
-async def lock_subscription(session: AsyncSession, subscription_id: UUID) -> Line | None:
-    """Return and lock that line if it is not ended and its customer is in the network."""
-    return await _lock_line(session, Subscription.id == subscription_id)
-
-
-async def _lock_line(session: AsyncSession, which: ColumnElement[bool]) -> Line | None:
-    query = (
-        select(Customer, Subscription)
-        .join(Subscription, Subscription.customer_id == Customer.id)
-        .where(
-            which,
-            Subscription.status != SubscriptionStatus.ENDED,
-            Customer.library == Library.IN_NETWORK,
-        )
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    row = (await session.execute(query)).one_or_none()
-    return Line(row[0], row[1]) if row else None
 
 
 async def active_sim(session: AsyncSession, subscription_id: UUID) -> Sim | None:

@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 from typing import Annotated
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
@@ -15,8 +14,10 @@ from services.city_node.service_request.schemas import (
     TRAIL_EXAMPLE,
     Answered,
     DivisionCode,
+    DocumentNumber,
+    Msisdn,
+    Sealed,
     ServiceRequestOut,
-    Told,
 )
 from shared.organisation.schemas import UnitCode
 
@@ -36,20 +37,6 @@ Imsi = Annotated[
         examples=["460002644030001"],
     ),
 ]
-Msisdn = Annotated[
-    str, Field(pattern=r"^1[0-9]{10}$", description="Mobile number.", examples=["13800005678"])
-]
-DocumentNumber = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=64,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
-        description="Number of the document, as printed on it.",
-        examples=["11010519491231002X"],
-    ),
-]
-
 MOST_CARDS = 5000
 """Cards in one loading: a box of them, and less than what one statement should carry."""
 
@@ -211,12 +198,6 @@ class StockPage(BaseModel):
     count: int | None = Field(default=None, description="How many there are in all, if asked for.")
 
 
-class Sealed(Told):
-    """A message whose personal part only the addressee can read."""
-
-    sealed: str = Field(max_length=64 * 1024)
-
-
 class Asked(Sealed):
     """The visited node's question: may this person have a new card?"""
 
@@ -242,13 +223,3 @@ class WrittenCard(BaseModel):
 
 class Yes(Answered):
     """The home node's assent, to the question or to the written card."""
-
-
-def sealed_bytes(content: BaseModel) -> bytes:
-    """Return what is to be sealed, as bytes."""
-    return content.model_dump_json().encode()
-
-
-def seal_context(request_id: UUID, event: str) -> str:
-    """Return what a sealed text is bound to, so that it cannot be moved to another message or request."""
-    return f"card-replacement/{request_id}/{event}"

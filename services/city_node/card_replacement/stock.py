@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.card_replacement import repository
 from services.city_node.card_replacement.models import CardState, SimCard
+from services.city_node.service_request import repository as requests
+from services.city_node.service_request.problems import UnitNotYours
 from shared.kernel.language import Text
 from shared.kernel.problems import Fault, Problem
 
@@ -29,17 +31,6 @@ class NoCardInStock(Problem):
 
 class CardTaken(Exception):
     """The card of a request that is recalled is another's by now."""
-
-
-class UnitNotYours(Problem):
-    """The unit does not exist, is closed, or lies outside what the caller works for."""
-
-    status = 422
-    title = Text("Unit not yours", "单位不在所辖范围")
-    sentence = Text(
-        "{unit} is no active unit at or below yours. Give the code of a hall or team of your own.",
-        "{unit} 不是您本单位或下属的有效单位，请填写所辖营业厅或班组的代码。",
-    )
 
 
 class CardsInConflict(Problem):
@@ -83,7 +74,7 @@ async def load(
         UnitNotYours: if the unit is not active, or not the caller's (422).
         CardsInConflict: if a card or its IMSI is twice among them, in another stock or on a line here (409).
     """
-    if await repository.active_unit(session, unit, unit_path) is None:
+    if await requests.active_unit(session, unit, unit_path) is None:
         raise UnitNotYours(faults=[Fault("/unit", "no active unit of yours")], unit=unit)
     added = await repository.add_cards(session, unit, cards, now=now)
     faults = await _conflicts(session, unit, cards, added)

@@ -1,14 +1,11 @@
 """What the visited node does: asks, writes the card, gives up, and hears the home node's word."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.card_replacement import kind, recall, repository, stock
+from services.city_node.card_replacement import kind, recall, stock
 from services.city_node.card_replacement.kind import KIND
 from services.city_node.card_replacement.models import SimCard
 from services.city_node.card_replacement.recall import Memo
@@ -17,70 +14,19 @@ from services.city_node.card_replacement.schemas import (
     Question,
     WrittenCard,
     Yes,
-    seal_context,
-    sealed_bytes,
 )
 from services.city_node.service_request import messages, service
-from services.city_node.service_request.kind import EXPIRED, Party
+from services.city_node.service_request.kind import EXPIRED
 from services.city_node.service_request.models import ServiceRequest
-from services.city_node.service_request.repository import lock_within
 from services.city_node.service_request.schemas import AnsweredNo
-from services.city_node.service_request.service import RequestNotFound, Step
+from services.city_node.service_request.visited import VisitedEnd, require_time
 from shared.access import Principal
 from shared.capability import NodeContext
-from shared.federation.delivery import Delivery, MessageRefused
-from shared.federation.models import Lane
-from shared.federation.post import DestinationUnknown
+from shared.federation.delivery import Delivery
 from shared.kernel.encryption import mask
-from shared.kernel.ids import new_id
 from shared.kernel.language import Text
-from shared.kernel.problems import Fault, Problem
-from shared.kernel.tier import Tier
-from shared.organisation.division import division
 
-
-class HomeIsHere(Problem):
-    """The customer is this city's own."""
-
-    status = 422
-    title = Text("Home is here", "归属地即本地")
-    sentence = Text(
-        "{home} is this node: replace the card of its own customer here, without a cross-region request.",
-        "{home} 即本节点：本地客户请直接办理补卡，无需跨地区请求。",
-    )
-
-
-class HomeNotCity(Problem):
-    """What was named as home is no city, and only cities have customers."""
-
-    status = 422
-    title = Text("Home is not a city", "归属地不是地市")
-    sentence = Text(
-        "{home} is {tier}, and only cities have customers. Give the division code of the customer's home city.",
-        "{home}（{tier}）不是地市，没有客户档案，请填写客户归属地市的区划代码。",
-    )
-
-
-class HomeNodeUnknown(Problem):
-    """The federation has no node of that city, or this node has not heard of it yet."""
-
-    status = 422
-    title = Text("Home node unknown", "归属地节点未知")
-    sentence = Text(
-        "City {home} has no node in the federation, as far as this node knows. Check the city; if it has just joined, try again in a minute.",
-        "本节点未知 {home} 的节点。请核对归属地；若其刚加入，请稍后重试。",
-    )
-
-
-class RequestTimedOut(Problem):
-    """The request's time is over; the clock is about to end it."""
-
-    status = 409
-    title = Text("Request timed out", "请求已超时")
-    sentence = Text(
-        "The time for request {id} ended at {deadline}; its card goes back into stock. Ask again.",
-        "请求 {id} 已于 {deadline} 超过办理时限，预留的卡将退回库存，请重新提交。",
-    )
+END = VisitedEnd(KIND)
 
 
 async def ask(
@@ -101,42 +47,37 @@ async def ask(
         UnitNotYours: if the unit is not active, or not the caller's (422).
         NoCardInStock: if the unit has no card (409).
     """
-    _check_home(context, asked.home)
-    unit = asked.unit or principal.unit
-    if await repository.active_unit(session, unit, principal.unit_path) is None:
-        raise stock.UnitNotYours(faults=[Fault("/unit", "no active unit of yours")], unit=unit)
-    request = ServiceRequest(
-        id=new_id(),
-        role=Party.VISITED,
+    request = await END.new_request(
+        context,
+        session,
+        principal,
         home=asked.home,
-        visited=context.settings.code,
+        unit=asked.unit,
         subject=mask(asked.msisdn, 3, 4),
-        deadline=now + KIND.time_limit,
         data={"reason": asked.reason, "document_type": asked.document_type},
-        unit_code=unit,
-        created_by=principal.username,
+        now=now,
     )
     words = Text(
         f"{asked.home} is asked to verify the customer. The question leaves as soon as the link is up.",
         f"请 {asked.home} 核验客户；链路畅通时即发出。",
     )
     await service.begin(
-        session, KIND, request, _own_step(context, "asked", principal.username, words, now)
+        session, KIND, request, END.step(context, "asked", principal.username, words, now)
     )
-    card = await stock.reserve(session, unit, request.id, now=now)
+    card = await stock.reserve(session, request.unit_code, request.id, now=now)
     question = Question(
         msisdn=asked.msisdn,
         document_type=asked.document_type,
         document_number=asked.document_number,
     )
-    await _tell(
+    await END.tell(
         context,
         session,
         request,
         kind.ASKED,
         {
             "reason": asked.reason,
-            "sealed": await _seal(context, session, request, "asked", question),
+            "sealed": await END.seal(context, session, request, "asked", question),
             "memo": _memo(context, request, card),
         },
         now=now,
@@ -154,16 +95,7 @@ def _memo(context: NodeContext, request: ServiceRequest, card: SimCard) -> str:
         iccid=card.iccid,
         imsi=card.imsi,
     )
-    where = seal_context(request.id, recall.MEMO)
-    return context.post.seal_for_self(sealed_bytes(memo), context=where)
-
-
-def _check_home(context: NodeContext, home: str) -> None:
-    if home == context.settings.code:
-        raise HomeIsHere(faults=[Fault("/home", "this node itself")], home=home)
-    tier = division(home).tier
-    if tier is not Tier.CITY:
-        raise HomeNotCity(faults=[Fault("/home", "not a city")], home=home, tier=tier)
+    return END.seal_for_self(context, request.id, recall.MEMO, memo)
 
 
 async def write_card(
@@ -183,23 +115,21 @@ async def write_card(
         RequestNotInState: unless it is approved (409).
         RequestTimedOut: if its time is over (409).
     """
-    request = await _lock_own(session, principal, request_id)
-    if request.state == "approved" and request.deadline <= now:
-        raise RequestTimedOut(
-            id=request.id, deadline=request.deadline.isoformat(timespec="seconds")
-        )
+    request = await END.lock_own(session, principal, request_id)
+    if request.state == "approved":
+        require_time(request, now)
     words = Text(
         f"The card was written; {request.home} is to switch to it.",
         f"已写卡，待 {request.home} 换卡生效。",
     )
     await service.advance(
-        session, KIND, request, _own_step(context, "card-written", principal.username, words, now)
+        session, KIND, request, END.step(context, "card-written", principal.username, words, now)
     )
     card = await stock.write(session, request.id, now=now)
-    sealed = await _seal(
+    sealed = await END.seal(
         context, session, request, "card-written", WrittenCard(iccid=card.iccid, imsi=card.imsi)
     )
-    await _tell(context, session, request, kind.CARD_WRITTEN, {"sealed": sealed}, now=now)
+    await END.tell(context, session, request, kind.CARD_WRITTEN, {"sealed": sealed}, now=now)
 
 
 async def cancel(
@@ -217,13 +147,13 @@ async def cancel(
         RequestNotFound: if there is no such request in the caller's units (404).
         RequestNotInState: if its card is written already, or it has ended (409).
     """
-    request = await _lock_own(session, principal, request_id)
+    request = await END.lock_own(session, principal, request_id)
     words = Text(f"Cancelled: {note}", f"已取消：{note}")
     await service.advance(
-        session, KIND, request, _own_step(context, "cancelled", principal.username, words, now)
+        session, KIND, request, END.step(context, "cancelled", principal.username, words, now)
     )
     await stock.give_back(session, request.id, now=now)
-    await _tell(context, session, request, kind.CANCELLED, {}, now=now)
+    await END.tell(context, session, request, kind.CANCELLED, {}, now=now)
 
 
 async def expire(
@@ -234,14 +164,14 @@ async def expire(
         "The time is over; the card went back into stock and the old card goes on working.",
         "已超过办理时限，预留的卡已退回库存，旧卡继续有效。",
     )
-    await service.advance(session, KIND, request, _own_step(context, EXPIRED, "clock", words, now))
+    await service.advance(session, KIND, request, END.step(context, EXPIRED, "clock", words, now))
     await stock.give_back(session, request.id, now=now)
-    await _tell(context, session, request, kind.EXPIRED_AT_VISITED, {}, now=now)
+    await END.tell(context, session, request, kind.EXPIRED_AT_VISITED, {}, now=now)
 
 
 async def hear_approved(delivery: Delivery, data: Yes) -> None:
     """Hear that the home node promises to switch: the clerk may write the card."""
-    request = await _find(delivery, data.request_id)
+    request = await END.find(delivery, data.request_id)
     if request.state == "written" and request.data.get("recalled"):
         return  # what it allowed has been recalled already
     words = Text(
@@ -252,7 +182,7 @@ async def hear_approved(delivery: Delivery, data: Yes) -> None:
 
 async def hear_switched(delivery: Delivery, data: Yes) -> None:
     """Hear that the line uses the written card: it is the customer's."""
-    request = await _find(delivery, data.request_id)
+    request = await END.find(delivery, data.request_id)
     words = Text(f"{request.home} switched to the new card.", f"{request.home} 已换卡生效。")
     if await messages.hear(delivery, KIND, request, "switched", words, question_hops=data.hops):
         await stock.issue(delivery.session, request.id, now=delivery.now)
@@ -260,7 +190,7 @@ async def hear_switched(delivery: Delivery, data: Yes) -> None:
 
 async def hear_refused(delivery: Delivery, data: AnsweredNo) -> None:
     """Hear that the home node will not switch: the card goes back into stock, or is spoiled if it was written."""
-    request = await _find(delivery, data.request_id)
+    request = await END.find(delivery, data.request_id)
     refusal = messages.refusal_of(data)
     words = Text(
         f"{request.home} refused: {refusal.text.en}", f"{request.home} 拒绝：{refusal.text.zh}"
@@ -269,68 +199,3 @@ async def hear_refused(delivery: Delivery, data: AnsweredNo) -> None:
         delivery, KIND, request, "refused", words, question_hops=data.hops, refusal=refusal
     ):
         await stock.give_back(delivery.session, request.id, now=delivery.now)
-
-
-async def _find(delivery: Delivery, request_id: UUID) -> ServiceRequest:
-    request = await messages.find(delivery, KIND, request_id, Party.VISITED)
-    if request is None:
-        raise MessageRefused(
-            f"This node has no request {request_id} that {delivery.message.source} could answer: if its database was "
-            "restored from a backup, the request is lost here and ends at its home node by its deadline."
-        )
-    return request
-
-
-async def _lock_own(
-    session: AsyncSession, principal: Principal, request_id: UUID
-) -> ServiceRequest:
-    request = await lock_within(session, KIND, Party.VISITED, request_id, principal.unit_path)
-    if request is None:
-        raise RequestNotFound(id=request_id)
-    return request
-
-
-def _own_step(context: NodeContext, event: str, by: str, words: Text, now: datetime) -> Step:
-    return Step(event, Party.VISITED, now, context.settings.code, by, words)
-
-
-async def _seal(
-    context: NodeContext,
-    session: AsyncSession,
-    request: ServiceRequest,
-    event: str,
-    content: BaseModel,
-) -> str:
-    where = seal_context(request.id, event)
-    try:
-        return await context.post.seal_for(
-            session, request.home, sealed_bytes(content), context=where
-        )
-    except DestinationUnknown:
-        raise HomeNodeUnknown(
-            faults=[Fault("/home", "no node of that city is known")], home=request.home
-        ) from None
-
-
-async def _tell(
-    context: NodeContext,
-    session: AsyncSession,
-    request: ServiceRequest,
-    type_: str,
-    data: Mapping[str, Any],
-    *,
-    now: datetime,
-    deadline: datetime | None = None,
-) -> None:
-    await context.post.post(
-        session,
-        type_,
-        request.home,
-        {"request_id": str(request.id), **data},
-        lane=Lane.REQUEST,
-        partition_key=str(request.id),
-        now=now,
-        subject=f"{KIND.code}/{request.id}",
-        correlation_id=request.id,
-        deadline=deadline,
-    )

@@ -169,3 +169,13 @@ async def has_heard(session: AsyncSession, request_id: UUID, message_id: UUID) -
         ServiceRequestEvent.request_id == request_id, ServiceRequestEvent.message_id == message_id
     )
     return await session.scalar(query) is not None
+
+
+async def active_unit(session: AsyncSession, code: str, unit_path: str) -> OrganisationUnit | None:
+    """Return the unit of that code if it is active and lies at or below ``unit_path``."""
+    query = select(OrganisationUnit).where(
+        OrganisationUnit.code == code,
+        OrganisationUnit.active,
+        func.starts_with(OrganisationUnit.path, unit_path),
+    )
+    return await session.scalar(query)

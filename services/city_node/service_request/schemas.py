@@ -11,6 +11,20 @@ from shared.kernel.language import Text
 
 DivisionCode = Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["110100"])]
 
+Msisdn = Annotated[
+    str, Field(pattern=r"^1[0-9]{10}$", description="Mobile number.", examples=["13800005678"])
+]
+DocumentNumber = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="Number of the document, as printed on it.",
+        examples=["11010519491231002X"],
+    ),
+]
+
 MOST_HOPS = 16
 """A message between two cities passes five nodes; more than this is nonsense."""
 
@@ -165,3 +179,19 @@ class AnsweredNo(Answered):
 
     reason: str = Field(pattern=r"^[a-z][a-z-]{0,60}$")
     text: Spoken
+
+
+class Sealed(Told):
+    """A message whose personal part only the addressee can read."""
+
+    sealed: str = Field(max_length=64 * 1024)
+
+
+def sealed_bytes(content: BaseModel) -> bytes:
+    """Return what is to be sealed, as bytes."""
+    return content.model_dump_json().encode()
+
+
+def seal_context(kind: str, request_id: UUID, event: str) -> str:
+    """Return what a sealed text is bound to, so that it cannot be moved to another message or request."""
+    return f"{kind}/{request_id}/{event}"

@@ -1,0 +1,122 @@
+"""The home node's end, the same for every kind: opening what is sealed, knowing the customer, answering."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+
+from services.city_node.customer.identity import document_indexes
+from services.city_node.customer.looks import LOOKED
+from services.city_node.customer.models import Customer
+from services.city_node.service_request import messages
+from services.city_node.service_request.kind import Kind, Party
+from services.city_node.service_request.schemas import Sealed, seal_context
+from services.city_node.service_request.service import Step
+from shared import audit
+from shared.capability import NodeContext
+from shared.federation.delivery import Delivery, MessageRefused
+from shared.federation.keys import SealError
+from shared.federation.models import Lane
+from shared.kernel.language import Text
+
+Content = TypeVar("Content", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class HomeEnd:
+    """What the home node does for the requests of one kind.
+
+    Attributes:
+        kind: the kind.
+        refused: the type of the message that refuses.
+    """
+
+    kind: Kind
+    refused: str
+
+    def open(
+        self,
+        context: NodeContext,
+        delivery: Delivery,
+        data: Sealed,
+        event: str,
+        form: type[Content],
+    ) -> Content:
+        """Return what the visited node sealed for this one, in the form that its type promises.
+
+        Raises:
+            MessageRefused: if it does not open, or has another form.
+        """
+        where = seal_context(self.kind.code, data.request_id, event)
+        try:
+            return form.model_validate_json(context.post.open_sealed(data.sealed, context=where))
+        except SealError as error:
+            raise MessageRefused(
+                f"The sealed part of {delivery.message.type} does not open: {error}"
+            ) from None
+        except ValidationError as error:
+            raise MessageRefused(messages.complaint(delivery, error)) from None
+
+    def step(
+        self,
+        context: NodeContext,
+        event: str,
+        words: Text,
+        now: datetime,
+        message_id: UUID | None,
+    ) -> Step:
+        """Return a move that this end makes."""
+        here = context.settings.code
+        return Step(event, Party.HOME, now, here, here, words, message_id)
+
+    def refusal_step(self, context: NodeContext, delivery: Delivery, reason: str) -> Step:
+        """Return the move that refuses for a declared reason."""
+        here = context.settings.code
+        refusal = self.kind.refusal(reason)
+        words = Text(f"Refused: {refusal.text.en}", f"已拒绝：{refusal.text.zh}")
+        return Step(
+            "refused", Party.HOME, delivery.now, here, here, words, delivery.message.id, refusal
+        )
+
+    async def answer_yes(
+        self,
+        context: NodeContext,
+        delivery: Delivery,
+        type_: str,
+        request_id: UUID,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Answer the visited node's message."""
+        content = {**messages.answer_data(delivery, request_id), **(data or {})}
+        await context.post.answer(delivery, type_, content, lane=Lane.REQUEST)
+
+    async def answer_no(
+        self, context: NodeContext, delivery: Delivery, request_id: UUID, reason: str
+    ) -> None:
+        """Refuse the visited node's message for a declared reason."""
+        data = messages.refusal_data(delivery, request_id, self.kind.refusal(reason))
+        await context.post.answer(delivery, self.refused, data, lane=Lane.REQUEST)
+
+
+def is_holder(
+    context: NodeContext,
+    delivery: Delivery,
+    customer: Customer,
+    document_type: str,
+    document_number: str,
+) -> bool:
+    """Tell whether the document shown at the visited node's counter is the customer's; the look is recorded."""
+    audit.record(
+        delivery.session,
+        audit.Actor.peer(delivery.message.source),
+        LOOKED,
+        at=delivery.now,
+        subject=("customer", customer.id),
+        fields=["document_matches"],
+        cause_id=delivery.message.id,
+    )
+    shown = document_indexes(context.cipher, document_number)
+    return document_type == customer.document_type and customer.document_index in shown
