@@ -58,6 +58,35 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class EventType:
+    """One type of event, made of the rows of a table by :mod:`shared.event`.
+
+    All but the first three are SQL, in which ``r`` is the row, and ``o`` what a changed one was before.
+
+    Attributes:
+        type: ``guanxi.<noun>.<what happened>.v<n>``.
+        summary: what happened.
+        table: the table whose rows tell of it.
+        subject: whom it is about: a path of the node's API.
+        time: when it happened.
+        unit: the unit that it happened in, or ``NULL`` for what concerns the whole node.
+        data: what more is told, by name: ids and codes, nothing personal.
+        when: which rows tell of it.
+        key: for events made of rows that *change*: their key; empty for those made of rows that are added.
+    """
+
+    type: str
+    summary: Text
+    table: str
+    subject: str
+    time: str
+    unit: str
+    data: Mapping[str, str]
+    when: str = "true"
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Conflict:
     """Duties that are kept apart: one role, and one person, has a permission of the one side or of the other.
 
@@ -244,6 +273,8 @@ class Capability:
     permissions: tuple[Permission, ...] = ()
     actions: tuple[Action, ...] = ()
     """What it leaves in the audit log."""
+    events: tuple[EventType, ...] = ()
+    """What it tells programs that follow the node."""
     policies: tuple[PolicyKind[Any], ...] = ()
     """Kinds of policy that its rules are governed by."""
     commands: tuple[tuple[str, Typer], ...] = ()

@@ -41,7 +41,7 @@ from services.city_node import (
     verification,
     win_back,
 )
-from shared import audit, glossary, organisation, policy, staff, statistics, work
+from shared import audit, event, glossary, organisation, policy, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -89,6 +89,7 @@ CAPABILITIES = (
     rollup.capability,
     statistics.capability,
     policy.capability,
+    event.capability,
     work.capability,
     glossary.capability,
 )

@@ -201,6 +201,12 @@ class Settings(BaseSettings):
     export_retention_days: int = Field(
         default=7, ge=1, le=365, description="Days for which the file of an export is kept."
     )
+    event_retention_days: int = Field(
+        default=30,
+        ge=1,
+        le=3650,
+        description="Days for which events are kept for programs that follow the node.",
+    )
     subject_request_working_days: int = Field(
         default=15,
         ge=1,

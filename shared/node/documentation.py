@@ -208,6 +208,12 @@ def capabilities_page() -> str:
         if capability.actions:
             actions = ((f"`{a.code}`", a.summary.en, a.summary.zh) for a in capability.actions)
             parts.append("\n" + _table(("audit record", "says", "审计记录"), actions))
+        if capability.events:
+            events = (
+                (f"`{e.type}`", e.summary.en, e.summary.zh, ", ".join(f"`{n}`" for n in e.data))
+                for e in capability.events
+            )
+            parts.append("\n" + _table(("event", "says", "事件", "data"), events))
         if capability.jobs:
             parts.append("\n" + _jobs(capability.jobs))
         if capability.works:

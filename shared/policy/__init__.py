@@ -47,6 +47,7 @@ from shared.policy.commands import app
 from shared.policy.draft_endpoints import router as draft_router
 from shared.policy.drafting import actions
 from shared.policy.endpoints import router
+from shared.policy.events import EVENTS
 from shared.policy.jobs import COMPARE
 from shared.policy.kinds import KINDS
 from shared.policy.messages import handlers
@@ -61,6 +62,7 @@ capability = Capability(
     messages=handlers,
     jobs=(COMPARE,),
     permissions=permissions,
+    events=EVENTS,
     actions=actions,
     conflicts=conflicts,
     policies=KINDS,

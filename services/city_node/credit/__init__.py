@@ -16,6 +16,7 @@ What a customer would need for the next rating is searched one characteristic at
 alone would be enough.
 """
 
+from services.city_node.credit.events import EVENTS
 from services.city_node.credit.scorecard import RULE
 from services.city_node.evaluation.commands import command_of
 from services.city_node.evaluation.endpoints import router_of
@@ -27,6 +28,7 @@ from shared.kernel.language import Text
 capability = Capability(
     name="credit",
     summary=Text("Credit rating and limit", "信誉度评定与信用额度"),
+    events=EVENTS,
     routers=(router_of(RULE),),
     jobs=(nightly(RULE, "04:20"),),
     works=works(RULE),

@@ -33,6 +33,7 @@ advisory lock. Marks are taken away before facts are read: a change that is comm
 
 from services.city_node.evaluation import marking as marking  # its triggers are part of the tables
 from services.city_node.evaluation.access import actions, permissions
+from services.city_node.evaluation.events import EVENTS
 from services.city_node.evaluation.jobs import FORGET
 from shared.capability import Capability
 from shared.kernel.language import Text
@@ -42,5 +43,6 @@ capability = Capability(
     summary=Text("Evaluation of customers by rules", "按规则评定客户"),
     jobs=(FORGET,),
     permissions=permissions,
+    events=EVENTS,
     actions=actions,
 )

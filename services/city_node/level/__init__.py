@@ -34,6 +34,7 @@ from services.city_node.evaluation.part import part_of
 from services.city_node.level.access import actions, conflicts, permissions
 from services.city_node.level.commands import app
 from services.city_node.level.endpoints import router
+from services.city_node.level.events import EVENTS
 from services.city_node.level.review import KIND, apply
 from services.city_node.level.rule import RULE
 from shared.capability import Capability, WorkKind
@@ -49,6 +50,7 @@ capability = Capability(
         WorkKind(KIND, Text("Apply a review of levels", "执行级别评审结果"), apply),
     ),
     permissions=permissions,
+    events=EVENTS,
     actions=actions,
     conflicts=conflicts,
     commands=(("evaluate", command_of(RULE)), ("level", app)),

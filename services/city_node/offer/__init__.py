@@ -50,6 +50,7 @@ from services.city_node.offer import catalogue, granting, using
 from services.city_node.offer.access import conflicts, permissions
 from services.city_node.offer.commands import app
 from services.city_node.offer.endpoints import router
+from services.city_node.offer.events import EVENTS
 from services.city_node.offer.grant_endpoints import router as grant_router
 from services.city_node.offer.jobs import expiry
 from services.city_node.offer.reading import part
@@ -63,6 +64,7 @@ capability = Capability(
     routers=(router, grant_router),
     jobs=(expiry,),
     permissions=permissions,
+    events=EVENTS,
     actions=(*catalogue.ACTIONS, *granting.ACTIONS, *using.ACTIONS),
     policies=(OFFER,),
     commands=(("offer", app),),

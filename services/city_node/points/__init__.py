@@ -47,6 +47,7 @@ from services.city_node.points.act_endpoints import router as act_router
 from services.city_node.points.audited import ACTIONS
 from services.city_node.points.commands import app
 from services.city_node.points.endpoints import router
+from services.city_node.points.events import EVENTS
 from services.city_node.points.runs import jobs, works
 from services.city_node.points.statement import part
 from shared.capability import Capability
@@ -62,6 +63,7 @@ capability = Capability(
     jobs=jobs,
     works=works,
     permissions=permissions,
+    events=EVENTS,
     actions=ACTIONS,
     policies=(POINTS,),
     commands=(("points", app),),

@@ -38,6 +38,7 @@ from services.city_node.prospect.access import actions, permissions
 from services.city_node.prospect.act_endpoints import router as act_router
 from services.city_node.prospect.commands import app
 from services.city_node.prospect.endpoints import router
+from services.city_node.prospect.events import EVENTS
 from services.city_node.prospect.jobs import NIGHTLY, SEARCH, TRIAL
 from services.city_node.prospect.reading import part
 from shared.capability import Capability
@@ -50,6 +51,7 @@ capability = Capability(
     jobs=(NIGHTLY,),
     works=(SEARCH, TRIAL),
     permissions=permissions,
+    events=EVENTS,
     actions=actions,
     commands=(("prospect", app),),
     offers=(part,),

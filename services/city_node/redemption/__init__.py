@@ -15,6 +15,7 @@ safely with its ``Idempotency-Key``.
 
 from services.city_node.redemption.access import permissions
 from services.city_node.redemption.endpoints import router
+from services.city_node.redemption.events import EVENTS
 from services.city_node.redemption.service import ACTIONS
 from shared.capability import Capability
 from shared.kernel.language import Text
@@ -24,5 +25,6 @@ capability = Capability(
     summary=Text("Redeeming points for rewards", "积分兑换"),
     routers=(router,),
     permissions=permissions,
+    events=EVENTS,
     actions=ACTIONS,
 )
