@@ -1,4 +1,4 @@
-"""Levels and credit of the public table, as docs/rules.md shows them, recomputed row by row."""
+"""Levels, credit and prospects of the public table, as docs/rules.md and docs/prospects.md show them, recomputed row by row."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,10 +13,14 @@ from services.city_node.customer_import.service import Desk, Importer, begin, lo
 from services.city_node.evaluation import trial
 from services.city_node.evaluation.rule import Rule
 from services.city_node.level.rule import RULE as LEVEL
+from services.city_node.prospect.rule import Terms
+from services.city_node.prospect.statement import judged
 from services.demo.nodes import MAPPING
 from services.demo.people import Person, read_table, settle, write_file
 from shared.capability import Requester
+from shared.kernel.clock import business_day
 from shared.organisation.service import path_of_division
+from shared.policy.kinds.prospect import ProspectPolicy
 from tests.city.drafts import CITY, make_city
 from tests.conftest import MakeNode, TestNode
 from tests.evaluation.conftest import EVALUATING
@@ -117,6 +121,42 @@ async def test_levels_and_credit_are_those_of_the_table(city: TestNode) -> None:
         "D": 877,
     }
     assert sum(limit for _, (_, _, limit) in results.values()) == 65_751_000
+
+
+def prospect_of(person: Person) -> tuple[str, int] | None:
+    """Target and score: within a tenth of the next threshold; there are no competitors, and one bill is no trend."""
+    fen = person.monthly_charge_fen
+    for threshold, target, worth in (
+        (3_000, "silver", 0),
+        (7_000, "gold", 100),
+        (10_000, "diamond", 200),
+    ):
+        if fen < threshold:
+            permille = fen * 1000 // threshold
+            return (target, 400 * permille // 1000 + worth) if permille >= 900 else None
+    return None
+
+
+async def test_prospects_are_those_of_the_table(city: TestNode) -> None:
+    policy = ProspectPolicy.model_validate_json((DEMO / "wa_churn_prospect.json").read_bytes())
+    terms = Terms(policy, document(LEVEL), "wa_churn")
+    pool = await city.database.pool()
+    query = judged(terms, terms.window(business_day(city.clock.now())))
+    rows = await pool.fetch(
+        "SELECT c.source_key, j.target, j.score, j.signals, j.is_prospect "  # noqa: S608 - the program's own
+        f"FROM ({query}) j JOIN customer c ON c.id = j.customer_id"
+    )
+    assert len(rows) == len(present())
+    found = {row["source_key"]: (row["target"], row["score"]) for row in rows if row["is_prospect"]}
+    meant = {person.key: prospect_of(person) for person in present()}
+    assert found == {key: each for key, each in meant.items() if each is not None}
+    assert {tuple(row["signals"]) for row in rows if row["is_prospect"]} == {("near",)}
+    # As docs/prospects.md has it.
+    assert Counter(target for target, _ in found.values()) == {
+        "diamond": 520,
+        "gold": 322,
+        "silver": 33,
+    }
 
 
 async def test_a_dry_run_tells_what_another_threshold_would_change(city: TestNode) -> None:
