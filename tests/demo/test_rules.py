@@ -1,4 +1,4 @@
-"""Levels, credit and prospects of the public table, as docs/rules.md and docs/prospects.md show them, recomputed row by row."""
+"""Levels, credit and prospects of the public table, as the docs show them, recomputed row by row."""
 
 from collections import Counter
 from pathlib import Path
