@@ -97,8 +97,8 @@ def tell(report: Report, of: str) -> None:
     """Write a report for people."""
     say(f"\n{of}, seed {report.seed}: {report.requests} requests")
     for name, value in report.line().items():
-        if name == "faults":
-            for kind, count in report.faults.items():
+        if name in {"faults", "served"}:
+            for kind, count in sorted(getattr(report, name).items()):
                 say(f"  {kind:24} {count:6}")
         elif name not in {"seed", "requests"}:
             say(f"  {name.replace('_', ' '):24} {value:6}{'' if value == 0 else '   <= broken'}")

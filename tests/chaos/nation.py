@@ -20,6 +20,7 @@ from shared.federation.models import Lane
 from shared.kernel.clock import SystemClock
 from shared.node.app import Node, create_node
 from shared.statistics.period import Period
+from tests.chaos.counter.people import settle
 from tests.chaos.node import CLOCK_FILE, capabilities, settings_of
 from tests.chaos.postgres import NodePostgres
 from tests.chaos.proxy import Link
@@ -214,6 +215,8 @@ async def prepare(home: Path) -> None:
         for code, parent in PARENTS.items():
             if parent is not None:
                 await _enrol(network.nodes[code], parent, network.nodes[parent])
+        for node in network.nodes.values():
+            await settle(node.context, node.settings.tier)
         for code in CITIES:
             async with network.nodes[code].context.database.transaction() as session:
                 await settle_in(session, code, random_people(code, CUSTOMERS))

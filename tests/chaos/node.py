@@ -1,7 +1,7 @@
 """``python -m tests.chaos.node``: one node of the chaos nation, until it is killed.
 
 It is put together and served as any node is, with its own scheduler, listener and dialler and its own embedded
-PostgreSQL under its own home; but it can do what :mod:`tests.chaos.capability` says, and reads the time from a clock
+PostgreSQL under its own home; but it also does what :mod:`tests.chaos.capability` says, and reads the time from a clock
 that is wrong by as many seconds as a file says.
 """
 
@@ -12,8 +12,9 @@ from typing import Any
 
 import uvicorn
 
-from services.city_node import rollup
-from shared import organisation, statistics
+from services.city_node.app import CAPABILITIES as OF_CITIES
+from services.hq_node.app import CAPABILITIES as OF_HQ
+from services.province_node.app import CAPABILITIES as OF_PROVINCES
 from shared.capability import Capability
 from shared.kernel import logging
 from shared.kernel.settings import Settings, load_settings
@@ -41,9 +42,9 @@ class WrongClock:
 
 
 def capabilities(tier: Tier) -> tuple[Capability, ...]:
-    """Return what a node of the chaos nation can do."""
-    everywhere = (organisation.capability, statistics.capability, chaos.capability)
-    return (*everywhere, rollup.capability) if tier is Tier.CITY else everywhere
+    """Return what a node of the chaos nation can do: all that such a node can, and what chaos is made of."""
+    usual = {Tier.CITY: OF_CITIES, Tier.PROVINCE: OF_PROVINCES, Tier.HQ: OF_HQ}
+    return (*usual[tier], chaos.capability)
 
 
 def settings_of(

@@ -1,15 +1,21 @@
 """One run: a nation, its traffic and its faults; then rest, and judgement."""
 
 import asyncio
+import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tests.chaos import reading
 from tests.chaos.checker import Violations, judge
+from tests.chaos.counter import checker as counter
+from tests.chaos.counter.clerks import Clerks
+from tests.chaos.counter.people import people
+from tests.chaos.counter.reading import books, under_way
 from tests.chaos.faults import Breaker
-from tests.chaos.nation import Nation, running
+from tests.chaos.nation import Nation, running, until
 from tests.chaos.schedule import Kind, schedule
 from tests.chaos.traffic import Traffic
 
@@ -50,11 +56,13 @@ class Report:
     requests: int
     faults: Mapping[str, int]
     violations: Violations
+    served: Mapping[str, int]
+    broken: counter.Broken
 
     @property
     def is_good(self) -> bool:
         """Whether something was shown: requests were made, and no promise was broken."""
-        return self.requests > 0 and not self.violations
+        return self.requests > 0 and not self.violations and not self.broken
 
     def line(self) -> dict[str, object]:
         """Return the report as it is written in JSON."""
@@ -63,6 +71,8 @@ class Report:
             "requests": self.requests,
             "faults": dict(self.faults),
             **asdict(self.violations),
+            "served": dict(self.served),
+            **asdict(self.broken),
         }
 
 
@@ -77,9 +87,11 @@ async def carry_out(plan: Plan, prepared: Path, home: Path, say: Say) -> Report:
     async with running(prepared, home, seed=plan.seed, sabotage=plan.sabotage) as nation:
         told(f"{len(nation.members)} nodes are ready; {len(faults)} faults are to come")
         traffic = Traffic(nation, seed=plan.seed, rate=plan.rate)
+        clerks = Clerks(nation, seed=plan.seed, gates=traffic.gates)
         breaker = Breaker(nation, traffic, told)
         traffic.begin()
-        telling = asyncio.create_task(_tell(traffic, told))
+        clerks.begin()
+        telling = asyncio.create_task(_tell(traffic, clerks, told))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(breaker.carry_out(faults))
@@ -88,9 +100,13 @@ async def carry_out(plan: Plan, prepared: Path, home: Path, say: Say) -> Report:
             telling.cancel()
         told("all faults have healed")
         ends = time.monotonic() + plan.patience
-        unheard = await traffic.finish(plan.patience)
-        if unheard:
-            told(f"{unheard} clients were not heard after {plan.patience:.0f} s")
+        unheard, waiting = await asyncio.gather(
+            traffic.finish(plan.patience), clerks.finish(plan.patience)
+        )
+        if unheard or waiting:
+            told(
+                f"{unheard} clients and {waiting} clerks were not heard after {plan.patience:.0f} s"
+            )
         for member in nation.members.values():
             await member.until_ready()
         rested = await _rest(nation, len(traffic.accepted), ends)
@@ -103,14 +119,27 @@ async def carry_out(plan: Plan, prepared: Path, home: Path, say: Say) -> Report:
         evidence = await reading.evidence(nation)
         violations = judge(traffic.accepted, evidence)
         violations = replace(violations, unfinished=violations.unfinished + unheard)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, ends - time.monotonic())):
+                await until(lambda: _all_ended(nation))
+        broken = counter.judge(clerks.served, people(), await books(nation))
+        broken = replace(broken, requests_open=broken.requests_open + waiting)
+        served = Counter(f"{each.kind} {each.state}" for each in clerks.served)
+        told(f"{served.total()} customers were served ({clerks.repeated} repetitions)")
+        for what, times in sorted(clerks.refused.items()):
+            told(f"{times} times refused at once: {what}")
     counted = {kind.value: breaker.done[kind] for kind in dict.fromkeys(plan.kinds)}
-    return Report(plan.seed, len(traffic.accepted), counted, violations)
+    return Report(plan.seed, len(traffic.accepted), counted, violations, served, broken)
 
 
-async def _tell(traffic: Traffic, say: Say) -> None:
+async def _all_ended(nation: Nation) -> bool:
+    return await under_way(nation) == 0
+
+
+async def _tell(traffic: Traffic, clerks: Clerks, say: Say) -> None:
     while True:
         await asyncio.sleep(TELL_EVERY)
-        say(f"{len(traffic.accepted)} requests accepted")
+        say(f"{len(traffic.accepted)} requests accepted, {len(clerks.served)} customers served")
 
 
 async def _rest(nation: Nation, accepted: int, ends: float) -> bool:
