@@ -16,7 +16,8 @@ from shared.kernel import logging
 from shared.kernel.database import notify
 from shared.kernel.language import Text
 from shared.kernel.settings import load_settings
-from shared.node.app import create_node
+from shared.node.app import Node, create_node
+from shared.node.tiers import composition
 
 KEPT, EFFECTED = "bench.kept.v1", "bench.effected.v1"
 ASKED, ANSWERED = "bench.asked.v1", "bench.answered.v1"
@@ -64,3 +65,11 @@ def application() -> FastAPI:
     settings = load_settings(code=os.environ["GUANXI_NODE"])
     logging.configure(settings)
     return create_node(settings.tier, [CAPABILITY], settings).app
+
+
+def whole_node() -> FastAPI:
+    """Make the node that the environment describes, with all that a node of its tier can do."""
+    settings = load_settings(code=os.environ["GUANXI_NODE"])
+    logging.configure(settings)
+    node: Node = composition(settings.tier)(settings)
+    return node.app

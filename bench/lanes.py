@@ -76,14 +76,16 @@ async def opened(home: Path, code: str) -> AsyncIterator[NodeContext]:
 
 
 @contextlib.asynccontextmanager
-async def served(home: Path, code: str) -> AsyncIterator[str]:
+async def served(
+    home: Path, code: str, application: str = "bench.lane_node:application"
+) -> AsyncIterator[str]:
     """Serve a node in a process of its own; gives its URL."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = clean_environment(
         GUANXI_HOME=str(home), GUANXI_NODE=code, GUANXI_LOG_LEVEL="error"
     )
-    command = uvicorn_command("bench.lane_node:application", port, "--factory")
+    command = uvicorn_command(application, port, "--factory")
     async with process(command, environment, f"{url}/health/live"):
         yield url
 
