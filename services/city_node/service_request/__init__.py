@@ -25,14 +25,14 @@ the outcome there is no such move, and the record waits for its word.
 Who may write: :mod:`~services.city_node.service_request.service` alone writes these tables, called by the kinds.
 """
 
-from services.city_node.service_request import commands, endpoints
-from shared.capability import Capability, Permission, Role
+from services.city_node.service_request import commands, endpoints, kind_endpoints, reference
+from shared.capability import Capability, Permission, ReferencePage, Role
 from shared.kernel.language import Text
 
 capability = Capability(
     name="service-request",
     summary=Text("Requests between cities, and their trails", "跨地区业务请求及办理轨迹"),
-    routers=(endpoints.router,),
+    routers=(endpoints.router, kind_endpoints.router),
     permissions=(
         Permission(
             "service-request:read",
@@ -41,4 +41,5 @@ capability = Capability(
         ),
     ),
     commands=(("request", commands.app),),
+    pages=(ReferencePage("request-kinds.md", reference.render_markdown),),
 )
