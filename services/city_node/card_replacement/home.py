@@ -63,13 +63,14 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
     reason = await _objection(context, delivery, line, question, until)
     if reason is None and await context.post.has_answered(delivery, kind.REFUSED):
         reason = Reason.GIVEN_UP
+    promised = END.deadline(until, line.customer.level if line else None, delivery.now)
     request = ServiceRequest(
         id=data.request_id,
         role=Party.HOME,
         home=context.settings.code,
         visited=delivery.message.source,
         subject=mask(question.msisdn, 3, 4),
-        deadline=min(until, delivery.now + KIND.time_limit) + KIND.home_grace,
+        deadline=END.own_deadline(promised),
         data={"reason": data.reason, "document_type": question.document_type},
         unit_code=line.customer.unit_code if line else context.settings.code,
         created_by=delivery.message.source,
@@ -96,7 +97,7 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
             request_id=request.id, subscription_id=line.subscription.id, state=ReservationState.HELD
         )
     )
-    await END.answer_yes(context, delivery, kind.APPROVED, request.id)
+    await END.answer_yes(context, delivery, kind.APPROVED, request.id, deadline=promised)
 
 
 async def _objection(

@@ -76,6 +76,11 @@ KIND = Kind(
         (VISITED, EXPIRED): EXPIRED_AT_VISITED,
     },
     time_limit=timedelta(minutes=30),
+    limits={
+        "diamond": timedelta(minutes=15),
+        "gold": timedelta(minutes=20),
+        "silver": timedelta(minutes=25),
+    },
     home_grace=timedelta(minutes=10),
     refusals={
         Reason.SUBSCRIPTION_UNKNOWN: Text(

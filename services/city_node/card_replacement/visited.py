@@ -177,7 +177,8 @@ async def hear_approved(delivery: Delivery, data: Yes) -> None:
     words = Text(
         f"{request.home} approved: the card may be written.", f"{request.home} 已核准，可写卡。"
     )
-    await messages.hear(delivery, KIND, request, "approved", words, question_hops=data.hops)
+    if await messages.hear(delivery, KIND, request, "approved", words, question_hops=data.hops):
+        END.adopt_deadline(request, data.deadline)
 
 
 async def hear_switched(delivery: Delivery, data: Yes) -> None:

@@ -15,6 +15,16 @@ Each move is one transaction: the record's row is locked, the kind asked, the ro
 message to the other end posted. What a move means beyond that (a card, an account) is the kind's, in the same
 transaction. A final state is never left.
 
+Deadlines
+---------
+The visited node gives a request its kind's ``time_limit`` by its own clock, and the question carries that deadline. The
+customer's level is known at home alone, so home says the *level's deadline* in its first answer: its own clock and the
+level's limit, never later than the question's. The visited node adopts it if it is the earlier one; deadlines only ever
+come nearer. Time that the question spent on its way does not count against the level's limit. Home's own record ends
+``home_grace`` after the deadline that it said, so that whatever the visited node adopts is over before home lets go, as
+long as their clocks differ by less than the grace. An answer that never comes leaves the longer deadline: without an
+answer nothing can be done at the visited node but give up.
+
 Failure
 -------
 A repeated message is recognised by its id in the trail. One that comes when all is over is noted there and changes

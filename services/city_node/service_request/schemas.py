@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from shared.federation.delivery import Hop
 from shared.kernel.language import Text
@@ -172,6 +172,8 @@ class Answered(Told):
     """What every answer says: also which way the question came, so that the asker can show it."""
 
     hops: list[HopData] = Field(default=[], max_length=MOST_HOPS)
+    deadline: AwareDatetime | None = None
+    """Until when home keeps what it promises, by the customer's level."""
 
 
 class AnsweredNo(Answered):
