@@ -43,7 +43,7 @@ KIND = Kind(
     states=(
         State("asked", Text("Asked", "待归属地核验"), awaits=HOME),
         State("approved", Text("Approved", "已核准待写卡"), awaits=VISITED),
-        State("written", Text("Card written", "已写卡待换卡"), awaits=HOME),
+        State("written", Text("Card written", "已写卡待换卡"), HOME, patience=timedelta(hours=4)),
         State("completed", Text("Completed", "已完成"), final=True),
         State("refused", Text("Refused", "已拒绝"), final=True),
         State("cancelled", Text("Cancelled", "已取消"), final=True),

@@ -30,12 +30,19 @@ Failure
 A repeated message is recognised by its id in the trail. One that comes when all is over is noted there and changes
 nothing. One that its kind does not allow is parked by the federation for an operator to see. A record that has passed
 its deadline in a state that the clock may end is ended by a job, as its kind says; where only the other end knows
-the outcome there is no such move, and the record waits for its word.
+the outcome there is no such move, and the record waits for its word; when it has waited for longer than the state's
+patience, a person is called (:mod:`~services.city_node.service_request.attention`).
 
 Who may write: :mod:`~services.city_node.service_request.service` alone writes these tables, called by the kinds.
 """
 
-from services.city_node.service_request import commands, endpoints, kind_endpoints, reference
+from services.city_node.service_request import (
+    attention,
+    commands,
+    endpoints,
+    kind_endpoints,
+    reference,
+)
 from shared.capability import Capability, Permission, ReferencePage, Role
 from shared.kernel.language import Text
 
@@ -49,7 +56,13 @@ capability = Capability(
             Text("See requests between cities and their trails", "查看跨地区业务请求及办理轨迹"),
             frozenset({Role.CLERK, Role.ACCOUNT_MANAGER, Role.SUPERVISOR, Role.OPERATOR}),
         ),
+        Permission(
+            "service-request:attend",
+            Text("Settle what a request called a person for", "处理转人工的跨地区请求"),
+            frozenset({Role.SUPERVISOR, Role.OPERATOR}),
+        ),
     ),
+    jobs=(attention.JOB,),
     commands=(("request", commands.app),),
     pages=(ReferencePage("request-kinds.md", reference.render_markdown),),
 )

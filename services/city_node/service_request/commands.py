@@ -62,6 +62,9 @@ def list_requests(
     open_only: Annotated[
         bool, typer.Option("--open", help="Only those that have not ended.")
     ] = False,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Only those that call for a person.")
+    ] = False,
     limit: Annotated[
         int, typer.Option(min=1, max=MAX_PAGE, help="Most requests to show, newest first.")
     ] = 50,
@@ -70,7 +73,12 @@ def list_requests(
     """List the node's requests, newest first."""
 
     async def read(context: NodeContext) -> list[dict[str, Any]]:
-        filters = {"kind": kind, "state": state, "open": open_only or None}
+        filters = {
+            "kind": kind,
+            "state": state,
+            "open": open_only or None,
+            "attention": attention or None,
+        }
         page = PageRequest(limit=limit, sort="-created_at", fields=_COLUMNS)
         body = await repository.LISTING.page(await context.database.pool(), page, filters)
         items: list[dict[str, Any]] = orjson.loads(body)["items"]

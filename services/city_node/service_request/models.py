@@ -20,12 +20,28 @@ class ServiceRequest(Base):
         CheckConstraint("home <> visited", name="ends"),
         CheckConstraint("version > 0", name="version"),
         CheckConstraint("num_nulls(refusal_code, refusal_text) IN (0, 2)", name="refusal"),
+        CheckConstraint(
+            "num_nulls(attention_code, attention_text, attention_since) IN (0, 3)", name="attention"
+        ),
+        CheckConstraint("ended_at IS NULL OR attend_at IS NULL", name="attend"),
         Index(
             "service_request_open_idx", "deadline", "id", postgresql_where=text("ended_at IS NULL")
         ),
         Index("service_request_by_creation", "created_at", "id"),
         Index("service_request_by_update", "updated_at", "id"),
         Index("service_request_unit_code_idx", "unit_code"),
+        Index(
+            "service_request_attend_idx",
+            "attend_at",
+            "id",
+            postgresql_where=text("attend_at IS NOT NULL"),
+        ),
+        Index(
+            "service_request_attention_idx",
+            "attention_since",
+            "id",
+            postgresql_where=text("attention_code IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -51,6 +67,12 @@ class ServiceRequest(Base):
     updated_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default=text("1"))
+    attend_at: Mapped[datetime | None]
+    """When a person is called if the record is still where it is."""
+    attention_code: Mapped[str | None]
+    """Why a person is called; the record's next move, or a person's word, settles it."""
+    attention_text: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
+    attention_since: Mapped[datetime | None]
 
 
 class ServiceRequestEvent(Base):

@@ -24,6 +24,12 @@ REFUSAL = """
     CASE WHEN r.refusal_code IS NOT NULL THEN json_build_object('code', r.refusal_code, 'text', r.refusal_text) END
 """
 
+ATTENTION = """
+    CASE WHEN r.attention_code IS NOT NULL THEN json_build_object(
+        'code', r.attention_code, 'text', r.attention_text, 'since', r.attention_since
+    ) END
+"""
+
 LISTING = Listing(
     source="service_request r JOIN organisation_unit u ON u.code = r.unit_code",
     key=Sort("r.id", "uuid"),
@@ -45,6 +51,7 @@ LISTING = Listing(
         "updated_at": "r.updated_at",
         "ended_at": "r.ended_at",
         "version": "r.version",
+        "attention": ATTENTION,
     },
     sorts={
         "created_at": Sort("r.created_at", "timestamptz"),
@@ -61,6 +68,7 @@ LISTING = Listing(
         "awaiting": "r.awaiting = {}",
         "open": "(r.ended_at IS NULL) = {}",
         "deadline_before": "r.deadline < {}",
+        "attention": "(r.attention_code IS NOT NULL) = {}",
     },
 )
 
@@ -126,6 +134,39 @@ async def lock_within(
     return await session.scalar(
         query.with_for_update(of=ServiceRequest).execution_options(populate_existing=True)
     )
+
+
+async def lock_of_any_kind(
+    session: AsyncSession, request_id: UUID, *, unit_path: str = ""
+) -> ServiceRequest | None:
+    """Return and lock the request, of whatever kind, if it belongs to a unit at or below ``unit_path``."""
+    query = (
+        select(ServiceRequest)
+        .join(OrganisationUnit, OrganisationUnit.code == ServiceRequest.unit_code)
+        .where(ServiceRequest.id == request_id, func.starts_with(OrganisationUnit.path, unit_path))
+    )
+    return await session.scalar(
+        query.with_for_update(of=ServiceRequest).execution_options(populate_existing=True)
+    )
+
+
+async def to_attend(
+    session: AsyncSession,
+    *,
+    now: datetime,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> Sequence[tuple[datetime, UUID]]:
+    """Return when and about which requests a person is to be called by ``now``, in that order, past ``after``."""
+    query = select(ServiceRequest.attend_at, ServiceRequest.id).where(
+        ServiceRequest.attend_at <= now
+    )
+    if after is not None:
+        query = query.where(tuple_(ServiceRequest.attend_at, ServiceRequest.id) > tuple_(*after))
+    rows = await session.execute(
+        query.order_by(ServiceRequest.attend_at, ServiceRequest.id).limit(limit)
+    )
+    return [(due, request_id) for due, request_id in rows if due is not None]
 
 
 async def exists(session: AsyncSession, request_id: UUID) -> bool:

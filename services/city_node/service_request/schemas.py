@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
+from services.city_node.customer.schemas import Line
 from shared.federation.delivery import Hop
 from shared.kernel.language import Text
 
@@ -46,6 +47,7 @@ REQUEST_EXAMPLE: dict[str, JsonValue] = {
     "updated_at": "2026-03-02T02:00:02.118000+00:00",
     "ended_at": None,
     "version": 2,
+    "attention": None,
 }
 
 TRAIL_EXAMPLE: list[JsonValue] = [
@@ -94,6 +96,25 @@ class RefusalOut(BaseModel):
     text: Spoken
 
 
+class AttentionOut(BaseModel):
+    """Why a person is called, and since when."""
+
+    code: str = Field(examples=["waiting"])
+    text: Spoken
+    since: datetime
+
+
+class AttentionResolveIn(BaseModel):
+    """What was done about a request that called for a person."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"note": "Called the home city: its link is up again."}]},
+    )
+
+    note: Annotated[Line, Field(max_length=200)]
+
+
 class TrailEntry(BaseModel):
     """One line of a request's trail: what happened, where, when."""
 
@@ -131,6 +152,9 @@ class ServiceRequestSummary(BaseModel):
     updated_at: datetime
     ended_at: datetime | None
     version: int
+    attention: AttentionOut | None = Field(
+        description="Why a person is called; null while the request goes on by itself."
+    )
 
 
 class ServiceRequestOut(ServiceRequestSummary):
