@@ -263,6 +263,8 @@ class Capability:
     """Groups of commands by name: ``("customer", app)`` gives ``guanxi customer ...``."""
     offers: tuple[object, ...] = ()
     """What it adds to another capability of the node, which takes up the kinds that it knows: parts of a page, say."""
+    channels: tuple[str, ...] = ()
+    """Channels of the database whose notifications its endpoints wait for; ``app.state.watchers`` has who waits."""
     pages: tuple[ReferencePage, ...] = ()
     """Pages of the documentation that are written from what is declared."""
     conflicts: tuple[Conflict, ...] = ()

@@ -8,6 +8,7 @@ import pytest
 from services.city_node.card_replacement.kind import KIND
 from services.city_node.service_request import attention, repository, service
 from services.city_node.service_request.kind import Party
+from services.city_node.service_request.models import ServiceRequest
 from shared.access import Principal
 from shared.capability import Role
 from shared.kernel.language import Text
@@ -199,7 +200,7 @@ async def test_supervisors_find_and_settle_what_calls_for_them(
 async def _waiting(city: City, place: int) -> UUID:
     end = service.Step("asked", Party.VISITED, NOON, VISITED, "li.na", Text("Asked", "已申请"))
     async with city.transaction() as session:
-        request = repository.ServiceRequest(
+        request = ServiceRequest(
             id=UUID(int=place + 1),
             role=Party.VISITED,
             home="110100",

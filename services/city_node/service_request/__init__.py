@@ -13,7 +13,8 @@ Life cycle
 A record begins by its first move: at the visited node by a clerk, at the home node by the message that tells of it.
 Each move is one transaction: the record's row is locked, the kind asked, the row changed, the trail written, and the
 message to the other end posted. What a move means beyond that (a card, an account) is the kind's, in the same
-transaction. A final state is never left.
+transaction. A final state is never left. The trail can be followed as it grows
+(:mod:`~services.city_node.service_request.trail`).
 
 Deadlines
 ---------
@@ -42,14 +43,16 @@ from services.city_node.service_request import (
     endpoints,
     kind_endpoints,
     reference,
+    trail_endpoints,
 )
+from services.city_node.service_request.trail import CHANNEL
 from shared.capability import Capability, Permission, ReferencePage, Role
 from shared.kernel.language import Text
 
 capability = Capability(
     name="service-request",
     summary=Text("Requests between cities, and their trails", "跨地区业务请求及办理轨迹"),
-    routers=(endpoints.router, kind_endpoints.router),
+    routers=(endpoints.router, trail_endpoints.router, kind_endpoints.router),
     permissions=(
         Permission(
             "service-request:read",
@@ -64,5 +67,6 @@ capability = Capability(
     ),
     jobs=(attention.JOB,),
     commands=(("request", commands.app),),
+    channels=(CHANNEL,),
     pages=(ReferencePage("request-kinds.md", reference.render_markdown),),
 )

@@ -86,9 +86,9 @@ class Refusal:
     text: Text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
-    """One kind of request.
+    """One kind of request. Each is itself and equal to no other.
 
     Attributes:
         code: its stable name.

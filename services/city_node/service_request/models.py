@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from services.city_node.service_request.trail import notify_of_lines
 from shared.kernel.database import Base
 
 
@@ -102,3 +103,6 @@ class ServiceRequestEvent(Base):
     by: Mapped[str]
     message_id: Mapped[UUID | None]
     """The message that told of it: noted once, however often it comes."""
+
+
+notify_of_lines(Base.metadata)

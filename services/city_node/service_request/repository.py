@@ -11,14 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.service_request.kind import Kind, Party
 from services.city_node.service_request.models import ServiceRequest, ServiceRequestEvent
+from services.city_node.service_request.trail import ENTRY
 from shared.kernel.listing import Listing, Sort
 from shared.organisation.models import OrganisationUnit
 
-TRAIL = """
-    (SELECT coalesce(json_agg(json_build_object(
-        'at', e.at, 'node', e.node, 'event', e.event, 'state', e.state, 'note', e.note, 'by', e.by
-    ) ORDER BY e.id), '[]') FROM service_request_event e WHERE e.request_id = r.id)
-"""
+TRAIL = f"""
+    (SELECT coalesce(json_agg({ENTRY} ORDER BY e.id), '[]')
+     FROM service_request_event e WHERE e.request_id = r.id)
+"""  # noqa: S608 - built from declared expressions alone
 
 REFUSAL = """
     CASE WHEN r.refusal_code IS NOT NULL THEN json_build_object('code', r.refusal_code, 'text', r.refusal_text) END

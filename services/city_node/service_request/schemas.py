@@ -52,6 +52,7 @@ REQUEST_EXAMPLE: dict[str, JsonValue] = {
 
 TRAIL_EXAMPLE: list[JsonValue] = [
     {
+        "id": 101,
         "at": "2026-03-02T02:00:00+00:00",
         "node": "440300",
         "event": "asked",
@@ -60,6 +61,7 @@ TRAIL_EXAMPLE: list[JsonValue] = [
         "by": "li.na",
     },
     {
+        "id": 102,
         "at": "2026-03-02T02:00:00.420000+00:00",
         "node": "440000",
         "event": "carried",
@@ -68,6 +70,7 @@ TRAIL_EXAMPLE: list[JsonValue] = [
         "by": "440000",
     },
     {
+        "id": 103,
         "at": "2026-03-02T02:00:02.118000+00:00",
         "node": "440300",
         "event": "approved",
@@ -118,6 +121,7 @@ class AttentionResolveIn(BaseModel):
 class TrailEntry(BaseModel):
     """One line of a request's trail: what happened, where, when."""
 
+    id: int = Field(description="Its place: grows along the trail, and names where to read on.")
     at: datetime
     node: DivisionCode
     event: str
@@ -126,6 +130,30 @@ class TrailEntry(BaseModel):
     )
     note: Spoken
     by: str
+
+
+class TrailPage(BaseModel):
+    """The lines of a trail past a place."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "state": "approved",
+                    "last": 103,
+                    "ended": False,
+                    "more": False,
+                    "items": TRAIL_EXAMPLE[2:],
+                }
+            ]
+        }
+    )
+
+    state: str
+    last: int = Field(description="The place of the last line: `after` of the next question.")
+    ended: bool = Field(description="The request has ended and these are its last lines.")
+    more: bool = Field(description="There may be more lines already: ask again at once.")
+    items: list[TrailEntry]
 
 
 class ServiceRequestSummary(BaseModel):
