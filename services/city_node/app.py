@@ -4,6 +4,7 @@ from typing import Any
 
 from services.city_node import (
     agreement,
+    attachment,
     card_replacement,
     competitor_use,
     completeness,
@@ -78,6 +79,7 @@ CAPABILITIES = (
     prospect.capability,
     generator.capability,
     service_request.capability,
+    attachment.capability,
     card_replacement.capability,
     points.capability,
     reward.capability,

@@ -161,6 +161,7 @@ REGISTER: Mapping[str, PersonalTable] = {
                 "id kind role home visited state awaiting deadline data refusal_code refusal_text unit_code",
             ),
             (D.RECORD, "created_at updated_at ended_at version"),
+            (D.RECORD, "attend_at attention_code attention_text attention_since"),
             (D.STAFF, "created_by"),
             subject=Column(D.LINE_NUMBER, BLANK),
         ),
@@ -171,6 +172,23 @@ REGISTER: Mapping[str, PersonalTable] = {
             (D.RECORD, "id request_id at node event state note message_id"), (D.STAFF, "by")
         ),
         of=_OF_REQUESTS.format("request_id"),
+    ),
+    "attachment_chunk": PersonalTable(
+        columns_of(
+            (D.RECORD, "id attachment_id source number received_at"),
+            content_cipher=Column(D.IDENTITY, exported=False),
+        ),
+        of=f"p.attachment_id IN (SELECT a.id FROM attachment a WHERE {_OF_REQUESTS.format('request_id').replace('p.', 'a.')})",
+        deleted=True,
+    ),
+    "attachment": PersonalTable(
+        columns_of(
+            (D.RECORD, "id request_id node kind media_type size sha256 chunks state"),
+            (D.RECORD, "created_at held_at erased_at"),
+            (D.STAFF, "created_by"),
+        ),
+        of=_OF_REQUESTS.format("request_id"),
+        deleted=True,
     ),
     "sim_card_stock": PersonalTable(
         columns_of(

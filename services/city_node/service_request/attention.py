@@ -84,6 +84,12 @@ async def call(
     )
 
 
+def settle(request: ServiceRequest, code: str) -> None:
+    """Call nobody any longer for that reason, because what it was about has been done."""
+    if request.attention_code == code:
+        request.attention_code = request.attention_text = request.attention_since = None
+
+
 async def resolve(
     context: NodeContext,
     session: AsyncSession,
