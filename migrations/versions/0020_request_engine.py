@@ -43,6 +43,69 @@ def upgrade() -> None:
         "attachment_chunk_received_at_idx", "attachment_chunk", ["received_at"], unique=False
     )
     op.create_table(
+        "number_segment",
+        sa.Column("prefix", sa.Text(collation="C"), nullable=False),
+        sa.Column("home", sa.String(), nullable=True),
+        sa.Column("edition", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("prefix", name=op.f("number_segment_pkey")),
+    )
+    op.create_index("number_segment_home_idx", "number_segment", ["home", "prefix"], unique=False)
+    op.create_table(
+        "number_segment_change",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("segments", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("conflict_count", sa.BigInteger(), nullable=False),
+        sa.Column("made_by", sa.String(), nullable=False),
+        sa.Column("maker_id", sa.Uuid(), nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_by", sa.String(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("first_edition", sa.BigInteger(), nullable=True),
+        sa.Column("last_edition", sa.BigInteger(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "(state = 'published') = (first_edition IS NOT NULL)",
+            name=op.f("number_segment_change_published_check"),
+        ),
+        sa.CheckConstraint(
+            "(state = 'waiting') = (decided_at IS NULL)",
+            name=op.f("number_segment_change_decided_check"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'published', 'rejected')",
+            name=op.f("number_segment_change_state_check"),
+        ),
+        sa.CheckConstraint(
+            "num_nulls(first_edition, last_edition) IN (0, 2)",
+            name=op.f("number_segment_change_editions_check"),
+        ),
+        sa.CheckConstraint("version > 0", name=op.f("number_segment_change_version_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("number_segment_change_pkey")),
+    )
+    op.create_index(
+        "number_segment_change_by_time", "number_segment_change", ["made_at", "id"], unique=False
+    )
+    op.create_table(
+        "number_segment_edition",
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("content", sa.String(), nullable=False),
+        sa.Column("signature", sa.String(), nullable=False),
+        sa.Column("segments", sa.BigInteger(), nullable=False),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("published_by", sa.String(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "number > 0 AND segments > 0", name=op.f("number_segment_edition_number_check")
+        ),
+        sa.PrimaryKeyConstraint("number", name=op.f("number_segment_edition_pkey")),
+        comment="append-only: editions of the number segments, as HQ signed them",
+    )
+    op.create_table(
         "attachment",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("request_id", sa.Uuid(), nullable=False),
@@ -156,6 +219,11 @@ def downgrade() -> None:
     )
     op.drop_index("attachment_digest_key", table_name="attachment")
     op.drop_table("attachment")
+    op.drop_table("number_segment_edition")
+    op.drop_index("number_segment_change_by_time", table_name="number_segment_change")
+    op.drop_table("number_segment_change")
+    op.drop_index("number_segment_home_idx", table_name="number_segment")
+    op.drop_table("number_segment")
     op.drop_index("attachment_chunk_received_at_idx", table_name="attachment_chunk")
     op.drop_index("attachment_chunk_number_key", table_name="attachment_chunk")
     op.drop_table("attachment_chunk")

@@ -42,7 +42,7 @@ from services.city_node import (
     verification,
     win_back,
 )
-from shared import audit, glossary, organisation, policy, staff, statistics, work
+from shared import audit, glossary, number_segment, organisation, policy, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -93,6 +93,7 @@ CAPABILITIES = (
     policy.capability,
     work.capability,
     glossary.capability,
+    number_segment.capability,
 )
 
 

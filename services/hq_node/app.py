@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from shared import audit, glossary, organisation, policy, staff, statistics, work
+from services.hq_node import number_segment as number_segment_change
+from shared import (
+    audit,
+    glossary,
+    number_segment,
+    organisation,
+    policy,
+    staff,
+    statistics,
+    work,
+)
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -15,6 +25,8 @@ CAPABILITIES = (
     policy.capability,
     work.capability,
     glossary.capability,
+    number_segment.capability,
+    number_segment_change.capability,
 )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared import audit, glossary, organisation, policy, staff, statistics, work
+from shared import audit, glossary, number_segment, organisation, policy, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -15,6 +15,7 @@ CAPABILITIES = (
     policy.capability,
     work.capability,
     glossary.capability,
+    number_segment.capability,
 )
 
 

@@ -58,7 +58,7 @@ async def add(
     session: Transaction,
     context: Context,
     now: Now,
-    kind: Annotated[AttachmentKind, Query(description="What it shows.")],
+    kind: Annotated[AttachmentKind, Query(description="What it shows.")] = AttachmentKind.OTHER,
 ) -> AttachmentOut:
     """Take a JPEG, PNG or PDF of at most 2 MB as the body, keep it encrypted, and send it to the other end."""
     body = await content_of(request)

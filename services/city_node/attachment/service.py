@@ -119,8 +119,8 @@ async def add(
         TooManyAttachments: if this end has added too many to it (409).
         HomeNodeUnknown: if the other end is not known to the federation (422).
     """
-    media_type = require_taken(body, said)
     request = await _locked(session, principal, request_id)
+    media_type = require_taken(body, said)
     here, sha256 = context.settings.code, digest(body)
     own = [a for a in await repository.of_request(session, request_id) if a.node == here]
     for known in own:

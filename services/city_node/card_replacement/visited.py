@@ -15,7 +15,7 @@ from services.city_node.card_replacement.schemas import (
     WrittenCard,
     Yes,
 )
-from services.city_node.service_request import messages, service
+from services.city_node.service_request import finding, messages, service
 from services.city_node.service_request.kind import EXPIRED
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.schemas import AnsweredNo
@@ -43,23 +43,25 @@ async def ask(
 
     Raises:
         shared.organisation.division.UnknownDivision: if the home city does not exist (422).
+        HomeNotFound: if it is not named, and the number is in no segment (422).
         HomeIsHere, HomeNotCity, HomeNodeUnknown: if it cannot be the home of a cross-region request (422).
         UnitNotYours: if the unit is not active, or not the caller's (422).
         NoCardInStock: if the unit has no card (409).
     """
+    home = await finding.home_of(session, asked.msisdn, named=asked.home)
     request = await END.new_request(
         context,
         session,
         principal,
-        home=asked.home,
+        home=home,
         unit=asked.unit,
         subject=mask(asked.msisdn, 3, 4),
         data={"reason": asked.reason, "document_type": asked.document_type},
         now=now,
     )
     words = Text(
-        f"{asked.home} is asked to verify the customer. The question leaves as soon as the link is up.",
-        f"请 {asked.home} 核验客户；链路畅通时即发出。",
+        f"{home} is asked to verify the customer. The question leaves as soon as the link is up.",
+        f"请 {home} 核验客户；链路畅通时即发出。",
     )
     await service.begin(
         session, KIND, request, END.step(context, "asked", principal.username, words, now)
