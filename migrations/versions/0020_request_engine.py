@@ -43,6 +43,17 @@ def upgrade() -> None:
         "attachment_chunk_received_at_idx", "attachment_chunk", ["received_at"], unique=False
     )
     op.create_table(
+        "moved_number",
+        sa.Column("number_index", sa.LargeBinary(), nullable=False),
+        sa.Column("home", sa.String(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=True),
+        sa.Column("learned", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("epoch > 0", name=op.f("moved_number_epoch_check")),
+        sa.CheckConstraint("learned = (epoch IS NULL)", name=op.f("moved_number_learned_check")),
+        sa.PrimaryKeyConstraint("number_index", name=op.f("moved_number_pkey")),
+    )
+    op.create_table(
         "number_segment",
         sa.Column("prefix", sa.Text(collation="C"), nullable=False),
         sa.Column("home", sa.String(), nullable=True),
@@ -162,6 +173,7 @@ def upgrade() -> None:
     op.add_column(
         "service_request", sa.Column("attention_since", sa.DateTime(timezone=True), nullable=True)
     )
+    op.add_column("service_request", sa.Column("question", sa.String(), nullable=True))
     op.create_index(
         "service_request_attend_idx",
         "service_request",
@@ -208,6 +220,7 @@ def downgrade() -> None:
         table_name="service_request",
         postgresql_where=sa.text("attend_at IS NOT NULL"),
     )
+    op.drop_column("service_request", "question")
     op.drop_column("service_request", "attention_since")
     op.drop_column("service_request", "attention_text")
     op.drop_column("service_request", "attention_code")
@@ -224,6 +237,7 @@ def downgrade() -> None:
     op.drop_table("number_segment_change")
     op.drop_index("number_segment_home_idx", table_name="number_segment")
     op.drop_table("number_segment")
+    op.drop_table("moved_number")
     op.drop_index("attachment_chunk_received_at_idx", table_name="attachment_chunk")
     op.drop_index("attachment_chunk_number_key", table_name="attachment_chunk")
     op.drop_table("attachment_chunk")

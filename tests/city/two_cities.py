@@ -43,6 +43,7 @@ OLD_CARD = "89860000000000000001"
 NEW_CARD = "89860099990000000001"
 
 TABLES = (
+    "moved_number",
     "attachment_chunk",
     "attachment",
     "sim_switch_reservation",

@@ -29,8 +29,9 @@ from services.city_node.customer.models import (
     SubscriptionStatus,
 )
 from services.city_node.service_request import messages, service
+from services.city_node.service_request.finding import moved_to as moved_to_home
 from services.city_node.service_request.home import HomeEnd, is_holder
-from services.city_node.service_request.kind import EXPIRED, Party
+from services.city_node.service_request.kind import EXPIRED, MOVED, Party
 from services.city_node.service_request.lines import Line, lock_line, lock_subscription
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.repository import has_heard
@@ -60,7 +61,11 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
     # Only a node that was restored from a backup has answered what it does not know: it keeps its word.
     had_approved = await context.post.has_answered(delivery, kind.APPROVED)
     until = delivery.now + KIND.home_grace if had_approved else deadline
-    reason = await _objection(context, delivery, line, question, until)
+    reason: str | None = await _objection(context, delivery, line, question, until)
+    moved_to = None
+    if reason == Reason.SUBSCRIPTION_UNKNOWN:
+        moved_to = await moved_to_home(delivery.session, context.cipher, question.msisdn)
+        reason = reason if moved_to is None else MOVED
     if reason is None and await context.post.has_answered(delivery, kind.REFUSED):
         reason = Reason.GIVEN_UP
     promised = END.deadline(until, line.customer.level if line else None, delivery.now)
@@ -83,7 +88,7 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
             END.refusal_step(context, delivery, reason),
             journey=delivery.hops,
         )
-        await END.answer_no(context, delivery, request.id, reason)
+        await END.answer_no(context, delivery, request.id, reason, moved_to=moved_to)
         return
     words = Text(
         "Identity and line are in order; the switch is reserved.",

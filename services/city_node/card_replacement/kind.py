@@ -66,6 +66,7 @@ KIND = Kind(
         Move(HOME, EXPIRED, ("approved",), EXPIRED, VISITED, PROMISE_FALLS),
         Move(HOME, EXPIRED, ("approved",), EXPIRED, HOME, PROMISE_FALLS),
     ),
+    follows=True,
     messages={
         (VISITED, "asked"): ASKED,
         (HOME, "approved"): APPROVED,

@@ -15,7 +15,7 @@ from services.city_node.card_replacement.schemas import (
     WrittenCard,
     Yes,
 )
-from services.city_node.service_request import finding, messages, service
+from services.city_node.service_request import finding, following, messages, service
 from services.city_node.service_request.kind import EXPIRED
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.schemas import AnsweredNo
@@ -48,7 +48,7 @@ async def ask(
         UnitNotYours: if the unit is not active, or not the caller's (422).
         NoCardInStock: if the unit has no card (409).
     """
-    home = await finding.home_of(session, asked.msisdn, named=asked.home)
+    home = await finding.home_of(session, context.cipher, asked.msisdn, named=asked.home, now=now)
     request = await END.new_request(
         context,
         session,
@@ -72,18 +72,17 @@ async def ask(
         document_type=asked.document_type,
         document_number=asked.document_number,
     )
-    await END.tell(
+    await following.ask(
+        END,
         context,
         session,
         request,
         kind.ASKED,
-        {
-            "reason": asked.reason,
-            "sealed": await END.seal(context, session, request, "asked", question),
-            "memo": _memo(context, request, card),
-        },
+        event="asked",
+        msisdn=asked.msisdn,
+        content=question,
+        data={"reason": asked.reason, "memo": _memo(context, request, card)},
         now=now,
-        deadline=request.deadline,
     )
     return request.id
 
@@ -191,9 +190,14 @@ async def hear_switched(delivery: Delivery, data: Yes) -> None:
         await stock.issue(delivery.session, request.id, now=delivery.now)
 
 
-async def hear_refused(delivery: Delivery, data: AnsweredNo) -> None:
-    """Hear that the home node will not switch: the card goes back into stock, or is spoiled if it was written."""
+async def hear_refused(context: NodeContext, delivery: Delivery, data: AnsweredNo) -> None:
+    """Hear that the home node will not switch: the card goes back into stock, or is spoiled if it was written.
+
+    If the customer has moved, the new home is asked instead.
+    """
     request = await END.find(delivery, data.request_id)
+    if await following.follow(END, context, delivery, request, data):
+        return
     refusal = messages.refusal_of(data)
     words = Text(
         f"{request.home} refused: {refusal.text.en}", f"{request.home} 拒绝：{refusal.text.zh}"

@@ -32,6 +32,7 @@ OF_REQUESTS: Mapping[str, PersonalTable] = {
             (D.RECORD, "attend_at attention_code attention_text attention_since"),
             (D.STAFF, "created_by"),
             subject=Column(D.LINE_NUMBER, BLANK),
+            question=Column(D.IDENTITY, exported=False),
         ),
         of=_OF_REQUESTS.format("id"),
     ),

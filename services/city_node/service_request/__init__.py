@@ -26,6 +26,11 @@ come nearer. Time that the question spent on its way does not count against the 
 long as their clocks differ by less than the grace. An answer that never comes leaves the longer deadline: without an
 answer nothing can be done at the visited node but give up.
 
+Home
+----
+Where the clerk does not name the home city, the number's segment does. A question follows a customer who has moved from
+home to home, if its kind says so (:mod:`~services.city_node.service_request.following`).
+
 Failure
 -------
 A repeated message is recognised by its id in the trail. One that comes when all is over is noted there and changes
@@ -41,6 +46,7 @@ from services.city_node.service_request import (
     attention,
     commands,
     endpoints,
+    jobs,
     kind_endpoints,
     reference,
     trail_endpoints,
@@ -65,7 +71,7 @@ capability = Capability(
             frozenset({Role.SUPERVISOR, Role.OPERATOR}),
         ),
     ),
-    jobs=(attention.JOB,),
+    jobs=(attention.JOB, jobs.FORGET_HOMES),
     commands=(("request", commands.app),),
     channels=(CHANNEL,),
     pages=(ReferencePage("request-kinds.md", reference.render_markdown),),

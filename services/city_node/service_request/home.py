@@ -108,10 +108,18 @@ class HomeEnd:
         await context.post.answer(delivery, type_, content, lane=Lane.REQUEST)
 
     async def answer_no(
-        self, context: NodeContext, delivery: Delivery, request_id: UUID, reason: str
+        self,
+        context: NodeContext,
+        delivery: Delivery,
+        request_id: UUID,
+        reason: str,
+        *,
+        moved_to: str | None = None,
     ) -> None:
-        """Refuse the visited node's message for a declared reason."""
+        """Refuse the visited node's message for a declared reason; of a customer who moved, say where to."""
         data = messages.refusal_data(delivery, request_id, self.kind.refusal(reason))
+        if moved_to is not None:
+            data["moved_to"] = moved_to
         await context.post.answer(delivery, self.refused, data, lane=Lane.REQUEST)
 
 

@@ -20,6 +20,14 @@ EXPIRED = "expired"
 """The event of running out of time; what has such a move is looked at by the clock."""
 
 
+MOVED = "moved"
+"""The refusal of a home node that the customer has left for another."""
+MOVED_TEXT = Text(
+    "The customer has moved to another home city, where this could not be asked: ask again there.",
+    "客户已转至其他归属地，未能在该地续办，请向新归属地重新提交。",
+)
+
+
 class KindMisdeclared(Exception):
     """A kind's declaration contradicts itself: a mistake of the programmer's, found at import."""
 
@@ -100,6 +108,7 @@ class Kind:
         refusals: why it may be refused, by code.
         messages: what is told of what happens: the type of the message, by the end that says it and the event.
         limits: how long a request of a customer of that level may take, where that is shorter than ``time_limit``.
+        follows: whether its question follows a customer who moved, and may therefore be refused as :data:`MOVED`.
     """
 
     code: str
@@ -111,9 +120,12 @@ class Kind:
     refusals: Mapping[str, Text]
     messages: Mapping[tuple[Party, str], str] = field(default_factory=dict)
     limits: Mapping[str, timedelta] = field(default_factory=dict)
+    follows: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself."""
+        if self.follows:
+            object.__setattr__(self, "refusals", {MOVED: MOVED_TEXT, **self.refusals})
         for complaint in self._complaints():
             raise KindMisdeclared(f"Kind {self.code!r} {complaint}.")
 

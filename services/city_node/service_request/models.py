@@ -74,6 +74,27 @@ class ServiceRequest(Base):
     """Why a person is called; the record's next move, or a person's word, settles it."""
     attention_text: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     attention_since: Mapped[datetime | None]
+    question: Mapped[str | None]
+    """What home was asked, sealed for this node itself until it is answered: to be asked again elsewhere."""
+
+
+class MovedNumber(Base):
+    """Where a number is at home that this node knows to have moved."""
+
+    __tablename__ = "moved_number"
+    __table_args__ = (
+        CheckConstraint("epoch > 0", name="epoch"),
+        CheckConstraint("learned = (epoch IS NULL)", name="learned"),
+    )
+
+    number_index: Mapped[bytes] = mapped_column(primary_key=True)
+    """Lasting blind index of the number."""
+    home: Mapped[str]
+    epoch: Mapped[int | None]
+    """The owner epoch that the customer has there, of a number that was this node's own."""
+    learned: Mapped[bool]
+    """Not this node's own: another city's word, remembered for a time."""
+    at: Mapped[datetime]
 
 
 class ServiceRequestEvent(Base):

@@ -233,6 +233,8 @@ class AnsweredNo(Answered):
 
     reason: str = Field(pattern=r"^[a-z][a-z-]{0,60}$")
     text: Spoken
+    moved_to: DivisionCode | None = None
+    """The customer's new home, of one who has moved."""
 
 
 class Sealed(Told):
