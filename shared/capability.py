@@ -5,7 +5,7 @@ understands, the work it does by the clock and on request, the permissions it as
 commands. A capability is added to a tier by adding its folder and one line in that tier's ``app.py``.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -261,6 +261,19 @@ class PolicyKind(Generic[D]):
 
 
 @dataclass(frozen=True, slots=True)
+class ReferencePage:
+    """A page of the documentation that a capability writes from what is declared.
+
+    Attributes:
+        name: its file below ``docs/``.
+        render: writes it, given what the capabilities of every tier offer.
+    """
+
+    name: str
+    render: Callable[[Sequence[object]], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Capability:
     """What one package adds to a node."""
 
@@ -281,6 +294,10 @@ class Capability:
     """Groups of commands by name: ``("customer", app)`` gives ``guanxi customer ...``."""
     offers: tuple[object, ...] = ()
     """What it adds to another capability of the node, which takes up the kinds that it knows: parts of a page, say."""
+    channels: tuple[str, ...] = ()
+    """Channels of the database whose notifications its endpoints wait for; ``app.state.watchers`` has who waits."""
+    pages: tuple[ReferencePage, ...] = ()
+    """Pages of the documentation that are written from what is declared."""
     conflicts: tuple[Conflict, ...] = ()
     """Duties that are kept apart. A permission may be named that another capability declares, or that nobody does."""
     on_start: tuple[Callable[[NodeContext], Awaitable[None]], ...] = field(default=())

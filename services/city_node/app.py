@@ -4,6 +4,7 @@ from typing import Any
 
 from services.city_node import (
     agreement,
+    attachment,
     card_replacement,
     competitor_use,
     completeness,
@@ -41,7 +42,17 @@ from services.city_node import (
     verification,
     win_back,
 )
-from shared import audit, event, glossary, organisation, policy, staff, statistics, work
+from shared import (
+    audit,
+    event,
+    glossary,
+    number_segment,
+    organisation,
+    policy,
+    staff,
+    statistics,
+    work,
+)
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -78,6 +89,7 @@ CAPABILITIES = (
     prospect.capability,
     generator.capability,
     service_request.capability,
+    attachment.capability,
     card_replacement.capability,
     points.capability,
     reward.capability,
@@ -92,6 +104,7 @@ CAPABILITIES = (
     event.capability,
     work.capability,
     glossary.capability,
+    number_segment.capability,
 )
 
 

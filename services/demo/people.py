@@ -26,6 +26,8 @@ NOWHERE = "990000"
 """First six digits of the identity numbers: the place of registration, which here is none."""
 CHECK_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECK_CHARACTERS = "10X98765432"
+SEGMENT = "199"
+"""First digits of the mobile numbers; the next one is the city's."""
 SEQUENCES = 500
 """Numbers for each sex among those born on one day in one place."""
 FAMILY_NAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾萧田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈"
@@ -83,20 +85,21 @@ def _person(row: Mapping[str, Any], cities: Sequence[str]) -> Person:
     key = f"{ITEM}-{number:05d}"
     dice = hashlib.sha256(key.encode()).digest()
     female = bool(row["female"])
+    place = int.from_bytes(dice[:8]) % len(cities)
     invented = {
         "customer_key": key,
         "name": _name(dice, female=female),
         "document_number": _document_number(
             number, dice, female=female, old=bool(row["senior_citizen"])
         ),
-        "msisdn": f"1990{number:07d}",
+        "msisdn": f"{SEGMENT}{place}{number:07d}",
         "iccid": f"898600{number:014d}",
         "imsi": f"00101{number:010d}",
     }
     cells = {name: _cell(value) for name, value in row.items()} | invented
     return Person(
         key=key,
-        city=sorted(cities)[int.from_bytes(dice[:8]) % len(cities)],
+        city=sorted(cities)[place],
         has_left=row["churn"] == "Yes",
         monthly_charge_fen=round(row["monthly_charges"] * 100),
         document_number=invented["document_number"],
@@ -126,6 +129,11 @@ def _document_number(number: int, dice: bytes, *, female: bool, old: bool) -> st
     body = f"{NOWHERE}{year}{1 + dice[13] % 12:02d}{day:02d}{sequence:03d}"
     total = sum(weight * int(digit) for weight, digit in zip(CHECK_WEIGHTS, body, strict=True))
     return body + CHECK_CHARACTERS[total % len(CHECK_CHARACTERS)]
+
+
+def number_segments(cities: Sequence[str]) -> dict[str, str]:
+    """Return to which city the numbers of the demo's people belong, by their first digits."""
+    return {f"{SEGMENT}{place}": city for place, city in enumerate(sorted(cities))}
 
 
 def write_file(people: Sequence[Person], file: Path) -> None:

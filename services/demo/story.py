@@ -20,7 +20,7 @@ from rich.table import Table
 from services.demo import figures, rules
 from services.demo.memory import Memory
 from services.demo.nodes import ACCOUNTS, MAPPING, TOPOLOGY, make_accounts, run_command
-from services.demo.people import ITEM, Person, write_file
+from services.demo.people import ITEM, Person, number_segments, write_file
 from services.demo.replacements import Counter, Request, load_cards, sign_in
 from shared.commandline import CommandFailed
 from shared.kernel.clock import BUSINESS_ZONE
@@ -139,7 +139,19 @@ class Story:
     def _client(self, code: str, username: str) -> "_SignedIn":
         return _SignedIn(self._node(code).url, username, self.memory.passwords[code])
 
+    async def _publish_segments(self) -> None:
+        """Tell the nation whose numbers begin how."""
+        segments = number_segments([node.code for node in self._cities])
+        file = self.home / "import" / "number-segments.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        rows = "".join(f"{prefix},{city}\n" for prefix, city in segments.items())
+        file.write_text(f"prefix,home\n{rows}", encoding="utf-8")
+        await run_command(
+            self._node(HQ_CODE), "number-segment", "import", str(file), "--note", "Demo"
+        )
+
     async def _import(self) -> None:
+        await self._publish_segments()
         with self._progress() as bar:
             task = bar.add_task("Importing", total=len(self.people))
 

@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from shared import audit, event, glossary, organisation, policy, staff, statistics, work
+from services.hq_node import number_segment as number_segment_change
+from shared import (
+    audit,
+    event,
+    glossary,
+    number_segment,
+    organisation,
+    policy,
+    staff,
+    statistics,
+    work,
+)
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -16,6 +27,8 @@ CAPABILITIES = (
     event.capability,
     work.capability,
     glossary.capability,
+    number_segment.capability,
+    number_segment_change.capability,
 )
 
 

@@ -4,32 +4,12 @@ A commit that posts a message notifies :data:`CHANNEL` with ``<peer>/<lane>``; e
 here. A waiter watches *before* it looks, so that nothing posted between its look and its wait is missed.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Iterator
 
+from shared.kernel.watching import Watch
+
 CHANNEL = "guanxi_outbox"
-
-
-class Watch:
-    """One waiter's view of the keys it watches."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def set(self) -> None:
-        """Wake the waiter."""
-        self._event.set()
-
-    async def wait(self, seconds: float | None) -> bool:
-        """Wait until woken or until ``seconds`` have passed; tells which, and is ready to wait again."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
-        except TimeoutError:
-            return False
-        self._event.clear()
-        return True
 
 
 class Wakeup:

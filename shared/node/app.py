@@ -32,6 +32,7 @@ from shared.kernel.release import VERSION
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.kernel.tracing import Tracer
+from shared.kernel.watching import Watchers
 from shared.node import health, metrics_endpoints, operations
 from shared.node.background import Background
 from shared.node.interactive_docs import add_interactive_docs
@@ -104,6 +105,7 @@ class Node:
         self._transport = transport
         self._stack = contextlib.AsyncExitStack()
         self.wakeup = Wakeup()
+        self.watchers = {channel: Watchers() for each in capabilities for channel in each.channels}
         self.metrics = NodeMetrics(settings)
         self.tracer = make_tracer(settings)
         self._telemetry = Telemetry(self.tracer, self.metrics.registry)
@@ -143,7 +145,7 @@ class Node:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         await self.start()
-        on_termination(self.wakeup.stop)
+        on_termination(self.let_go)
         await self.serve_background()
         try:
             yield
@@ -165,6 +167,7 @@ class Node:
         self.metrics.watch_connections(self.context.database)
         state.tokens = TokenKeeper.load(self.settings, self.grants)
         state.wakeup = self.wakeup
+        state.watchers = self.watchers
         state.admission = Admission(self.settings.batches_at_once)
         state.pace = Pace.of(self.settings.bulk_window, self.settings.bulk_bytes_per_second)
         for capability in self.capabilities:
@@ -195,7 +198,7 @@ class Node:
         """Begin what runs beside requests: listening for notifications, scheduled work, the link to the parent."""
         listener = Listener(
             self.context.database.url,
-            (OUTBOX_CHANNEL, REVOKED_CHANNEL, WORK_CHANNEL),
+            (OUTBOX_CHANNEL, REVOKED_CHANNEL, WORK_CHANNEL, *self.watchers),
             self._on_notification,
         )
         self._run(listener.run())
@@ -216,6 +219,8 @@ class Node:
             self.wakeup.wake(payload)
         elif channel == WORK_CHANNEL:
             self.background.worker.wake(payload)
+        elif channel in self.watchers:
+            self.watchers[channel].wake(payload)
         elif payload:
             self.app.state.tokens.revoke_text(payload)
         else:
@@ -225,9 +230,15 @@ class Node:
                 )
             )
 
+    def let_go(self) -> None:
+        """Let nobody wait any longer: held polls answer, and streams end."""
+        self.wakeup.stop()
+        for watchers in self.watchers.values():
+            watchers.stop()
+
     async def stop(self) -> None:
         """Finish what was begun, close everything."""
-        self.wakeup.stop()
+        self.let_go()
         await self._stack.aclose()
 
 

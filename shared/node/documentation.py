@@ -6,8 +6,8 @@ the documentation cannot be.
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -300,7 +300,7 @@ def _jobs(jobs: Iterable[Job]) -> str:
     )
 
 
-PAGES: dict[str, Callable[[], Any]] = {
+_PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "problems.md": problems,
     "messages.md": messages,
@@ -312,9 +312,17 @@ PAGES: dict[str, Callable[[], Any]] = {
 }
 
 
+def pages() -> dict[str, Callable[[], str]]:
+    """Return what writes each page, by its file: those that every node has, and those of the capabilities."""
+    found = [capability for capability, _ in capabilities().values()]
+    offers = tuple(offer for capability in found for offer in capability.offers)
+    written = (page for capability in found for page in capability.pages)
+    return {**_PAGES, **{page.name: partial(page.render, offers) for page in written}}
+
+
 def write(directory: Path) -> None:
     """Write every page into ``directory``."""
-    for name, render in PAGES.items():
+    for name, render in pages().items():
         (directory / name).write_text(render(), encoding="utf-8")
 
 

@@ -10,11 +10,11 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.capability import NodeContext, Requester, WorkKind
-from shared.federation.wakeup import Watch
 from shared.kernel.database import is_away
 from shared.kernel.language import Language
 from shared.kernel.problems import Problem
 from shared.kernel.tracing import Tracer
+from shared.kernel.watching import Watch
 from shared.work import repository
 from shared.work.models import Work, WorkState
 from shared.work.problems import WorkBroken, WorkInterrupted

@@ -15,7 +15,7 @@ from sqlalchemy import update
 
 from services.city_node.card_replacement.kind import KIND
 from services.city_node.card_replacement.stock import NoCardInStock
-from services.city_node.customer.models import Subscription
+from services.city_node.customer.models import Customer, Level, Subscription
 from services.city_node.service_request.problems import RequestTimedOut
 from shared.federation.envelope import Message
 from shared.kernel.embedded_postgres import EmbeddedPostgres
@@ -196,9 +196,11 @@ async def pair(
         yield made
 
 
-async def begin(pair: TwoCities) -> Run:
+async def begin(pair: TwoCities, level: Level = Level.STANDARD) -> Run:
     await pair.empty()
     await add_line(pair.home, MSISDN)
+    async with pair.home.transaction() as session:
+        await session.execute(update(Customer).values(level=level))
     await load_cards(pair.visited, CARDS)
     return Run(pair)
 
@@ -206,7 +208,7 @@ async def begin(pair: TwoCities) -> Run:
 @given(data=st.data(), steps=st.integers(10, 35))
 @settings(max_examples=examples(16), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_any_order_ends_well(pair: TwoCities, data: st.DataObject, steps: int) -> None:
-    run = await begin(pair)
+    run = await begin(pair, data.draw(st.sampled_from([Level.DIAMOND, Level.STANDARD])))
     for _ in range(steps):
         await run.do(*data.draw(st.sampled_from(await run.possible())))
         await run.check()

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.node.documentation import PAGES
+from shared.node.documentation import pages
 
+PAGES = pages()
 DOCS = Path(__file__).parents[2] / "docs"
 
 

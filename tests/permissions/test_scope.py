@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from services.city_node.attachment.models import Attachment
 from services.city_node.customer_import.models import CustomerImport
 from services.city_node.erasure.models import Erasure
 from services.city_node.points.models import PointsAdjustment
@@ -133,6 +134,22 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
                 ended_at=now,
             )
         )
+        await session.flush()
+        session.add(
+            Attachment(
+                id=request_id,
+                request_id=request_id,
+                node=CITY,
+                kind="signature",
+                media_type="image/png",
+                size=1,
+                sha256="0" * 64,
+                chunks=1,
+                state="expected",
+                created_by="test",
+                created_at=now,
+            )
+        )
         session.add(
             SubjectRequest(
                 id=asked_id,
@@ -189,6 +206,7 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
             )
         )
     ids[""] |= {"import_id": str(import_id), "request_id": str(request_id)}
+    ids[""]["attachment_id"] = str(request_id)
     ids[""]["prospect_id"] = str(prospect_id)
     ids[""] |= await settle_points(node, customer_id)
     ids["subject-requests"] = {"request_id": str(asked_id)}

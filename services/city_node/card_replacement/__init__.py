@@ -34,6 +34,7 @@ Who may write: :mod:`~services.city_node.card_replacement.visited` through
 """
 
 from services.city_node.card_replacement import commands, endpoints, jobs, messages
+from services.city_node.card_replacement.kind import KIND
 from shared.capability import Capability, Permission, Role
 from shared.kernel.language import Text
 
@@ -66,4 +67,5 @@ capability = Capability(
         ),
     ),
     commands=(("card", commands.app),),
+    offers=(KIND,),
 )

@@ -29,8 +29,9 @@ from services.city_node.customer.models import (
     SubscriptionStatus,
 )
 from services.city_node.service_request import messages, service
+from services.city_node.service_request.finding import moved_to as moved_to_home
 from services.city_node.service_request.home import HomeEnd, is_holder
-from services.city_node.service_request.kind import EXPIRED, Party
+from services.city_node.service_request.kind import EXPIRED, MOVED, Party
 from services.city_node.service_request.lines import Line, lock_line, lock_subscription
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.repository import has_heard
@@ -60,16 +61,21 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
     # Only a node that was restored from a backup has answered what it does not know: it keeps its word.
     had_approved = await context.post.has_answered(delivery, kind.APPROVED)
     until = delivery.now + KIND.home_grace if had_approved else deadline
-    reason = await _objection(context, delivery, line, question, until)
+    reason: str | None = await _objection(context, delivery, line, question, until)
+    moved_to = None
+    if reason == Reason.SUBSCRIPTION_UNKNOWN:
+        moved_to = await moved_to_home(delivery.session, context.cipher, question.msisdn)
+        reason = reason if moved_to is None else MOVED
     if reason is None and await context.post.has_answered(delivery, kind.REFUSED):
         reason = Reason.GIVEN_UP
+    promised = END.deadline(until, line.customer.level if line else None, delivery.now)
     request = ServiceRequest(
         id=data.request_id,
         role=Party.HOME,
         home=context.settings.code,
         visited=delivery.message.source,
         subject=mask(question.msisdn, 3, 4),
-        deadline=min(until, delivery.now + KIND.time_limit) + KIND.home_grace,
+        deadline=END.own_deadline(promised),
         data={"reason": data.reason, "document_type": question.document_type},
         unit_code=line.customer.unit_code if line else context.settings.code,
         created_by=delivery.message.source,
@@ -82,7 +88,7 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
             END.refusal_step(context, delivery, reason),
             journey=delivery.hops,
         )
-        await END.answer_no(context, delivery, request.id, reason)
+        await END.answer_no(context, delivery, request.id, reason, moved_to=moved_to)
         return
     words = Text(
         "Identity and line are in order; the switch is reserved.",
@@ -96,7 +102,7 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
             request_id=request.id, subscription_id=line.subscription.id, state=ReservationState.HELD
         )
     )
-    await END.answer_yes(context, delivery, kind.APPROVED, request.id)
+    await END.answer_yes(context, delivery, kind.APPROVED, request.id, deadline=promised)
 
 
 async def _objection(

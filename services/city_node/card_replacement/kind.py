@@ -8,6 +8,20 @@ from shared.kernel.language import Text
 
 HOME, VISITED = Party.HOME, Party.VISITED
 
+ASKED = "guanxi.card-replacement.asked.v1"
+APPROVED = "guanxi.card-replacement.approved.v1"
+REFUSED = "guanxi.card-replacement.refused.v1"
+CARD_WRITTEN = "guanxi.card-replacement.card-written.v1"
+SWITCHED = "guanxi.card-replacement.switched.v1"
+CANCELLED = "guanxi.card-replacement.cancelled.v1"
+EXPIRED_AT_VISITED = "guanxi.card-replacement.expired.v1"
+
+PROMISE_FALLS = Text(
+    "The promise to switch; the old card goes on working", "换卡预留，旧卡继续有效"
+)
+CARD_GOES_BACK = Text("The reserved card goes back into stock", "预留的卡退回库存")
+CARD_IS_SPOILED = Text("The card goes back into stock; once written, it is spoiled", "卡退回库存，已写卡的作废")  # fmt: skip
+
 
 class Reason(StrEnum):
     """Why the home node refuses."""
@@ -29,7 +43,7 @@ KIND = Kind(
     states=(
         State("asked", Text("Asked", "待归属地核验"), awaits=HOME),
         State("approved", Text("Approved", "已核准待写卡"), awaits=VISITED),
-        State("written", Text("Card written", "已写卡待换卡"), awaits=HOME),
+        State("written", Text("Card written", "已写卡待换卡"), HOME, patience=timedelta(hours=4)),
         State("completed", Text("Completed", "已完成"), final=True),
         State("refused", Text("Refused", "已拒绝"), final=True),
         State("cancelled", Text("Cancelled", "已取消"), final=True),
@@ -40,17 +54,34 @@ KIND = Kind(
         Move(VISITED, "approved", ("asked",), "approved", by=HOME),
         Move(VISITED, "card-written", ("approved",), "written", by=VISITED),
         Move(VISITED, "switched", ("written",), "completed", by=HOME),
-        Move(VISITED, "refused", ("asked", "approved", "written"), "refused", by=HOME),
-        Move(VISITED, "cancelled", ("asked", "approved"), "cancelled", by=VISITED),
-        Move(VISITED, EXPIRED, ("asked", "approved"), EXPIRED, by=VISITED),
+        Move(
+            VISITED, "refused", ("asked", "approved", "written"), "refused", HOME, CARD_IS_SPOILED
+        ),
+        Move(VISITED, "cancelled", ("asked", "approved"), "cancelled", VISITED, CARD_GOES_BACK),
+        Move(VISITED, EXPIRED, ("asked", "approved"), EXPIRED, VISITED, CARD_GOES_BACK),
         Move(HOME, "approved", (START,), "approved", by=HOME),
         Move(HOME, "switched", ("approved",), "completed", by=HOME),
-        Move(HOME, "refused", (START, "approved"), "refused", by=HOME),
-        Move(HOME, "cancelled", ("approved",), "cancelled", by=VISITED),
-        Move(HOME, EXPIRED, ("approved",), EXPIRED, by=VISITED),
-        Move(HOME, EXPIRED, ("approved",), EXPIRED, by=HOME),
+        Move(HOME, "refused", (START, "approved"), "refused", HOME, PROMISE_FALLS),
+        Move(HOME, "cancelled", ("approved",), "cancelled", VISITED, PROMISE_FALLS),
+        Move(HOME, EXPIRED, ("approved",), EXPIRED, VISITED, PROMISE_FALLS),
+        Move(HOME, EXPIRED, ("approved",), EXPIRED, HOME, PROMISE_FALLS),
     ),
+    follows=True,
+    messages={
+        (VISITED, "asked"): ASKED,
+        (HOME, "approved"): APPROVED,
+        (HOME, "refused"): REFUSED,
+        (VISITED, "card-written"): CARD_WRITTEN,
+        (HOME, "switched"): SWITCHED,
+        (VISITED, "cancelled"): CANCELLED,
+        (VISITED, EXPIRED): EXPIRED_AT_VISITED,
+    },
     time_limit=timedelta(minutes=30),
+    limits={
+        "diamond": timedelta(minutes=15),
+        "gold": timedelta(minutes=20),
+        "silver": timedelta(minutes=25),
+    },
     home_grace=timedelta(minutes=10),
     refusals={
         Reason.SUBSCRIPTION_UNKNOWN: Text(
@@ -96,11 +127,3 @@ REPLACEMENTS_A_DAY = 2
 """How often a number's card may be replaced within :data:`A_DAY`."""
 
 A_DAY = timedelta(hours=24)
-
-ASKED = "guanxi.card-replacement.asked.v1"
-APPROVED = "guanxi.card-replacement.approved.v1"
-REFUSED = "guanxi.card-replacement.refused.v1"
-CARD_WRITTEN = "guanxi.card-replacement.card-written.v1"
-SWITCHED = "guanxi.card-replacement.switched.v1"
-CANCELLED = "guanxi.card-replacement.cancelled.v1"
-EXPIRED_AT_VISITED = "guanxi.card-replacement.expired.v1"

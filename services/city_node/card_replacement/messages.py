@@ -34,9 +34,9 @@ async def on_approved(_: NodeContext, delivery: Delivery) -> None:
     await visited.hear_approved(delivery, read(Yes, delivery))
 
 
-async def on_refused(_: NodeContext, delivery: Delivery) -> None:
+async def on_refused(context: NodeContext, delivery: Delivery) -> None:
     """At the visited node: home will not switch."""
-    await visited.hear_refused(delivery, read(AnsweredNo, delivery))
+    await visited.hear_refused(context, delivery, read(AnsweredNo, delivery))
 
 
 async def on_switched(_: NodeContext, delivery: Delivery) -> None:

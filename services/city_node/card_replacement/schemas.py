@@ -74,7 +74,10 @@ class CardReplacementIn(BaseModel):
     )
 
     msisdn: Msisdn
-    home: Annotated[DivisionCode, Field(description="Division code of the customer's home city.")]
+    home: DivisionCode | None = Field(
+        default=None,
+        description="Division code of the customer's home city; found by the number's segment without it.",
+    )
     document_type: DocumentType
     document_number: DocumentNumber
     unit: UnitCode | None = Field(

@@ -15,7 +15,7 @@ from services.city_node.card_replacement.schemas import (
     WrittenCard,
     Yes,
 )
-from services.city_node.service_request import messages, service
+from services.city_node.service_request import finding, following, messages, service
 from services.city_node.service_request.kind import EXPIRED
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.schemas import AnsweredNo
@@ -43,23 +43,25 @@ async def ask(
 
     Raises:
         shared.organisation.division.UnknownDivision: if the home city does not exist (422).
+        HomeNotFound: if it is not named, and the number is in no segment (422).
         HomeIsHere, HomeNotCity, HomeNodeUnknown: if it cannot be the home of a cross-region request (422).
         UnitNotYours: if the unit is not active, or not the caller's (422).
         NoCardInStock: if the unit has no card (409).
     """
+    home = await finding.home_of(session, context.cipher, asked.msisdn, named=asked.home, now=now)
     request = await END.new_request(
         context,
         session,
         principal,
-        home=asked.home,
+        home=home,
         unit=asked.unit,
         subject=mask(asked.msisdn, 3, 4),
         data={"reason": asked.reason, "document_type": asked.document_type},
         now=now,
     )
     words = Text(
-        f"{asked.home} is asked to verify the customer. The question leaves as soon as the link is up.",
-        f"请 {asked.home} 核验客户；链路畅通时即发出。",
+        f"{home} is asked to verify the customer. The question leaves as soon as the link is up.",
+        f"请 {home} 核验客户；链路畅通时即发出。",
     )
     await service.begin(
         session, KIND, request, END.step(context, "asked", principal.username, words, now)
@@ -70,18 +72,17 @@ async def ask(
         document_type=asked.document_type,
         document_number=asked.document_number,
     )
-    await END.tell(
+    await following.ask(
+        END,
         context,
         session,
         request,
         kind.ASKED,
-        {
-            "reason": asked.reason,
-            "sealed": await END.seal(context, session, request, "asked", question),
-            "memo": _memo(context, request, card),
-        },
+        event="asked",
+        msisdn=asked.msisdn,
+        content=question,
+        data={"reason": asked.reason, "memo": _memo(context, request, card)},
         now=now,
-        deadline=request.deadline,
     )
     return request.id
 
@@ -177,7 +178,8 @@ async def hear_approved(delivery: Delivery, data: Yes) -> None:
     words = Text(
         f"{request.home} approved: the card may be written.", f"{request.home} 已核准，可写卡。"
     )
-    await messages.hear(delivery, KIND, request, "approved", words, question_hops=data.hops)
+    if await messages.hear(delivery, KIND, request, "approved", words, question_hops=data.hops):
+        END.adopt_deadline(request, data.deadline)
 
 
 async def hear_switched(delivery: Delivery, data: Yes) -> None:
@@ -188,9 +190,14 @@ async def hear_switched(delivery: Delivery, data: Yes) -> None:
         await stock.issue(delivery.session, request.id, now=delivery.now)
 
 
-async def hear_refused(delivery: Delivery, data: AnsweredNo) -> None:
-    """Hear that the home node will not switch: the card goes back into stock, or is spoiled if it was written."""
+async def hear_refused(context: NodeContext, delivery: Delivery, data: AnsweredNo) -> None:
+    """Hear that the home node will not switch: the card goes back into stock, or is spoiled if it was written.
+
+    If the customer has moved, the new home is asked instead.
+    """
     request = await END.find(delivery, data.request_id)
+    if await following.follow(END, context, delivery, request, data):
+        return
     refusal = messages.refusal_of(data)
     words = Text(
         f"{request.home} refused: {refusal.text.en}", f"{request.home} 拒绝：{refusal.text.zh}"

@@ -45,6 +45,7 @@ class SealedCopy:
 
 
 COPIES = (
+    SealedCopy("attachment_chunk", "content_cipher"),
     SealedCopy("customer_proposal", "sealed"),
     SealedCopy("customer_import_reject", "row_cipher"),
     SealedCopy("customer_import_before", "before", is_json=True),

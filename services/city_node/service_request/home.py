@@ -81,6 +81,17 @@ class HomeEnd:
             "refused", Party.HOME, delivery.now, here, here, words, delivery.message.id, refusal
         )
 
+    def deadline(self, asked: datetime, level: str | None, now: datetime) -> datetime:
+        """Return until when the visited node may act: the customer's level decides, never past what was ``asked``.
+
+        Home's own record gets the kind's ``home_grace`` more (:meth:`own_deadline`).
+        """
+        return min(asked, now + self.kind.limit(level))
+
+    def own_deadline(self, said: datetime) -> datetime:
+        """Return until when home keeps what it promised until ``said``."""
+        return said + self.kind.home_grace
+
     async def answer_yes(
         self,
         context: NodeContext,
@@ -88,16 +99,27 @@ class HomeEnd:
         type_: str,
         request_id: UUID,
         data: Mapping[str, Any] | None = None,
+        *,
+        deadline: datetime | None = None,
     ) -> None:
-        """Answer the visited node's message."""
-        content = {**messages.answer_data(delivery, request_id), **(data or {})}
+        """Answer the visited node's message; the first answer says the ``deadline`` that the visited node adopts."""
+        said = {} if deadline is None else {"deadline": deadline.isoformat()}
+        content = {**messages.answer_data(delivery, request_id), **said, **(data or {})}
         await context.post.answer(delivery, type_, content, lane=Lane.REQUEST)
 
     async def answer_no(
-        self, context: NodeContext, delivery: Delivery, request_id: UUID, reason: str
+        self,
+        context: NodeContext,
+        delivery: Delivery,
+        request_id: UUID,
+        reason: str,
+        *,
+        moved_to: str | None = None,
     ) -> None:
-        """Refuse the visited node's message for a declared reason."""
+        """Refuse the visited node's message for a declared reason; of a customer who moved, say where to."""
         data = messages.refusal_data(delivery, request_id, self.kind.refusal(reason))
+        if moved_to is not None:
+            data["moved_to"] = moved_to
         await context.post.answer(delivery, self.refused, data, lane=Lane.REQUEST)
 
 

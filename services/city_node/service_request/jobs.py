@@ -8,10 +8,10 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.service_request import repository
+from services.city_node.service_request import finding, repository
 from services.city_node.service_request.kind import Kind, Party
 from services.city_node.service_request.models import ServiceRequest
-from shared.capability import Every, Job, NodeContext
+from shared.capability import Daily, Every, Job, NodeContext
 from shared.kernel.database import is_away
 from shared.kernel.language import Text
 
@@ -60,6 +60,23 @@ async def expire_overdue(kind: Kind, expire: Expire, context: NodeContext, now: 
         if len(due) < BATCH:
             return
         after = due[-1]
+
+
+async def forget_homes(context: NodeContext, now: datetime) -> None:
+    """Delete what other cities said of where a number is at home, once it is not gone by any longer."""
+    async with context.database.transaction() as session:
+        await finding.forget_learned(session, now=now)
+
+
+FORGET_HOMES = Job(
+    name="service-request-forget-homes",
+    summary=Text(
+        "Forget where numbers that moved were found, after 30 days.",
+        "清除 30 天前获知的转网号码归属地。",
+    ),
+    schedule=Daily(at="03:20"),
+    run=forget_homes,
+)
 
 
 def _is_overdue(kind: Kind, request: ServiceRequest, now: datetime) -> bool:

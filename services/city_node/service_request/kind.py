@@ -1,10 +1,16 @@
-"""What a kind of request is: states, moves, limits and refusals, declared together and checked when declared."""
+"""What a kind of request is: states, moves, messages, limits and refusals, declared together and checked at once.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+A capability offers its kinds (``offers=(KIND,)``), and the engine tells of them: over REST, and in a page of the
+documentation (:mod:`~services.city_node.service_request.reference`).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from services.city_node.customer.models import Level
 from shared.kernel.language import Text
 
 START = "start"
@@ -12,6 +18,14 @@ START = "start"
 
 EXPIRED = "expired"
 """The event of running out of time; what has such a move is looked at by the clock."""
+
+
+MOVED = "moved"
+"""The refusal of a home node that the customer has left for another."""
+MOVED_TEXT = Text(
+    "The customer has moved to another home city, where this could not be asked: ask again there.",
+    "客户已转至其他归属地，未能在该地续办，请向新归属地重新提交。",
+)
 
 
 class KindMisdeclared(Exception):
@@ -41,12 +55,14 @@ class State:
         name: what people call it.
         awaits: whose move it is.
         final: whether it is an end.
+        patience: how long a record may wait here before a person is called to look at it; for ever without it.
     """
 
     code: str
     name: Text
     awaits: Party | None = None
     final: bool = False
+    patience: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,7 @@ class Move:
         origin: the states it may happen in.
         target: the state it leads to.
         by: who may make it happen: this end's own people and clock, or the other end by a message.
+        compensation: what is undone by it, where it gives up.
     """
 
     record: Party
@@ -66,6 +83,7 @@ class Move:
     origin: tuple[str, ...]
     target: str
     by: Party
+    compensation: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +94,9 @@ class Refusal:
     text: Text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
-    """One kind of request.
+    """One kind of request. Each is itself and equal to no other.
 
     Attributes:
         code: its stable name.
@@ -88,6 +106,9 @@ class Kind:
         time_limit: how long a request may take from the visited node's asking.
         home_grace: how much longer the home node keeps what it promised, so that it never lets go first.
         refusals: why it may be refused, by code.
+        messages: what is told of what happens: the type of the message, by the end that says it and the event.
+        limits: how long a request of a customer of that level may take, where that is shorter than ``time_limit``.
+        follows: whether its question follows a customer who moved, and may therefore be refused as :data:`MOVED`.
     """
 
     code: str
@@ -97,16 +118,20 @@ class Kind:
     time_limit: timedelta
     home_grace: timedelta
     refusals: Mapping[str, Text]
+    messages: Mapping[tuple[Party, str], str] = field(default_factory=dict)
+    limits: Mapping[str, timedelta] = field(default_factory=dict)
+    follows: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself."""
+        if self.follows:
+            object.__setattr__(self, "refusals", {MOVED: MOVED_TEXT, **self.refusals})
         for complaint in self._complaints():
             raise KindMisdeclared(f"Kind {self.code!r} {complaint}.")
 
     def _complaints(self) -> Iterator[str]:
         known = [state.code for state in self.states]
         final = {state.code for state in self.states if state.final}
-        reached = {move.target for move in self.moves}
         seen: set[tuple[Party, str, str, Party]] = set()
         if len(known) != len(set(known)) or START in known:
             yield f"declares a state twice, or one named {START!r}"
@@ -119,11 +144,36 @@ class Kind:
                 if (step := (move.record, origin, move.event, move.by)) in seen:
                     yield f"declares twice what {move.event!r} in {origin!r} does at the {move.record} node"
                 seen.add(step)
+        yield from self._state_complaints()
+        yield from self._message_complaints()
+        yield from self._limit_complaints()
+
+    def _state_complaints(self) -> Iterator[str]:
+        reached = {move.target for move in self.moves}
         for state in self.states:
             if state.code not in reached:
                 yield f"never reaches the state {state.code!r}"
             if not state.final and not any(state.code in move.origin for move in self.moves):
                 yield f"cannot leave the state {state.code!r}, which is not final"
+            if state.final and state.patience is not None:
+                yield f"waits in the final state {state.code!r}"
+
+    def _message_complaints(self) -> Iterator[str]:
+        made = {(move.by, move.event) for move in self.moves}
+        for (party, event), message in self.messages.items():
+            if (party, event) not in made:
+                yield f"tells of {event!r} at the {party} node, where nobody makes it happen"
+            if not re.fullmatch(rf"guanxi\.{re.escape(self.code)}\.[a-z-]+\.v[0-9]+", message):
+                yield f"tells of {event!r} by {message!r}, which is no type of its own"
+        for move in self.moves:
+            told = (move.by, move.event) in self.messages
+            if self.messages and move.by is not move.record and not told:
+                yield f"cannot hear at the {move.record} node of {move.event!r}: no message tells of it"
+
+    def _limit_complaints(self) -> Iterator[str]:
+        for level, limit in self.limits.items():
+            if level not in set(Level) or not timedelta() < limit <= self.time_limit:
+                yield f"gives {level!r} a limit of {limit}, which is no level's or longer than that of all"
 
     def state(self, code: str) -> State:
         """Return the state of that code."""
@@ -149,6 +199,19 @@ class Kind:
         )
         return frozenset(origin for origins in own for origin in origins)
 
+    def message(self, move: Move) -> str | None:
+        """Return the type of the message that tells of a move, or that makes it happen."""
+        return self.messages.get((move.by, move.event))
+
+    def limit(self, level: str | None) -> timedelta:
+        """Return how long a request of a customer of that level may take."""
+        return self.limits.get(level or "", self.time_limit)
+
     def refusal(self, code: str) -> Refusal:
         """Return the declared refusal of that code."""
         return Refusal(code, self.refusals[code])
+
+
+def kinds_among(offers: Iterable[object]) -> tuple[Kind, ...]:
+    """Return the kinds among what the capabilities of a node offer."""
+    return tuple(offer for offer in offers if isinstance(offer, Kind))

@@ -51,7 +51,8 @@ async def find(
             raise MessageRefused(f"Request {request_id} is of another kind than {kind.code}.")
         return None
     other_end = request.visited if role is Party.HOME else request.home
-    if request.role != role or other_end != delivery.message.source:
+    was_heard = await repository.has_heard(delivery.session, request_id, delivery.message.id)
+    if request.role != role or (other_end != delivery.message.source and not was_heard):
         raise MessageRefused(
             f"Request {request_id} is not between {delivery.message.source} and this node as its {role} node."
         )

@@ -37,6 +37,17 @@ class HomeNodeUnknown(Problem):
     )
 
 
+class HomeNotFound(Problem):
+    """The home city was not named, and no number segment is that of the number."""
+
+    status = 422
+    title = Text("Home not found", "无法确定归属地")
+    sentence = Text(
+        "By version {version} of the number segments at this node, {msisdn} is in none. Check the number, or name the home city (`home`).",
+        "按本节点号段表第 {version} 版，{msisdn} 不属于任何号段。请核对号码，或填写归属地（home）。",
+    )
+
+
 class UnitNotYours(Problem):
     """The unit does not exist, is closed, or lies outside what the caller works for."""
 

@@ -11,17 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.service_request.kind import Kind, Party
 from services.city_node.service_request.models import ServiceRequest, ServiceRequestEvent
+from services.city_node.service_request.trail import ENTRY
 from shared.kernel.listing import Listing, Sort
 from shared.organisation.models import OrganisationUnit
 
-TRAIL = """
-    (SELECT coalesce(json_agg(json_build_object(
-        'at', e.at, 'node', e.node, 'event', e.event, 'state', e.state, 'note', e.note, 'by', e.by
-    ) ORDER BY e.id), '[]') FROM service_request_event e WHERE e.request_id = r.id)
-"""
+TRAIL = f"""
+    (SELECT coalesce(json_agg({ENTRY} ORDER BY e.id), '[]')
+     FROM service_request_event e WHERE e.request_id = r.id)
+"""  # noqa: S608 - built from declared expressions alone
 
 REFUSAL = """
     CASE WHEN r.refusal_code IS NOT NULL THEN json_build_object('code', r.refusal_code, 'text', r.refusal_text) END
+"""
+
+ATTENTION = """
+    CASE WHEN r.attention_code IS NOT NULL THEN json_build_object(
+        'code', r.attention_code, 'text', r.attention_text, 'since', r.attention_since
+    ) END
 """
 
 LISTING = Listing(
@@ -45,6 +51,7 @@ LISTING = Listing(
         "updated_at": "r.updated_at",
         "ended_at": "r.ended_at",
         "version": "r.version",
+        "attention": ATTENTION,
     },
     sorts={
         "created_at": Sort("r.created_at", "timestamptz"),
@@ -61,6 +68,7 @@ LISTING = Listing(
         "awaiting": "r.awaiting = {}",
         "open": "(r.ended_at IS NULL) = {}",
         "deadline_before": "r.deadline < {}",
+        "attention": "(r.attention_code IS NOT NULL) = {}",
     },
 )
 
@@ -126,6 +134,39 @@ async def lock_within(
     return await session.scalar(
         query.with_for_update(of=ServiceRequest).execution_options(populate_existing=True)
     )
+
+
+async def lock_of_any_kind(
+    session: AsyncSession, request_id: UUID, *, unit_path: str = ""
+) -> ServiceRequest | None:
+    """Return and lock the request, of whatever kind, if it belongs to a unit at or below ``unit_path``."""
+    query = (
+        select(ServiceRequest)
+        .join(OrganisationUnit, OrganisationUnit.code == ServiceRequest.unit_code)
+        .where(ServiceRequest.id == request_id, func.starts_with(OrganisationUnit.path, unit_path))
+    )
+    return await session.scalar(
+        query.with_for_update(of=ServiceRequest).execution_options(populate_existing=True)
+    )
+
+
+async def to_attend(
+    session: AsyncSession,
+    *,
+    now: datetime,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> Sequence[tuple[datetime, UUID]]:
+    """Return when and about which requests a person is to be called by ``now``, in that order, past ``after``."""
+    query = select(ServiceRequest.attend_at, ServiceRequest.id).where(
+        ServiceRequest.attend_at <= now
+    )
+    if after is not None:
+        query = query.where(tuple_(ServiceRequest.attend_at, ServiceRequest.id) > tuple_(*after))
+    rows = await session.execute(
+        query.order_by(ServiceRequest.attend_at, ServiceRequest.id).limit(limit)
+    )
+    return [(due, request_id) for due, request_id in rows if due is not None]
 
 
 async def exists(session: AsyncSession, request_id: UUID) -> bool:

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
+from services.city_node.customer.schemas import Line
 from shared.federation.delivery import Hop
 from shared.kernel.language import Text
 
@@ -46,10 +47,12 @@ REQUEST_EXAMPLE: dict[str, JsonValue] = {
     "updated_at": "2026-03-02T02:00:02.118000+00:00",
     "ended_at": None,
     "version": 2,
+    "attention": None,
 }
 
 TRAIL_EXAMPLE: list[JsonValue] = [
     {
+        "id": 101,
         "at": "2026-03-02T02:00:00+00:00",
         "node": "440300",
         "event": "asked",
@@ -58,6 +61,7 @@ TRAIL_EXAMPLE: list[JsonValue] = [
         "by": "li.na",
     },
     {
+        "id": 102,
         "at": "2026-03-02T02:00:00.420000+00:00",
         "node": "440000",
         "event": "carried",
@@ -66,6 +70,7 @@ TRAIL_EXAMPLE: list[JsonValue] = [
         "by": "440000",
     },
     {
+        "id": 103,
         "at": "2026-03-02T02:00:02.118000+00:00",
         "node": "440300",
         "event": "approved",
@@ -94,9 +99,29 @@ class RefusalOut(BaseModel):
     text: Spoken
 
 
+class AttentionOut(BaseModel):
+    """Why a person is called, and since when."""
+
+    code: str = Field(examples=["waiting"])
+    text: Spoken
+    since: datetime
+
+
+class AttentionResolveIn(BaseModel):
+    """What was done about a request that called for a person."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"note": "Called the home city: its link is up again."}]},
+    )
+
+    note: Annotated[Line, Field(max_length=200)]
+
+
 class TrailEntry(BaseModel):
     """One line of a request's trail: what happened, where, when."""
 
+    id: int = Field(description="Its place: grows along the trail, and names where to read on.")
     at: datetime
     node: DivisionCode
     event: str
@@ -105,6 +130,30 @@ class TrailEntry(BaseModel):
     )
     note: Spoken
     by: str
+
+
+class TrailPage(BaseModel):
+    """The lines of a trail past a place."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "state": "approved",
+                    "last": 103,
+                    "ended": False,
+                    "more": False,
+                    "items": TRAIL_EXAMPLE[2:],
+                }
+            ]
+        }
+    )
+
+    state: str
+    last: int = Field(description="The place of the last line: `after` of the next question.")
+    ended: bool = Field(description="The request has ended and these are its last lines.")
+    more: bool = Field(description="There may be more lines already: ask again at once.")
+    items: list[TrailEntry]
 
 
 class ServiceRequestSummary(BaseModel):
@@ -131,6 +180,9 @@ class ServiceRequestSummary(BaseModel):
     updated_at: datetime
     ended_at: datetime | None
     version: int
+    attention: AttentionOut | None = Field(
+        description="Why a person is called; null while the request goes on by itself."
+    )
 
 
 class ServiceRequestOut(ServiceRequestSummary):
@@ -172,6 +224,8 @@ class Answered(Told):
     """What every answer says: also which way the question came, so that the asker can show it."""
 
     hops: list[HopData] = Field(default=[], max_length=MOST_HOPS)
+    deadline: AwareDatetime | None = None
+    """Until when home keeps what it promises, by the customer's level."""
 
 
 class AnsweredNo(Answered):
@@ -179,6 +233,8 @@ class AnsweredNo(Answered):
 
     reason: str = Field(pattern=r"^[a-z][a-z-]{0,60}$")
     text: Spoken
+    moved_to: DivisionCode | None = None
+    """The customer's new home, of one who has moved."""
 
 
 class Sealed(Told):

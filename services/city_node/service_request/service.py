@@ -179,6 +179,9 @@ def _enter(request: ServiceRequest, state: State, step: Step) -> None:
     request.awaiting = state.awaits
     request.updated_at = step.at
     request.ended_at = step.at if state.final else None
+    request.attend_at = step.at + state.patience if state.patience is not None else None
+    request.attention_code = request.attention_text = request.attention_since = None
+    request.question = None  # answered, or given up
     request.version += 1
     if step.refusal is not None:
         request.refusal_code = step.refusal.code

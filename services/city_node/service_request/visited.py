@@ -121,6 +121,11 @@ class VisitedEnd:
             )
         return request
 
+    def adopt_deadline(self, request: ServiceRequest, said: datetime | None) -> None:
+        """Take the deadline that home says by the customer's level, if it is nearer than the request's own."""
+        if said is not None:
+            request.deadline = min(request.deadline, said)
+
     def step(self, context: NodeContext, event: str, by: str, words: Text, now: datetime) -> Step:
         """Return a move that this end makes."""
         return Step(event, Party.VISITED, now, context.settings.code, by, words)

@@ -1,0 +1,71 @@
+"""The register's part about requests between cities: their records, trails, attachments and cards."""
+
+from collections.abc import Mapping
+
+from services.city_node.erasure.declaration import (
+    BLANK,
+    Column,
+    DataClass,
+    PersonalTable,
+    columns_of,
+)
+
+# ruff: noqa: S608 - put together from declarations, never from input
+
+D = DataClass
+_OF_LINES = (
+    "p.subscription_id IN (SELECT s.id FROM subscription s WHERE s.customer_id = ANY($1::uuid[]))"
+)
+_OF_REQUESTS = """p.{} IN (
+    SELECT v.request_id FROM sim_switch_reservation v JOIN subscription s ON s.id = v.subscription_id
+    WHERE s.customer_id = ANY($1::uuid[]))"""
+_OF_ATTACHMENTS = f"""p.attachment_id IN (
+    SELECT a.id FROM attachment a WHERE {_OF_REQUESTS.replace("p.", "a.").format("request_id")})"""
+OF_REQUESTS: Mapping[str, PersonalTable] = {
+    "service_request": PersonalTable(
+        columns_of(
+            (
+                D.RECORD,
+                "id kind role home visited state awaiting deadline data refusal_code refusal_text unit_code",
+            ),
+            (D.RECORD, "created_at updated_at ended_at version"),
+            (D.RECORD, "attend_at attention_code attention_text attention_since"),
+            (D.STAFF, "created_by"),
+            subject=Column(D.LINE_NUMBER, BLANK),
+            question=Column(D.IDENTITY, exported=False),
+        ),
+        of=_OF_REQUESTS.format("id"),
+    ),
+    "service_request_event": PersonalTable(
+        columns_of(
+            (D.RECORD, "id request_id at node event state note message_id"), (D.STAFF, "by")
+        ),
+        of=_OF_REQUESTS.format("request_id"),
+    ),
+    "attachment_chunk": PersonalTable(
+        columns_of(
+            (D.RECORD, "id attachment_id source number received_at"),
+            content_cipher=Column(D.IDENTITY, exported=False),
+        ),
+        of=_OF_ATTACHMENTS,
+        deleted=True,
+    ),
+    "attachment": PersonalTable(
+        columns_of(
+            (D.RECORD, "id request_id node kind media_type size sha256 chunks state"),
+            (D.RECORD, "created_at held_at erased_at"),
+            (D.STAFF, "created_by"),
+        ),
+        of=_OF_REQUESTS.format("request_id"),
+        deleted=True,
+    ),
+    "sim_card_stock": PersonalTable(
+        columns_of(
+            (D.RECORD, "iccid imsi unit_code state request_id created_at updated_at version")
+        ),
+        of=_OF_REQUESTS.format("request_id"),
+    ),
+    "sim_switch_reservation": PersonalTable(
+        columns_of((D.RECORD, "request_id subscription_id state settled_at")), of=_OF_LINES
+    ),
+}
