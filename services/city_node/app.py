@@ -4,6 +4,7 @@ from typing import Any
 
 from services.city_node import (
     agreement,
+    billing_account,
     card_replacement,
     competitor_use,
     completeness,
@@ -23,6 +24,7 @@ from services.city_node import (
     level,
     merge,
     offer,
+    payment,
     personal_data,
     points,
     preference,
@@ -37,6 +39,7 @@ from services.city_node import (
     service_request,
     subject_request,
     tie,
+    till,
     usage,
     verification,
     win_back,
@@ -79,6 +82,9 @@ CAPABILITIES = (
     generator.capability,
     service_request.capability,
     card_replacement.capability,
+    billing_account.capability,
+    till.capability,
+    payment.capability,
     points.capability,
     reward.capability,
     redemption.capability,

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node import card_replacement
+from services.city_node import card_replacement, payment
 from services.city_node.card_replacement import stock, visited
 from services.city_node.card_replacement.schemas import CardReplacementIn
 from services.city_node.customer.identity import seal_document
@@ -43,6 +43,9 @@ OLD_CARD = "89860000000000000001"
 NEW_CARD = "89860099990000000001"
 
 TABLES = (
+    *("clearing_entry", "clearing_statement", "clearing_difference", "clearing_dispute"),
+    *("clearing_month", "billing_entry", "billing_account", "payment_credit"),
+    *("payment_reversal", "payment", "till_entry", "till_shift", "bill"),
     "sim_switch_reservation",
     "sim_card_stock",
     "service_request_event",
@@ -62,7 +65,11 @@ class City:
     context: NodeContext
     clock: HandClock
     handlers: Mapping[str, Callable[[NodeContext, Delivery], Awaitable[None]]] = field(
-        default_factory=lambda: {m.type: m.handle for m in card_replacement.capability.messages}
+        default_factory=lambda: {
+            m.type: m.handle
+            for kind in (card_replacement, payment)
+            for m in kind.capability.messages
+        }
     )
 
     @property

@@ -19,6 +19,7 @@ from services.city_node.erasure.declaration import (
     columns_of,
 )
 from services.city_node.erasure.offer_register import OFFERS
+from services.city_node.erasure.payment_register import payments
 from services.city_node.erasure.points_register import POINTS
 from services.city_node.erasure.rule_register import OF_RULES
 
@@ -31,7 +32,9 @@ _OF_LINES = (
 )
 _OF_REQUESTS = """p.{} IN (
     SELECT v.request_id FROM sim_switch_reservation v JOIN subscription s ON s.id = v.subscription_id
-    WHERE s.customer_id = ANY($1::uuid[]))"""
+    WHERE s.customer_id = ANY($1::uuid[])
+    UNION ALL SELECT unnest(ARRAY[v.request_id, v.reversal_id])
+    FROM payment_credit v JOIN subscription s ON s.id = v.subscription_id WHERE s.customer_id = ANY($1::uuid[]))"""
 _OF_MERGES = "({}.survivor_id = ANY($1::uuid[]) OR {}.merged_id = ANY($1::uuid[]))"
 _KEPT_IN_HISTORY = (
     "kind", "library", "sex", "level", "unit_code", "manager_id", "contract_term", "monthly_charge_fen",
@@ -178,6 +181,7 @@ REGISTER: Mapping[str, PersonalTable] = {
         ),
         of=_OF_REQUESTS.format("request_id"),
     ),
+    **payments(_OF_LINES, _OF_REQUESTS),
     "sim_switch_reservation": PersonalTable(
         columns_of((D.RECORD, "request_id subscription_id state settled_at")), of=_OF_LINES
     ),
