@@ -154,16 +154,17 @@ def upgrade() -> None:
             server_default=sa.text("'{}'"),
             nullable=False,
         ),
-        sa.Column("stated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("compared_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "state IN ('stated', 'agreed', 'differs')", name=op.f("clearing_statement_state_check")
+            "state IN ('awaited', 'stated', 'agreed', 'differs')",
+            name=op.f("clearing_statement_state_check"),
         ),
         sa.CheckConstraint(
             "num_nulls(their_items, their_net_fen) IN (0, 2)",
             name=op.f("clearing_statement_theirs_check"),
         ),
-        sa.CheckConstraint("revision > 0", name=op.f("clearing_statement_revision_check")),
+        sa.CheckConstraint("revision >= 0", name=op.f("clearing_statement_revision_check")),
         sa.PrimaryKeyConstraint("neighbour", "day", name=op.f("clearing_statement_pkey")),
     )
     op.create_index(

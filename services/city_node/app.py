@@ -44,7 +44,7 @@ from services.city_node import (
     verification,
     win_back,
 )
-from shared import audit, glossary, organisation, policy, staff, statistics, work
+from shared import audit, clearing, glossary, organisation, policy, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -85,6 +85,7 @@ CAPABILITIES = (
     billing_account.capability,
     till.capability,
     payment.capability,
+    clearing.capability,
     points.capability,
     reward.capability,
     redemption.capability,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared import audit, glossary, organisation, policy, staff, statistics, work
+from shared import audit, clearing, glossary, organisation, policy, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -13,6 +13,8 @@ CAPABILITIES = (
     audit.capability,
     statistics.capability,
     policy.capability,
+    clearing.capability,
+    clearing.transit_capability,
     work.capability,
     glossary.capability,
 )

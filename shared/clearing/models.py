@@ -27,8 +27,10 @@ class ItemKind(StrEnum):
 class StatementState(StrEnum):
     """What two neighbours know of each other's books of one day."""
 
+    AWAITED = "awaited"
+    """At a parent: it has booked something, and the child has not said what it has."""
     STATED = "stated"
-    """The child has said what it has; the parent has not compared it yet."""
+    """At a child: it has said what it has; the parent has not answered yet."""
     AGREED = "agreed"
     DIFFERS = "differs"
 
@@ -82,7 +84,7 @@ class ClearingStatement(Base):
     __tablename__ = "clearing_statement"
     __table_args__ = (
         one_of("state", StatementState, "state"),
-        CheckConstraint("revision > 0", name="revision"),
+        CheckConstraint("revision >= 0", name="revision"),
         CheckConstraint("num_nulls(their_items, their_net_fen) IN (0, 2)", name="theirs"),
         Index("clearing_statement_day_idx", "day", "neighbour"),
         Index(
@@ -96,7 +98,7 @@ class ClearingStatement(Base):
     neighbour: Mapped[str] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     revision: Mapped[int]
-    """Of the child's statement: it states again when its books of the day have changed."""
+    """Of the child's statement: it states again when its books of the day have changed; 0 while it is awaited."""
     state: Mapped[str]
     items: Mapped[int]
     net_fen: Mapped[int]
@@ -106,8 +108,8 @@ class ClearingStatement(Base):
     their_net_fen: Mapped[int | None]
     """What the neighbour owes this node, as the neighbour has it."""
     their_portions: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
-    """The child's digests by portion, at its parent: only what differs is asked for item by item."""
-    stated_at: Mapped[datetime]
+    """At a parent, the child's digests by portion: only what differs is asked for item by item."""
+    stated_at: Mapped[datetime | None]
     compared_at: Mapped[datetime | None]
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 from uuid import UUID, uuid4
+
+from sqlalchemy import select
 
 from services.city_node.customer.models import Bill, Subscription
 from services.city_node.payment import reversal_visited, visited
@@ -133,7 +134,7 @@ class Counter:
     async def bill(self, month: date, charge_fen: int) -> None:
         """Bill the line."""
         async with self.home.transaction() as session:
-            line: Any = (await session.execute(Subscription.__table__.select())).first()
+            line = (await session.scalars(select(Subscription))).one()
             session.add(
                 Bill(
                     subscription_id=line.id,

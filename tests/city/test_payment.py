@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from services.city_node.billing_account import service as billing
 from services.city_node.billing_account.jobs import settle_bills
@@ -219,12 +220,7 @@ async def test_home_refuses_a_reversal_of_a_line_that_has_ended(counter: Counter
     payment = await counter.take()
     await counter.settle()
     async with counter.home.transaction() as session:
-        line = (await session.execute(Subscription.__table__.select())).one()
-        await session.execute(
-            Subscription.__table__.update()
-            .where(Subscription.id == line.id)
-            .values(status="ended", ended_on=TODAY)
-        )
+        await session.execute(update(Subscription).values(status="ended", ended_on=TODAY))
     reversal = await counter.reverse(payment)
     await counter.settle()
     assert await counter.visited.state(reversal) == "refused"

@@ -79,8 +79,10 @@ class City:
     def transaction(self) -> contextlib.AbstractAsyncContextManager[AsyncSession]:
         return self.context.database.transaction()
 
-    async def hear(self, message: Message) -> None:
-        """Handle a message as the receiver would: in a transaction of its own."""
+    async def hear(
+        self, message: Message, *, and_then: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Handle a message as the receiver would: in a transaction of its own, with what else happens in it."""
         now = self.clock.now()
         way = dict.fromkeys(
             [
@@ -94,6 +96,9 @@ class City:
         hops = tuple(Hop(node, message.time) for node in way)
         async with self.transaction() as session:
             await self.handlers[message.type](self.context, Delivery(message, hops, session, now))
+            if and_then is not None:
+                await session.flush()
+                await and_then()
 
     async def expire_overdue(self) -> None:
         """Run the clock's job."""
