@@ -90,6 +90,13 @@ class Run:
             case "reverse":
                 with contextlib.suppress(PaymentNotReversible, ReversalTooLate):
                     await counter.reverse(value)
+            case _:
+                await self._elsewhere(action, value)
+
+    async def _elsewhere(self, action: str, value: Any) -> None:
+        """Let something happen that is not about a payment."""
+        counter = self.counter
+        match action:
             case "line":
                 self.suspended = value == "ended"
                 ended_on = date(2026, 11, 23) if self.suspended else None
@@ -118,12 +125,12 @@ class Run:
     async def check(self) -> None:
         """Check what must hold at every moment."""
         counter = self.counter
-        credits = await counter.home.fetch("SELECT request_id, amount_fen FROM payment_credit")
+        kept = await counter.home.fetch("SELECT request_id, amount_fen FROM payment_credit")
         entries = await counter.home.fetch(
             "SELECT cause_id, kind, amount_fen FROM billing_entry WHERE kind IN ('credited', 'reversed')"
         )
         came = [row["cause_id"] for row in entries if row["kind"] == "credited"]
-        assert sorted(came) == sorted(row["request_id"] for row in credits)
+        assert sorted(came) == sorted(row["request_id"] for row in kept)
         assert len(set(came)) == len(came), "a payment was credited twice"
         total = await counter.home.fetch(
             "SELECT (SELECT coalesce(sum(amount_fen), 0) FROM billing_entry)::bigint AS entries,"
