@@ -18,7 +18,11 @@ from tests.addresses import as_node
 from tests.audit.conftest import Log
 
 TABLES = ("audit_record", "audit_seal")
-ONLY_ADDED_TO = [*TABLES, "offer_use", "points_entry", "policy_version", "policy_withdrawal"]
+ONLY_ADDED_TO = [
+    *TABLES,
+    *("billing_entry", "clearing_entry", "offer_use", "points_entry"),
+    *("policy_version", "policy_withdrawal", "till_entry"),
+]
 
 
 @pytest.fixture

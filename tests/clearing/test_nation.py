@@ -12,6 +12,7 @@ from tests.clearing.trade import (
     GUANGDONG,
     GUANGZHOU,
     HQ,
+    LINES,
     SHENZHEN,
     Trade,
 )
@@ -237,3 +238,53 @@ async def test_a_closed_month_does_not_change_any_more(trade: Trade, sign_in: An
     assert {each["net_fen"] for each in in_november["accounts"]} == {700, -700}
     await trade.mirrored()
     assert (await trade.statements(GUANGDONG, TODAY))[SHENZHEN]["state"] == "agreed"
+
+
+async def test_a_receipt_says_what_it_is_worth(trade: Trade) -> None:
+    payment = await trade.take(SHENZHEN, BEIJING, 10_000)
+    number = (await trade.get(SHENZHEN, f"/payments/{payment}"))["receipt_number"]
+    assert (await trade.get(SHENZHEN, f"/receipts/{number}"))["state"] == "taken"
+    await trade.nation.settle()
+    worth = await trade.get(SHENZHEN, f"/receipts/{number}")
+    assert (worth["state"], worth["amount_fen"], worth["subject"]) == (
+        "credited",
+        10_000,
+        "138****5678",
+    )
+    reversal = await trade.reverse(SHENZHEN, payment)
+    await trade.nation.settle()
+    assert (await trade.get(SHENZHEN, f"/receipts/{number}"))["reversed_at"] is not None
+    seen = await trade.get(SHENZHEN, f"/payment-reversals/{reversal}")
+    assert (seen["state"], seen["payment_id"], seen["amount_fen"]) == (
+        "to_give_back",
+        payment,
+        10_000,
+    )
+    elsewhere = await trade.nation[BEIJING].client.get(
+        f"/receipts/{number}", headers=await trade.headers(BEIJING)
+    )
+    assert (elsewhere.status_code, elsewhere.json()["type"].rpartition(":")[2]) == (
+        404,
+        "receipt-of-other-city",
+    )
+    swapped = number[:10] + number[11] + number[10] + number[12:]
+    if swapped != number:
+        wrong = await trade.nation[SHENZHEN].client.get(
+            f"/receipts/{swapped}", headers=await trade.headers(SHENZHEN)
+        )
+        assert wrong.status_code == 422
+    trail = [line["node"] for line in (await trade.get(SHENZHEN, f"/payments/{payment}"))["trail"]]
+    assert {SHENZHEN, GUANGDONG, HQ, BEIJING_PROVINCE, BEIJING} <= set(trail)
+
+
+async def test_no_number_stands_open_on_the_way(trade: Trade) -> None:
+    await trade.take(SHENZHEN, BEIJING, 10_000)
+    await trade.nation.settle()
+    for code in (SHENZHEN, GUANGDONG, HQ, BEIJING_PROVINCE):
+        pool = await trade.nation[code].database.pool()
+        said = await pool.fetchval(
+            "SELECT string_agg(convert_from(envelope, 'UTF8'), '') FROM (SELECT envelope FROM federation_inbox "
+            "UNION ALL SELECT envelope FROM federation_outbox) m"
+        )
+        assert "guanxi.payment" in said
+        assert LINES[BEIJING] not in said

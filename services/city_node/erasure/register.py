@@ -19,7 +19,7 @@ from services.city_node.erasure.declaration import (
     columns_of,
 )
 from services.city_node.erasure.offer_register import OFFERS
-from services.city_node.erasure.payment_register import payments
+from services.city_node.erasure.payment_register import OF_LINES, OF_REQUESTS, PAYMENTS
 from services.city_node.erasure.points_register import POINTS
 from services.city_node.erasure.rule_register import OF_RULES
 
@@ -27,14 +27,6 @@ from services.city_node.erasure.rule_register import OF_RULES
 
 
 D = DataClass
-_OF_LINES = (
-    "p.subscription_id IN (SELECT s.id FROM subscription s WHERE s.customer_id = ANY($1::uuid[]))"
-)
-_OF_REQUESTS = """p.{} IN (
-    SELECT v.request_id FROM sim_switch_reservation v JOIN subscription s ON s.id = v.subscription_id
-    WHERE s.customer_id = ANY($1::uuid[])
-    UNION ALL SELECT unnest(ARRAY[v.request_id, v.reversal_id])
-    FROM payment_credit v JOIN subscription s ON s.id = v.subscription_id WHERE s.customer_id = ANY($1::uuid[]))"""
 _OF_MERGES = "({}.survivor_id = ANY($1::uuid[]) OR {}.merged_id = ANY($1::uuid[]))"
 _KEPT_IN_HISTORY = (
     "kind", "library", "sex", "level", "unit_code", "manager_id", "contract_term", "monthly_charge_fen",
@@ -154,7 +146,7 @@ REGISTER: Mapping[str, PersonalTable] = {
     ),
     "sim": PersonalTable(
         columns_of((D.LINE_NUMBER, "iccid imsi state subscription_id activated_at ended_at")),
-        of=_OF_LINES,
+        of=OF_LINES,
         deleted=True,
     ),
     "service_request": PersonalTable(
@@ -167,23 +159,23 @@ REGISTER: Mapping[str, PersonalTable] = {
             (D.STAFF, "created_by"),
             subject=Column(D.LINE_NUMBER, BLANK),
         ),
-        of=_OF_REQUESTS.format("id"),
+        of=OF_REQUESTS.format("id"),
     ),
     "service_request_event": PersonalTable(
         columns_of(
             (D.RECORD, "id request_id at node event state note message_id"), (D.STAFF, "by")
         ),
-        of=_OF_REQUESTS.format("request_id"),
+        of=OF_REQUESTS.format("request_id"),
     ),
     "sim_card_stock": PersonalTable(
         columns_of(
             (D.RECORD, "iccid imsi unit_code state request_id created_at updated_at version")
         ),
-        of=_OF_REQUESTS.format("request_id"),
+        of=OF_REQUESTS.format("request_id"),
     ),
-    **payments(_OF_LINES, _OF_REQUESTS),
+    **PAYMENTS,
     "sim_switch_reservation": PersonalTable(
-        columns_of((D.RECORD, "request_id subscription_id state settled_at")), of=_OF_LINES
+        columns_of((D.RECORD, "request_id subscription_id state settled_at")), of=OF_LINES
     ),
     "subscription": PersonalTable(
         columns_of(
@@ -207,7 +199,7 @@ REGISTER: Mapping[str, PersonalTable] = {
             (D.STATISTIC, "quantity charge_fen period kind band"),
             (D.RECORD, "import_number"),
         ),
-        of=_OF_LINES,  # the largest table has no index by customer
+        of=OF_LINES,  # the largest table has no index by customer
     ),
     "enterprise": PersonalTable(
         columns_of(

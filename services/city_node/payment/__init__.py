@@ -42,7 +42,7 @@ Who may write: :mod:`~services.city_node.payment.visited` and :mod:`~services.ci
 """
 
 from services.city_node.payment import endpoints, messages
-from shared.capability import Capability, Permission, Role
+from shared.capability import Capability, Conflict, Permission, Role
 from shared.kernel.language import Text
 
 _COUNTER = frozenset({Role.CLERK, Role.SUPERVISOR})
@@ -67,6 +67,14 @@ capability = Capability(
             "payment:read",
             Text("See payments, receipts and what the tills took", "查看缴费、收据与收银汇总"),
             _COUNTER | {Role.ACCOUNT_MANAGER, Role.AUDITOR},
+        ),
+    ),
+    conflicts=(
+        Conflict(
+            frozenset({"payment:take"}),
+            frozenset({"payment:reverse"}),
+            Text("who took a payment does not reverse it", "收款与冲正不得为同一人"),
+            of_one_change=True,
         ),
     ),
 )

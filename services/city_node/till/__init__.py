@@ -22,7 +22,7 @@ Who may write: :mod:`~services.city_node.till.service` alone writes these tables
 """
 
 from services.city_node.till import commands, endpoints, service
-from shared.capability import Capability, Permission, Role
+from shared.capability import Capability, Conflict, Permission, Role
 from shared.kernel.language import Text
 
 capability = Capability(
@@ -44,6 +44,17 @@ capability = Capability(
             "till:read",
             Text("See shifts and what went in and out", "查看班次与现金收付"),
             frozenset({Role.CLERK, Role.SUPERVISOR, Role.AUDITOR}),
+        ),
+    ),
+    conflicts=(
+        Conflict(
+            frozenset({"till:work"}),
+            frozenset({"till:confirm"}),
+            Text(
+                "who counted a drawer does not confirm its difference",
+                "清点与确认长短款不得为同一人",
+            ),
+            of_one_change=True,
         ),
     ),
     actions=service.ACTIONS,
