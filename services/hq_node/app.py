@@ -5,6 +5,7 @@ from typing import Any
 from services.hq_node import number_segment as number_segment_change
 from shared import (
     audit,
+    clearing,
     event,
     glossary,
     number_segment,
@@ -25,6 +26,8 @@ CAPABILITIES = (
     statistics.capability,
     policy.capability,
     event.capability,
+    clearing.capability,
+    clearing.transit_capability,
     work.capability,
     glossary.capability,
     number_segment.capability,

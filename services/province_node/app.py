@@ -4,6 +4,7 @@ from typing import Any
 
 from shared import (
     audit,
+    clearing,
     event,
     glossary,
     number_segment,
@@ -24,6 +25,8 @@ CAPABILITIES = (
     statistics.capability,
     policy.capability,
     event.capability,
+    clearing.capability,
+    clearing.transit_capability,
     work.capability,
     glossary.capability,
     number_segment.capability,

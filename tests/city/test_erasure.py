@@ -305,3 +305,25 @@ async def test_a_request_between_cities_keeps_its_trail_without_the_number(
     kept = await everything(city)
     assert "138****0001" not in kept
     assert "card-replacement" in kept
+
+
+async def test_a_payment_keeps_its_figures_without_the_number(
+    city: TestNode, clerk: Headers
+) -> None:
+    gone = await long_gone(city, clerk)
+    async with city.database.transaction() as session:
+        await session.execute(
+            text(
+                "WITH r AS (INSERT INTO service_request (id, kind, role, home, visited, state, subject, deadline,"
+                " unit_code, created_by, created_at, updated_at, ended_at) VALUES (gen_random_uuid(),"
+                " 'payment', 'home', '440300', '440100', 'credited', '138****0001', now(), '440300', 'x',"
+                " now(), now(), now()) RETURNING id)"
+                " INSERT INTO payment_credit (request_id, subscription_id, amount_fen, credited_at, business_day, resumed)"
+                " SELECT r.id, s.id, 777, now(), now(), false FROM r, subscription s WHERE s.customer_id = :id"
+            ),
+            {"id": UUID(gone["id"])},
+        )
+    await erase(city)
+    assert "138****0001" not in await everything(city)
+    pool = await city.database.pool()
+    assert await pool.fetchval("SELECT amount_fen FROM payment_credit") == 777

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node import attachment, card_replacement
+from services.city_node import attachment, card_replacement, payment
 from services.city_node.card_replacement import stock, visited
 from services.city_node.card_replacement.schemas import CardReplacementIn
 from services.city_node.customer.identity import seal_document
@@ -43,9 +43,10 @@ OLD_CARD = "89860000000000000001"
 NEW_CARD = "89860099990000000001"
 
 TABLES = (
-    "moved_number",
-    "attachment_chunk",
-    "attachment",
+    *("moved_number", "attachment_chunk", "attachment"),
+    *("clearing_entry", "clearing_statement", "clearing_difference", "clearing_dispute"),
+    *("clearing_month", "billing_entry", "billing_account", "payment_credit"),
+    *("payment_reversal", "payment", "till_entry", "till_shift", "bill"),
     "sim_switch_reservation",
     "sim_card_stock",
     "service_request_event",
@@ -67,8 +68,8 @@ class City:
     handlers: Mapping[str, Callable[[NodeContext, Delivery], Awaitable[None]]] = field(
         default_factory=lambda: {
             m.type: m.handle
-            for capability in (card_replacement.capability, attachment.capability)
-            for m in capability.messages
+            for kind in (card_replacement, attachment, payment)
+            for m in kind.capability.messages
         }
     )
 
@@ -79,8 +80,10 @@ class City:
     def transaction(self) -> contextlib.AbstractAsyncContextManager[AsyncSession]:
         return self.context.database.transaction()
 
-    async def hear(self, message: Message) -> None:
-        """Handle a message as the receiver would: in a transaction of its own."""
+    async def hear(
+        self, message: Message, *, and_then: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Handle a message as the receiver would: in a transaction of its own, with what else happens in it."""
         now = self.clock.now()
         way = dict.fromkeys(
             [
@@ -94,6 +97,9 @@ class City:
         hops = tuple(Hop(node, message.time) for node in way)
         async with self.transaction() as session:
             await self.handlers[message.type](self.context, Delivery(message, hops, session, now))
+            if and_then is not None:
+                await session.flush()
+                await and_then()
 
     async def expire_overdue(self) -> None:
         """Run the clock's job."""

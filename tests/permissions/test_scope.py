@@ -23,6 +23,7 @@ from tests.city.drafts import CITY, OTHER_TEAM, TEAM, SignIn, line, person
 from tests.conftest import MakeNode, TestNode
 from tests.permissions.asking import filled, guarded, token
 from tests.permissions.bodies import BODIES, GROUP, HELD, OF_GROUP, OFFER
+from tests.permissions.paid import settle_payments
 
 PATHS = {
     TEAM: f"000000/440000/{CITY}/{TEAM}/",
@@ -31,7 +32,7 @@ PATHS = {
 }
 OWNED = (
     *("{customer_id}", "{staff_id}", "{import_id}", "{request_id}", "/units/{code}"),
-    *("{adjustment_id}", "{redemption_id}", "{prospect_id}"),
+    *("{adjustment_id}", "{redemption_id}", "{prospect_id}", "{shift_id}"),
 )
 """What in a path names something of a unit."""
 
@@ -211,6 +212,7 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
     ids[""] |= await settle_points(node, customer_id)
     ids["subject-requests"] = {"request_id": str(asked_id)}
     ids["win-back-attempts"] = {"item": str(attempt_id)}
+    ids |= await settle_payments(node, TEAM)
 
 
 async def settle_points(node: TestNode, customer_id: UUID) -> dict[str, str]:
@@ -335,5 +337,5 @@ async def test_a_list_holds_nothing_of_another_unit(node: TestNode, sign_in: Sig
                     assert not seen, (guard.path, role, unit)
     assert shown >= {
         *("/customers", "/agreements", "/staff", "/organisation/units"),
-        *("/customer-imports", "/service-requests", "/prospects"),
+        *("/customer-imports", "/service-requests", "/prospects", "/payments", "/tills/shifts"),
     }

@@ -36,7 +36,7 @@ CHANGES: Mapping[ChangeAction, Action] = {
         ),
     )
 }
-_NAMED_BY_NUMBER = frozenset({"subscriptions", "sims", "contacts"})
+_NAMED_BY_NUMBER = frozenset({"subscriptions", "sims", "contacts", "bills", "billing_accounts"})
 """Parts whose path in a change holds a number or an id: ``subscriptions/13800138000/status``."""
 
 

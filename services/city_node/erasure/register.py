@@ -19,17 +19,15 @@ from services.city_node.erasure.declaration import (
     columns_of,
 )
 from services.city_node.erasure.offer_register import OFFERS
+from services.city_node.erasure.payment_register import PAYMENTS
 from services.city_node.erasure.points_register import POINTS
-from services.city_node.erasure.request_register import OF_REQUESTS
+from services.city_node.erasure.request_register import OF_LINES, REQUESTS
 from services.city_node.erasure.rule_register import OF_RULES
 
 # ruff: noqa: S608 - put together from declarations, never from input
 
 
 D = DataClass
-_OF_LINES = (
-    "p.subscription_id IN (SELECT s.id FROM subscription s WHERE s.customer_id = ANY($1::uuid[]))"
-)
 _OF_MERGES = "({}.survivor_id = ANY($1::uuid[]) OR {}.merged_id = ANY($1::uuid[]))"
 _KEPT_IN_HISTORY = (
     "kind", "library", "sex", "level", "unit_code", "manager_id", "contract_term", "monthly_charge_fen",
@@ -149,10 +147,11 @@ REGISTER: Mapping[str, PersonalTable] = {
     ),
     "sim": PersonalTable(
         columns_of((D.LINE_NUMBER, "iccid imsi state subscription_id activated_at ended_at")),
-        of=_OF_LINES,
+        of=OF_LINES,
         deleted=True,
     ),
-    **OF_REQUESTS,
+    **REQUESTS,
+    **PAYMENTS,
     "subscription": PersonalTable(
         columns_of(
             (D.PSEUDONYM, "id customer_id"),
@@ -175,7 +174,7 @@ REGISTER: Mapping[str, PersonalTable] = {
             (D.STATISTIC, "quantity charge_fen period kind band"),
             (D.RECORD, "import_number"),
         ),
-        of=_OF_LINES,  # the largest table has no index by customer
+        of=OF_LINES,  # the largest table has no index by customer
     ),
     "enterprise": PersonalTable(
         columns_of(

@@ -13,15 +13,23 @@ from services.city_node.erasure.declaration import (
 # ruff: noqa: S608 - put together from declarations, never from input
 
 D = DataClass
-_OF_LINES = (
+OF_LINES = (
     "p.subscription_id IN (SELECT s.id FROM subscription s WHERE s.customer_id = ANY($1::uuid[]))"
 )
-_OF_REQUESTS = """p.{} IN (
-    SELECT v.request_id FROM sim_switch_reservation v JOIN subscription s ON s.id = v.subscription_id
-    WHERE s.customer_id = ANY($1::uuid[]))"""
+"""Rows that name a customer's line."""
+_ABOUT_LINES = (
+    "JOIN subscription s ON s.id = v.subscription_id WHERE s.customer_id = ANY($1::uuid[])"
+)
+_REQUESTS = (
+    f"SELECT v.request_id FROM sim_switch_reservation v {_ABOUT_LINES}",
+    f"SELECT unnest(ARRAY[v.request_id, v.reversal_id]) FROM payment_credit v {_ABOUT_LINES}",
+)
+"""By kind, the requests that are about a customer."""
+OF_REQUESTS = f"p.{{}} IN ({' UNION ALL '.join(_REQUESTS)})"
+"""Rows that name a request about a customer, with a place for the column that does."""
 _OF_ATTACHMENTS = f"""p.attachment_id IN (
-    SELECT a.id FROM attachment a WHERE {_OF_REQUESTS.replace("p.", "a.").format("request_id")})"""
-OF_REQUESTS: Mapping[str, PersonalTable] = {
+    SELECT a.id FROM attachment a WHERE {OF_REQUESTS.replace("p.", "a.").format("request_id")})"""
+REQUESTS: Mapping[str, PersonalTable] = {
     "service_request": PersonalTable(
         columns_of(
             (
@@ -34,13 +42,13 @@ OF_REQUESTS: Mapping[str, PersonalTable] = {
             subject=Column(D.LINE_NUMBER, BLANK),
             question=Column(D.IDENTITY, exported=False),
         ),
-        of=_OF_REQUESTS.format("id"),
+        of=OF_REQUESTS.format("id"),
     ),
     "service_request_event": PersonalTable(
         columns_of(
             (D.RECORD, "id request_id at node event state note message_id"), (D.STAFF, "by")
         ),
-        of=_OF_REQUESTS.format("request_id"),
+        of=OF_REQUESTS.format("request_id"),
     ),
     "attachment_chunk": PersonalTable(
         columns_of(
@@ -56,16 +64,16 @@ OF_REQUESTS: Mapping[str, PersonalTable] = {
             (D.RECORD, "created_at held_at erased_at"),
             (D.STAFF, "created_by"),
         ),
-        of=_OF_REQUESTS.format("request_id"),
+        of=OF_REQUESTS.format("request_id"),
         deleted=True,
     ),
     "sim_card_stock": PersonalTable(
         columns_of(
             (D.RECORD, "iccid imsi unit_code state request_id created_at updated_at version")
         ),
-        of=_OF_REQUESTS.format("request_id"),
+        of=OF_REQUESTS.format("request_id"),
     ),
     "sim_switch_reservation": PersonalTable(
-        columns_of((D.RECORD, "request_id subscription_id state settled_at")), of=_OF_LINES
+        columns_of((D.RECORD, "request_id subscription_id state settled_at")), of=OF_LINES
     ),
 }

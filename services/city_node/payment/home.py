@@ -1,0 +1,155 @@
+"""What the home city does with a payment: credits the line once, or says why not.
+
+Crediting is the commit point: in one transaction the balance rises, bills are paid, the line is resumed if nothing is
+owed, the ledger books it and the answer is posted.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from services.city_node.billing_account import service as billing
+from services.city_node.billing_account.service import Cause
+from services.city_node.customer.models import ChangeSource
+from services.city_node.payment import kind
+from services.city_node.payment.kind import PAYMENT, Reason
+from services.city_node.payment.models import PaymentCredit
+from services.city_node.payment.schemas import Credited, GivenBack, PaidFor, Taken
+from services.city_node.service_request import messages, service
+from services.city_node.service_request.home import HomeEnd
+from services.city_node.service_request.kind import Kind, Party
+from services.city_node.service_request.lines import Line, lock_line
+from services.city_node.service_request.models import ServiceRequest
+from services.city_node.service_request.repository import has_heard
+from shared import audit
+from shared.capability import NodeContext
+from shared.clearing.ledger import Item, book_at_home
+from shared.clearing.models import ItemKind
+from shared.federation.delivery import Delivery
+from shared.kernel.clock import business_day
+from shared.kernel.encryption import mask
+from shared.kernel.language import Text
+
+log = structlog.get_logger("payment")
+
+END = HomeEnd(PAYMENT, kind.REFUSED)
+
+
+async def hear_taken(context: NodeContext, delivery: Delivery, data: Taken) -> None:
+    """Credit a payment, or refuse it. A node that was restored from a backup does again what it had said."""
+    session = delivery.session
+    if await messages.find(delivery, PAYMENT, data.request_id, Party.HOME) is not None:
+        return  # decided and answered when it came first
+    paid_for = END.open(context, delivery, data, "taken", PaidFor)
+    line = await lock_line(session, paid_for.msisdn)
+    had_credited = await context.post.answer_given(delivery, kind.CREDITED)
+    reason = None
+    if had_credited is None:
+        reason = await _objection(context, delivery, line)
+    request = ServiceRequest(
+        id=data.request_id,
+        role=Party.HOME,
+        home=context.settings.code,
+        visited=delivery.message.source,
+        subject=mask(paid_for.msisdn, 3, 4),
+        deadline=delivery.now + PAYMENT.time_limit,
+        data={"amount_fen": data.amount_fen},
+        unit_code=line.customer.unit_code if line else context.settings.code,
+        created_by=delivery.message.source,
+    )
+    if reason is not None:
+        step = END.refusal_step(context, delivery, reason)
+        await service.begin(session, PAYMENT, request, step, journey=delivery.hops)
+        await END.answer_no(context, delivery, request.id, reason)
+        return
+    words = Text("The money was credited to the line's account.", "款项已计入用户账户。")
+    if line is None:
+        words = Text(
+            "This node had credited the money before it was restored from a backup, to a line that the backup does "
+            "not have: find the line and settle with it by hand.",
+            "本节点由备份恢复前已入账，但备份中没有该用户：请人工查明并处理。",
+        )
+        log.error("a payment was credited to a line that is lost", request_id=str(request.id))
+    step = END.step(context, "credited", words, delivery.now, delivery.message.id)
+    await service.begin(session, PAYMENT, request, step, journey=delivery.hops)
+    credit = await _credit(delivery, request, data, line, had_credited)
+    await _book(context, delivery, request, credit)
+    said = {
+        "amount_fen": credit.amount_fen,
+        "business_day": credit.business_day.isoformat(),
+        "credited_at": credit.credited_at.isoformat(),
+    }
+    await END.answer_yes(context, delivery, kind.CREDITED, request.id, said)
+
+
+async def _objection(context: NodeContext, delivery: Delivery, line: Line | None) -> Reason | None:
+    if line is None:
+        return Reason.SUBSCRIPTION_UNKNOWN
+    if await context.post.has_answered(delivery, kind.REFUSED):
+        return Reason.GIVEN_UP
+    return None
+
+
+async def _credit(
+    delivery: Delivery,
+    request: ServiceRequest,
+    data: Taken,
+    line: Line | None,
+    had_credited: Mapping[str, Any] | None,
+) -> PaymentCredit:
+    """Credit the line, at the moment of a restored node's earlier word if it had given one."""
+    at, day = delivery.now, business_day(delivery.now)
+    if had_credited is not None:
+        said = Credited.model_validate(had_credited)
+        at, day = said.credited_at, said.business_day
+    resumed = False
+    if line is not None:
+        cause = cause_of(delivery, request)
+        resumed = await billing.credit(delivery.session, line, data.amount_fen, cause)
+    credit = PaymentCredit(
+        request_id=request.id,
+        subscription_id=line.subscription.id if line else None,
+        amount_fen=data.amount_fen,
+        credited_at=at,
+        business_day=day,
+        resumed=resumed,
+    )
+    delivery.session.add(credit)
+    return credit
+
+
+async def _book(
+    context: NodeContext, delivery: Delivery, request: ServiceRequest, credit: PaymentCredit
+) -> None:
+    item = Item(
+        request.id,
+        ItemKind.PAYMENT,
+        credit.amount_fen,
+        credit.business_day,
+        request.home,
+        request.visited,
+    )
+    await book_at_home(delivery.session, item, here=context.settings.code, now=delivery.now)
+
+
+async def hear_given_back(delivery: Delivery, data: GivenBack, of: Kind) -> None:
+    """Note in the trail that the visited city handed the cash out."""
+    request = await messages.find(delivery, of, data.request_id, Party.HOME)
+    if request is None or await has_heard(delivery.session, request.id, delivery.message.id):
+        return
+    service.record_journey(delivery.session, request, delivery.hops)
+    words = Text("The visited city gave the money back.", "受理地已将款项退还。")
+    step = messages.heard_step(delivery, request, "given-back", words)
+    await service.note(delivery.session, request, step)
+
+
+def cause_of(delivery: Delivery, request: ServiceRequest) -> Cause:
+    """Return what a line's account and history name as the cause."""
+    return Cause(
+        audit.Actor.peer(request.visited),
+        ChangeSource.MESSAGE,
+        delivery.now,
+        cause_id=request.id,
+        message_id=delivery.message.id,
+    )

@@ -1,0 +1,230 @@
+"""What the visited city does with a payment: takes the money, hears what home says, and gives back what is refused."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.city_node.payment import kind, repository
+from services.city_node.payment.kind import PAYMENT
+from services.city_node.payment.models import Payment
+from services.city_node.payment.receipt import receipt_number
+from services.city_node.payment.schemas import (
+    Credited,
+    GivenBackMemo,
+    PaidFor,
+    PaymentIn,
+    TakenMemo,
+)
+from services.city_node.payment.telling import MEMO, tell
+from services.city_node.service_request import messages, service
+from services.city_node.service_request.models import ServiceRequest
+from services.city_node.service_request.schemas import AnsweredNo
+from services.city_node.service_request.visited import VisitedEnd
+from services.city_node.till import service as till
+from services.city_node.till.models import EntryKind, TillShift
+from services.city_node.till.service import Drawer
+from shared.access import Principal
+from shared.capability import NodeContext
+from shared.clearing.ledger import Item, book_at_visited
+from shared.clearing.models import ItemKind
+from shared.federation.delivery import Delivery, MessageRefused
+from shared.kernel.encryption import mask
+from shared.kernel.language import Text
+
+END = VisitedEnd(PAYMENT)
+
+
+async def take(
+    context: NodeContext,
+    session: AsyncSession,
+    principal: Principal,
+    asked: PaymentIn,
+    *,
+    now: datetime,
+) -> UUID:
+    """Take money into the caller's drawer, and ask the home city to credit it.
+
+    From here on the money waits for the home city's word: no clock and no clerk ends it.
+
+    Raises:
+        ShiftNotOpen: if the caller has no open shift (409).
+        shared.organisation.division.UnknownDivision: if the home city does not exist (422).
+        HomeIsHere, HomeNotCity, HomeNodeUnknown: if it cannot be the home of a cross-region request (422).
+        UnitNotYours: if the shift's unit is not active any more, or not the caller's (422).
+    """
+    shift = await till.require_open(session, principal)
+    request = await END.new_request(
+        context,
+        session,
+        principal,
+        home=asked.home,
+        unit=shift.unit_code,
+        subject=mask(asked.msisdn, 3, 4),
+        data={"amount_fen": asked.amount_fen},
+        now=now,
+    )
+    words = Text(
+        f"The money is in the till; {asked.home} is asked to credit it as soon as the link is up.",
+        f"款项已入收银，链路畅通时即请 {asked.home} 入账。",
+    )
+    await service.begin(
+        session, PAYMENT, request, END.step(context, "taken", principal.username, words, now)
+    )
+    payment = Payment(
+        request_id=request.id,
+        shift_id=shift.id,
+        amount_fen=asked.amount_fen,
+        receipt_number=receipt_number(context.settings.code, request.id, now),
+        taken_at=now,
+    )
+    put_in_till(session, payment, shift, by=principal.username, now=now)
+    memo = TakenMemo(
+        by=request.created_by,
+        unit=request.unit_code,
+        subject=request.subject,
+        receipt_number=payment.receipt_number,
+        drawer=drawer_of(shift),
+    )
+    sealed = await END.seal(context, session, request, "taken", PaidFor(msisdn=asked.msisdn))
+    await tell(
+        context,
+        session,
+        request,
+        kind.TAKEN,
+        {
+            "amount_fen": asked.amount_fen,
+            "sealed": sealed,
+            "memo": _for_self(context, request, memo),
+        },
+        payment_id=request.id,
+        now=now,
+    )
+    await session.flush()  # the answer is read by SQL in this transaction
+    return request.id
+
+
+def put_in_till(
+    session: AsyncSession, payment: Payment, shift: TillShift, *, by: str, now: datetime
+) -> None:
+    """Note that the money of a payment went into a shift's drawer."""
+    session.add(payment)
+    till.move(
+        session,
+        shift,
+        EntryKind.TAKEN,
+        payment.amount_fen,
+        payment_id=payment.request_id,
+        cause_id=payment.request_id,
+        by=by,
+        now=now,
+    )
+
+
+def drawer_of(shift: TillShift) -> Drawer:
+    """Return what identifies a shift."""
+    return Drawer(
+        id=shift.id,
+        unit=shift.unit_code,
+        cashier=shift.cashier,
+        cashier_id=shift.cashier_id,
+        float_fen=shift.float_fen,
+        opened_at=shift.opened_at,
+    )
+
+
+def _for_self(context: NodeContext, request: ServiceRequest, memo: BaseModel) -> str:
+    return END.seal_for_self(context, request.id, MEMO, memo)
+
+
+async def hear_credited(delivery: Delivery, data: Credited) -> None:
+    """Hear that the home city credited the money: it is the customer's, and the till's city owes it."""
+    request = await END.find(delivery, data.request_id)
+    payment = await repository.payment_of(delivery.session, request.id)
+    if payment.amount_fen != data.amount_fen:
+        raise MessageRefused(
+            f"{request.home} credited {data.amount_fen} fen for payment {request.id}, of which this node's till "
+            f"took {payment.amount_fen}."
+        )
+    words = Text(f"{request.home} credited the money.", f"{request.home} 已入账。")
+    if not await messages.hear(
+        delivery, PAYMENT, request, "credited", words, question_hops=data.hops
+    ):
+        return
+    payment.credited_at, payment.business_day = data.credited_at, data.business_day
+    item = Item(
+        request.id,
+        ItemKind.PAYMENT,
+        data.amount_fen,
+        data.business_day,
+        request.home,
+        request.visited,
+    )
+    await book_at_visited(delivery, item)
+
+
+async def hear_refused(delivery: Delivery, data: AnsweredNo) -> None:
+    """Hear that the home city did not credit the money: it is to be given back over the counter."""
+    request = await END.find(delivery, data.request_id)
+    refusal = messages.refusal_of(data)
+    words = Text(
+        f"{request.home} refused: {refusal.text.en} The money is to be given back.",
+        f"{request.home} 拒绝：{refusal.text.zh} 应退款。",
+    )
+    await messages.hear(
+        delivery, PAYMENT, request, "refused", words, question_hops=data.hops, refusal=refusal
+    )
+
+
+async def give_back(
+    context: NodeContext,
+    session: AsyncSession,
+    principal: Principal,
+    request_id: UUID,
+    *,
+    now: datetime,
+) -> None:
+    """Hand the money of a refused payment back, out of the caller's drawer.
+
+    Raises:
+        ShiftNotOpen: if the caller has no open shift (409).
+        RequestNotFound: if there is no such payment in the caller's units (404).
+        RequestNotInState: unless it was refused, and not given back yet (409).
+    """
+    request = await END.lock_own(session, principal, request_id)
+    words = Text("The money was given back.", "款项已退还。")
+    await service.advance(
+        session, PAYMENT, request, END.step(context, "given-back", principal.username, words, now)
+    )
+    shift = await till.require_open(session, principal)
+    payment = await repository.payment_of(session, request.id)
+    hand_out(session, payment, shift, by=principal.username, now=now)
+    memo = GivenBackMemo(by=principal.username, drawer=drawer_of(shift))
+    await tell(
+        context,
+        session,
+        request,
+        kind.GIVEN_BACK,
+        {"memo": _for_self(context, request, memo)},
+        payment_id=request.id,
+        now=now,
+    )
+    await session.flush()  # the answer is read by SQL in this transaction
+
+
+def hand_out(
+    session: AsyncSession, payment: Payment, shift: TillShift, *, by: str, now: datetime
+) -> None:
+    """Note that the money of a refused payment left a shift's drawer."""
+    payment.given_back_at = now
+    till.move(
+        session,
+        shift,
+        EntryKind.GIVEN_BACK,
+        payment.amount_fen,
+        payment_id=payment.request_id,
+        cause_id=payment.request_id,
+        by=by,
+        now=now,
+    )

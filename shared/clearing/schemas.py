@@ -1,0 +1,19 @@
+"""What clearing reads of the messages that pass: the answers by which a home city credits or takes back."""
+
+from datetime import date
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+CREDITED = "guanxi.payment.credited.v1"
+"""The home city's answer to a payment."""
+REVERSED = "guanxi.payment-reversal.reversed.v1"
+"""The home city's answer to a reversal."""
+
+
+class Cleared(BaseModel):
+    """The part of those answers that every node on the way reads: no personal data is in it."""
+
+    request_id: UUID
+    amount_fen: int = Field(gt=0, strict=True)
+    business_day: date
