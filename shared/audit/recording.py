@@ -21,19 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.access import Principal
 from shared.audit.models import AuditRecord, Source
 from shared.capability import Action
-from shared.kernel.database import Database
+from shared.kernel.database import Database, Insert
 from shared.kernel.tracing import current
-
-_INSERT = """
-    INSERT INTO audit_record
-      (at, by, user_id, role, unit_code, unit_path, action, subject_type, subject_id, fields, source, trace_id,
-       cause_id, detail)
-    SELECT at, by, user_id, role, unit_code, unit_path, action, subject_type, subject_id, fields::jsonb, source,
-           trace_id, cause_id, detail::jsonb
-    FROM unnest($1::timestamptz[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::text[])
-      AS r (at, by, user_id, role, unit_code, unit_path, action, subject_type, subject_id, fields, source, trace_id,
-            cause_id, detail)"""
 
 Subject = tuple[str, object]
 """What an action is about: its type and its id, such as ``("customer", customer.id)``. Never a name or a number."""
@@ -157,6 +146,17 @@ _COLUMNS = (
     "at", "by", "user_id", "role", "unit_code", "unit_path", "action", "subject_type", "subject_id", "fields",
     "source", "trace_id", "cause_id", "detail",
 )  # fmt: skip
+_MANY = """
+    INSERT INTO audit_record
+      (at, by, user_id, role, unit_code, unit_path, action, subject_type, subject_id, fields, source, trace_id,
+       cause_id, detail)
+    SELECT at, by, user_id, role, unit_code, unit_path, action, subject_type, subject_id, fields::jsonb, source,
+           trace_id, cause_id, detail::jsonb
+    FROM unnest($1::timestamptz[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::text[])
+      AS r (at, by, user_id, role, unit_code, unit_path, action, subject_type, subject_id, fields, source, trace_id,
+            cause_id, detail)"""
+_INSERT = Insert(insertion("(SELECT) one", 1), _MANY)
 
 
 def _row(  # noqa: PLR0917 - in the order of the columns
