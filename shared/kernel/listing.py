@@ -21,6 +21,8 @@ from shared.kernel.language import Text
 from shared.kernel.problems import Fault, Problem
 
 MAX_PAGE = 500
+_SORT, _KEY = "$sort", "$key"
+"""What a row is sorted and found by, beside its fields: names that no field has."""
 
 
 class QueryInvalid(Problem):
@@ -123,6 +125,21 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A page that was found.
+
+    Attributes:
+        body: its JSON: ``{"items": [...], "next": cursor or null}``, with ``count`` if asked for.
+        fields: what each item has.
+        keys: of the items, as text.
+    """
+
+    body: bytes
+    fields: tuple[str, ...]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """What a collection offers.
 
@@ -146,18 +163,19 @@ class Listing:
         Raises:
             QueryInvalid: for a field that the collection does not have.
         """
+        values = ", ".join(
+            f'{expression} AS "{name}"' for name, expression in self._asked(fields, columns).items()
+        )
+        return f"(SELECT row_to_json(i) FROM (SELECT {values}) i)"  # noqa: S608 - built from declared expressions alone
+
+    def _asked(self, fields: str | None, columns: Mapping[str, str] | None) -> dict[str, str]:
+        """Return the columns of an item with only ``fields``, or all of them."""
         columns = self.columns if columns is None else columns
         names = [name.strip() for name in fields.split(",")] if fields else list(columns)
         for name in names:
             if name not in columns:
                 raise QueryInvalid("fields", name, ", ".join(columns))
-        # json_build_object takes at most 50 pairs, so a wide item is joined from several.
-        chunks = [names[start : start + 45] for start in range(0, len(names), 45)]
-        objects = [
-            "jsonb_build_object(" + ", ".join(f"'{name}', {columns[name]}" for name in chunk) + ")"
-            for chunk in chunks
-        ]
-        return objects[0].replace("jsonb", "json", 1) if len(objects) == 1 else " || ".join(objects)
+        return {name: columns[name] for name in names}
 
     async def page(
         self,
@@ -168,7 +186,20 @@ class Listing:
         columns: Mapping[str, str] | None = None,
         where: Where | None = None,
     ) -> bytes:
-        """Return one page as JSON: ``{"items": [...], "next": cursor or null}``, with ``count`` if asked for.
+        """Return the JSON of one page; otherwise as :meth:`find`."""
+        found = await self.find(connection, request, filters, columns=columns, where=where)
+        return found.body
+
+    async def find(
+        self,
+        connection: asyncpg.Connection | asyncpg.Pool,
+        request: PageRequest,
+        filters: Mapping[str, Any],
+        *,
+        columns: Mapping[str, str] | None = None,
+        where: Where | None = None,
+    ) -> Found:
+        """Return one page.
 
         Args:
             connection: where to ask.
@@ -214,18 +245,31 @@ class Listing:
         ]
         if count is not None:
             parts.append(f'"count":{count}')
-        return (",".join(parts) + "}").encode()
+        return Found(
+            (",".join(parts) + "}").encode(),
+            tuple(self._asked(request.fields, columns)),
+            tuple(row[2] for row in shown),
+        )
 
     def statement(
         self, where: str, request: PageRequest, columns: Mapping[str, str] | None = None
     ) -> str:
-        """Return the SQL of the rows of a page, and one more: each row's JSON, sort value and key."""
+        """Return the SQL of the rows of a page, and one more: each row's JSON, sort value and key.
+
+        The rows are chosen first, by their plain values, and only theirs become JSON: a sort of many would otherwise
+        build the JSON of all of them.
+        """
         _, descending, sort = self._sort(request.sort)
         direction = "DESC" if descending else "ASC"
+        asked = self._asked(request.fields, columns)
+        chosen = {**asked, _SORT: sort.expression, _KEY: self.key.expression}
+        values = ", ".join(f'{expression} AS "{name}"' for name, expression in chosen.items())
+        item = ", ".join(f'p."{name}"' for name in asked)
         return (
-            f"SELECT ({self.item(request.fields, columns)})::text, ({sort.expression})::text, ({self.key.expression})::text "  # noqa: S608 - built from declared expressions alone
-            f"FROM {self.source}{where} ORDER BY {sort.expression} {direction}, {self.key.expression} {direction} "
-            f"LIMIT {request.limit + 1}"
+            f'SELECT (SELECT row_to_json(i) FROM (SELECT {item}) i)::text, p."{_SORT}"::text, p."{_KEY}"::text '  # noqa: S608 - built from declared expressions alone
+            f"FROM (SELECT {values} FROM {self.source}{where} "
+            f"ORDER BY {sort.expression} {direction}, {self.key.expression} {direction} LIMIT {request.limit + 1}) p "
+            f'ORDER BY p."{_SORT}" {direction}, p."{_KEY}" {direction}'
         )
 
     async def one(
