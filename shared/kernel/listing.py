@@ -55,15 +55,32 @@ class CursorInvalid(Problem):
     )
 
 
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most items in the page.")]
+Cursor = Annotated[str | None, Query(description="The `next` of the page before.")]
+SortName = Annotated[
+    str | None,
+    Query(description="Field to sort by, `-` before it for descending.", examples=["-updated_at"]),
+]
+FieldNames = Annotated[
+    str | None,
+    Query(
+        description="Fields to return, separated by commas; all without it.", examples=["id,name"]
+    ),
+]
+Counted = Annotated[
+    bool, Query(description="Whether to count the whole collection too, which costs.")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class PageRequest:
     """The part of a collection that a request asks for."""
 
-    limit: int = 50
-    cursor: str | None = None
-    sort: str | None = None
-    fields: str | None = None
-    count: bool = False
+    limit: Limit = 50
+    cursor: Cursor = None
+    sort: SortName = None
+    fields: FieldNames = None
+    count: Counted = False
 
 
 def _declared(dependant: Dependant) -> Iterator[str]:
@@ -75,24 +92,11 @@ def _declared(dependant: Dependant) -> Iterator[str]:
 
 async def page_request(  # noqa: PLR0917 - its parameters are a request's; nobody calls it by position
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most items in the page.")] = 50,
-    cursor: Annotated[str | None, Query(description="The `next` of the page before.")] = None,
-    sort: Annotated[
-        str | None,
-        Query(
-            description="Field to sort by, `-` before it for descending.", examples=["-updated_at"]
-        ),
-    ] = None,
-    fields: Annotated[
-        str | None,
-        Query(
-            description="Fields to return, separated by commas; all without it.",
-            examples=["id,name"],
-        ),
-    ] = None,
-    count: Annotated[  # noqa: FBT002 - a flag in the query is a boolean parameter
-        bool, Query(description="Whether to count the whole collection too, which costs.")
-    ] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    sort: SortName = None,
+    fields: FieldNames = None,
+    count: Counted = False,  # noqa: FBT002 - a flag in the query is a boolean parameter
 ) -> PageRequest:
     """Read the paging parameters of a request.
 

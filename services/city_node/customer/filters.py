@@ -1,5 +1,6 @@
 """Which customers a list shows: its query parameters."""
 
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,8 +12,9 @@ from services.city_node.customer.identity import contact_form, document_indexes
 from services.city_node.customer.models import ContractTerm, CustomerKind, Level, MediumKind
 from services.city_node.customer.naming import is_chinese, sound_prefix
 from services.city_node.customer.schemas import Code, Line
-from shared.capability import Context
 from shared.kernel.encryption import Cipher
+from shared.kernel.listing import PageRequest
+from shared.kernel.parameters import Parameters
 
 
 class LibraryChoice(StrEnum):
@@ -23,66 +25,72 @@ class LibraryChoice(StrEnum):
     ALL = "all"
 
 
-async def customer_filters(  # noqa: PLR0917 - one parameter for each query parameter
-    context: Context,
-    library: Annotated[
-        LibraryChoice, Query(description="在网 or 保留档案库.")
-    ] = LibraryChoice.IN_NETWORK,
-    kind: CustomerKind | None = None,
-    level: Level | None = None,
+@dataclass(frozen=True, slots=True)
+class CustomersAsked(PageRequest):
+    """Which customers a request asks for, and what part of their list."""
+
+    library: Annotated[LibraryChoice, Query(description="在网 or 保留档案库.")] = (
+        LibraryChoice.IN_NETWORK
+    )
+    kind: CustomerKind | None = None
+    level: Level | None = None
     unit: Annotated[
         Code | None,
         Query(description="Customers of this unit and those below it.", examples=["440300-01"]),
-    ] = None,
-    manager: UUID | None = None,
+    ] = None
+    manager: UUID | None = None
     brand: Annotated[
         Line | None, Query(description="Customers with a live line of this brand.")
-    ] = None,
-    contract_term: ContractTerm | None = None,
+    ] = None
+    contract_term: ContractTerm | None = None
     name: Annotated[
         Line | None,
         Query(
             description="Beginning of the name: in characters, or in pinyin without tones and spaces.",
             examples=["zhangw"],
         ),
-    ] = None,
+    ] = None
     msisdn: Annotated[
         str | None, Query(pattern=r"^1[0-9]{10}$", description="Who has, or had, this number.")
-    ] = None,
+    ] = None
     document: Annotated[
         Line | None, Query(description="Who has this document number, exactly.")
-    ] = None,
+    ] = None
     contact: Annotated[
         Line | None,
         Query(
             description="Who is reached by this telephone number, e-mail or postal address, exactly."
         ),
-    ] = None,
-    min_monthly_charge_fen: Annotated[int | None, Query(ge=-(2**62), le=2**62)] = None,
-    max_monthly_charge_fen: Annotated[int | None, Query(ge=-(2**62), le=2**62)] = None,
-    entered_from: Annotated[date | None, Query(description="Entry on this day or later.")] = None,
-    entered_before: Annotated[date | None, Query(description="Entry before this day.")] = None,
-) -> dict[str, Any]:
-    """Return the filters of a list of customers, by the names that the listing knows them by."""
-    letters = sound_prefix(name) if name and not is_chinese(name) else ""
-    return {
-        "library": None if library is LibraryChoice.ALL else library.value,
-        "kind": kind,
-        "level": level,
-        "unit": unit,
-        "manager": manager,
-        "brand": brand,
-        "contract_term": contract_term,
-        "name": None if letters else name,
-        "sound": letters or None,
-        "msisdn": msisdn,
-        "document": document_indexes(context.cipher, document) if document else None,
-        "contact": _contact_indexes(context.cipher, contact) if contact else None,
-        "min_monthly_charge_fen": min_monthly_charge_fen,
-        "max_monthly_charge_fen": max_monthly_charge_fen,
-        "entered_from": entered_from,
-        "entered_before": entered_before,
-    }
+    ] = None
+    min_monthly_charge_fen: Annotated[int | None, Query(ge=-(2**62), le=2**62)] = None
+    max_monthly_charge_fen: Annotated[int | None, Query(ge=-(2**62), le=2**62)] = None
+    entered_from: Annotated[date | None, Query(description="Entry on this day or later.")] = None
+    entered_before: Annotated[date | None, Query(description="Entry before this day.")] = None
+
+    def filters(self, cipher: Cipher) -> dict[str, Any]:
+        """Return the filters that are asked for, by the names that the listing knows them by."""
+        letters = sound_prefix(self.name) if self.name and not is_chinese(self.name) else ""
+        return {
+            "library": None if self.library is LibraryChoice.ALL else self.library.value,
+            "kind": self.kind,
+            "level": self.level,
+            "unit": self.unit,
+            "manager": self.manager,
+            "brand": self.brand,
+            "contract_term": self.contract_term,
+            "name": None if letters else self.name,
+            "sound": letters or None,
+            "msisdn": self.msisdn,
+            "document": document_indexes(cipher, self.document) if self.document else None,
+            "contact": _contact_indexes(cipher, self.contact) if self.contact else None,
+            "min_monthly_charge_fen": self.min_monthly_charge_fen,
+            "max_monthly_charge_fen": self.max_monthly_charge_fen,
+            "entered_from": self.entered_from,
+            "entered_before": self.entered_before,
+        }
+
+
+customers_asked = Parameters(CustomersAsked)
 
 
 def _contact_indexes(cipher: Cipher, value: str) -> list[bytes]:

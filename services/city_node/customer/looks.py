@@ -26,7 +26,7 @@ from shared.access import Principal
 from shared.capability import Action, NodeContext
 from shared.kernel.encryption import Cipher
 from shared.kernel.language import Text
-from shared.kernel.listing import PageRequest
+from shared.kernel.listing import Found, PageRequest
 
 LOOKED = Action("customer.looked", Text("Somebody looked at a customer", "查看客户档案"))
 SEARCHED = Action(
@@ -77,21 +77,20 @@ async def search(
     context: NodeContext,
     principal: Principal,
     filters: Mapping[str, Any],
-    page: bytes,
+    page: Found,
     *,
     now: datetime,
 ) -> None:
     """Record that ``principal`` is shown a page of customers; answer only after this."""
-    items = orjson.loads(page)["items"]
-    shown = [item["id"] for item in items]
-    detail = {"filters": _safe(filters, context.cipher), "count": len(items), "ids": shown}
+    shown = page.keys
+    detail = {"filters": _safe(filters, context.cipher), "count": len(shown), "ids": shown}
     await audit.record_now(
         context.database,
         audit.Actor.of(principal),
         SEARCHED,
         at=now,
         subject=("customer", "list"),
-        fields=items[0].keys() if items else (),
+        fields=page.fields if shown else (),
         detail=detail,
     )
 
