@@ -101,9 +101,25 @@ async def test_pages_follow_one_another_without_gap_or_repeat(
         assert len(found) == 5
 
 
-async def _page_by_page(city: TestNode, headers: Headers, sort: str) -> list[str]:
+async def test_pages_of_those_whose_names_begin_alike(
+    city: TestNode, supervisor: Headers, people: list[dict[str, Any]]
+) -> None:
+    made = [
+        await settle(city, supervisor, running, name=name)
+        for running, name in ((11, "张三"), (12, "张安"), (13, "张丽"))
+    ]
+    for sort, expected in (("name", "安丽三伟"), ("-name", "伟三丽安"), ("id", "伟三安丽")):
+        asked = f"{sort}&name=张&library=in_network"
+        found = await _page_by_page(city, supervisor, asked, limit=1)
+        ids = {profile["name"][1]: profile["id"] for profile in (*made, people[0])}
+        assert found == [ids[letter] for letter in expected], sort
+
+
+async def _page_by_page(
+    city: TestNode, headers: Headers, sort: str, *, limit: int = 2
+) -> list[str]:
     found: list[str] = []
-    query = f"/customers?sort={sort}&limit=2&fields=id"
+    query = f"/customers?sort={sort}&limit={limit}&fields=id"
     page = (await city.client.get(query, headers=headers)).json()
     while page["next"] is not None:
         found += [item["id"] for item in page["items"]]

@@ -18,7 +18,7 @@ from services.city_node.customer.answers import (
     reading_for,
 )
 from services.city_node.customer.as_of import moment_of, read_as_of
-from services.city_node.customer.filters import customers_asked
+from services.city_node.customer.filters import customers_asked, listing_for
 from services.city_node.customer.looks import look, look_at_document, naming, search
 from services.city_node.customer.models import ChangeAction, ChangeSource, SubscriptionStatus
 from services.city_node.customer.privacy import DOCUMENT, opened, seen, sight_of, visible_columns
@@ -145,7 +145,8 @@ async def list_customers(request: Request, principal: Reader) -> Response:
     columns = visible_columns(profile.customers.columns, sight_of(principal))
     filters = asked.filters(context.cipher)
     scoped = {"scope": principal.unit_path, **filters}
-    found = await profile.customers.find(pool, naming(asked, "id"), scoped, columns=columns)
+    listing = listing_for(filters)
+    found = await listing.find(pool, naming(asked, "id"), scoped, columns=columns)
     await search(context, principal, filters, found, now=now_of(request))
     return Response(found.body, media_type=JSON)
 

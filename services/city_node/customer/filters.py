@@ -1,6 +1,7 @@
 """Which customers a list shows: its query parameters."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,9 +12,10 @@ from fastapi import Query
 from services.city_node.customer.identity import contact_form, document_indexes
 from services.city_node.customer.models import ContractTerm, CustomerKind, Level, MediumKind
 from services.city_node.customer.naming import is_chinese, sound_prefix
+from services.city_node.customer.profile import customers
 from services.city_node.customer.schemas import Code, Line
 from shared.kernel.encryption import Cipher
-from shared.kernel.listing import PageRequest
+from shared.kernel.listing import Listing, PageRequest, Sort
 from shared.kernel.parameters import Parameters
 
 
@@ -91,6 +93,17 @@ class CustomersAsked(PageRequest):
 
 
 customers_asked = Parameters(CustomersAsked)
+
+_SHARING_A_BEGINNING = replace(
+    customers, sorts={**customers.sorts, "name": Sort("c.name_sort || ''", "text")}
+)
+"""Customers whose names begin alike stand together in the order of names, too, which PostgreSQL does not expect: it
+would walk that order from the start, past everybody before them. An order that no index has lets it find them first."""
+
+
+def listing_for(filters: Mapping[str, Any]) -> Listing:
+    """Return the collection in the form that answers ``filters`` fastest; what it offers is the same."""
+    return _SHARING_A_BEGINNING if filters["name"] else customers
 
 
 def _contact_indexes(cipher: Cipher, value: str) -> list[bytes]:
