@@ -1,9 +1,9 @@
 """Writing the audit log: one line in whatever does something that is to be answered for.
 
 Inside a transaction that changes something, :func:`record` adds the record to that transaction: both are committed, or
-neither; :func:`insertion` and :func:`values_of` do so as part of a statement that writes the change. For a look, which
-changes nothing and needs no transaction, :func:`record_now` returns once the record is on disk, together with those of
-others who look at the same time; the caller answers after it, and not at all if it fails.
+neither; :func:`insertion` and :func:`values_of` do so as part of a statement that writes the change, or finds what is
+shown. For a look, which changes nothing and needs no transaction, :func:`record_now` returns once the record is on
+disk, together with those of others who look at the same time; the caller answers after it, and not at all if it fails.
 
 A record holds no personal data: subjects are ids, ``fields`` names and not values, and what somebody searched for is
 a blind index. So it can be kept when a person is erased.
@@ -98,12 +98,16 @@ def record(
     session.add(AuditRecord(**dict(zip(_COLUMNS, row, strict=True))))
 
 
-def insertion(source: str, first: int) -> str:
+def insertion(source: str, first: int, expressions: Mapping[str, str] | None = None) -> str:
     """Return the statement that adds a record for each row of ``source``: what it records.
 
-    Its values, as :func:`values_of` gives them, are the parameters from number ``first`` on.
+    Its values, as :func:`values_of` gives them, are the parameters from number ``first`` on. ``expressions`` are SQL of
+    columns that say more than their value, for which ``{}`` stands there.
     """
-    values = ", ".join(f"${first + nth}" for nth in range(len(_COLUMNS)))
+    said = dict.fromkeys(_COLUMNS, "{}") | dict(expressions or {})
+    values = ", ".join(
+        said[name].replace("{}", f"${first + nth}") for nth, name in enumerate(_COLUMNS)
+    )
     return f"INSERT INTO audit_record ({', '.join(_COLUMNS)}) SELECT {values} FROM {source}"  # noqa: S608 - names
 
 

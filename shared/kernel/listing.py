@@ -7,7 +7,7 @@ thousand costs what page one does, and rows that come or go in between are neith
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -129,18 +129,17 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A page that was found.
+class Beside:
+    """What is written in the statement that finds a page, and is committed before the page is returned.
 
     Attributes:
-        body: its JSON: ``{"items": [...], "next": cursor or null}``, with ``count`` if asked for.
-        fields: what each item has.
-        keys: of the items, as text.
+        sql: gives, for the number of its first parameter, a statement that reads ``shown``: the keys of the page's
+            items, as its column ``key``.
+        values: of its parameters.
     """
 
-    body: bytes
-    fields: tuple[str, ...]
-    keys: tuple[str, ...]
+    sql: Callable[[int], str]
+    values: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +167,16 @@ class Listing:
             QueryInvalid: for a field that the collection does not have.
         """
         values = ", ".join(
-            f'{expression} AS "{name}"' for name, expression in self._asked(fields, columns).items()
+            f'{expression} AS "{name}"' for name, expression in self.asked(fields, columns).items()
         )
         return f"(SELECT row_to_json(i) FROM (SELECT {values}) i)"  # noqa: S608 - built from declared expressions alone
 
-    def _asked(self, fields: str | None, columns: Mapping[str, str] | None) -> dict[str, str]:
-        """Return the columns of an item with only ``fields``, or all of them."""
+    def asked(self, fields: str | None, columns: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the columns of an item with only ``fields``, or all of them.
+
+        Raises:
+            QueryInvalid: for a field that the collection does not have.
+        """
         columns = self.columns if columns is None else columns
         names = [name.strip() for name in fields.split(",")] if fields else list(columns)
         for name in names:
@@ -189,21 +192,9 @@ class Listing:
         *,
         columns: Mapping[str, str] | None = None,
         where: Where | None = None,
+        beside: Beside | None = None,
     ) -> bytes:
-        """Return the JSON of one page; otherwise as :meth:`find`."""
-        found = await self.find(connection, request, filters, columns=columns, where=where)
-        return found.body
-
-    async def find(
-        self,
-        connection: asyncpg.Connection | asyncpg.Pool,
-        request: PageRequest,
-        filters: Mapping[str, Any],
-        *,
-        columns: Mapping[str, str] | None = None,
-        where: Where | None = None,
-    ) -> Found:
-        """Return one page.
+        """Return one page as JSON: ``{"items": [...], "next": cursor or null}``, with ``count`` if asked for.
 
         Args:
             connection: where to ask.
@@ -211,6 +202,7 @@ class Listing:
             filters: values by filter name; ``None`` means not filtered.
             columns: what the fields are for this caller, where masking differs from the collection's own.
             where: what else holds for the items.
+            beside: what is to be written with it, if anything.
 
         Raises:
             QueryInvalid: for a field or sort that the collection does not offer.
@@ -234,7 +226,14 @@ class Listing:
             )
         try:
             rows = await connection.fetch(
-                self.statement(_all(conditions), request, columns), *values
+                self.statement(
+                    _all(conditions),
+                    request,
+                    columns,
+                    beside.sql(len(values) + 1) if beside else None,
+                ),
+                *values,
+                *(beside.values if beside else ()),
             )
         except asyncpg.DataError:
             if request.cursor:  # made by hand: its values are not of the columns' types
@@ -249,14 +248,14 @@ class Listing:
         ]
         if count is not None:
             parts.append(f'"count":{count}')
-        return Found(
-            (",".join(parts) + "}").encode(),
-            tuple(self._asked(request.fields, columns)),
-            tuple(row[2] for row in shown),
-        )
+        return (",".join(parts) + "}").encode()
 
     def statement(
-        self, where: str, request: PageRequest, columns: Mapping[str, str] | None = None
+        self,
+        where: str,
+        request: PageRequest,
+        columns: Mapping[str, str] | None = None,
+        beside: str | None = None,
     ) -> str:
         """Return the SQL of the rows of a page, and one more: each row's JSON, sort value and key.
 
@@ -265,15 +264,25 @@ class Listing:
         """
         _, descending, sort = self._sort(request.sort)
         direction = "DESC" if descending else "ASC"
-        asked = self._asked(request.fields, columns)
+        asked = self.asked(request.fields, columns)
         chosen = {**asked, _SORT: sort.expression, _KEY: self.key.expression}
         values = ", ".join(f'{expression} AS "{name}"' for name, expression in chosen.items())
+        page = (
+            f"SELECT {values} FROM {self.source}{where} "  # noqa: S608 - built from declared expressions alone
+            f"ORDER BY {sort.expression} {direction}, {self.key.expression} {direction} LIMIT {request.limit + 1}"
+        )
+        order = f'ORDER BY p."{_SORT}" {direction}, p."{_KEY}" {direction}'
+        before, source = "", f"({page})"
+        if beside is not None:
+            shown = f'SELECT p."{_KEY}"::text AS key FROM page p {order} LIMIT {request.limit}'  # noqa: S608 - as above
+            before = (
+                f"WITH page AS MATERIALIZED ({page}), shown AS ({shown}), beside AS ({beside}) "
+            )
+            source = "page"
         item = ", ".join(f'p."{name}"' for name in asked)
         return (
-            f'SELECT (SELECT row_to_json(i) FROM (SELECT {item}) i)::text, p."{_SORT}"::text, p."{_KEY}"::text '  # noqa: S608 - built from declared expressions alone
-            f"FROM (SELECT {values} FROM {self.source}{where} "
-            f"ORDER BY {sort.expression} {direction}, {self.key.expression} {direction} LIMIT {request.limit + 1}) p "
-            f'ORDER BY p."{_SORT}" {direction}, p."{_KEY}" {direction}'
+            f'{before}SELECT (SELECT row_to_json(i) FROM (SELECT {item}) i)::text, p."{_SORT}"::text, p."{_KEY}"::text '  # noqa: S608 - as above
+            f"FROM {source} p {order}"
         )
 
     async def one(

@@ -19,7 +19,7 @@ from services.city_node.customer.answers import (
 )
 from services.city_node.customer.as_of import moment_of, read_as_of
 from services.city_node.customer.filters import customers_asked, listing_for
-from services.city_node.customer.looks import look, look_at_document, naming, search
+from services.city_node.customer.looks import look, look_at_document, naming, searched
 from services.city_node.customer.models import ChangeAction, ChangeSource, SubscriptionStatus
 from services.city_node.customer.privacy import DOCUMENT, opened, seen, sight_of, visible_columns
 from services.city_node.customer.representations import (
@@ -145,10 +145,10 @@ async def list_customers(request: Request, principal: Reader) -> Response:
     columns = visible_columns(profile.customers.columns, sight_of(principal))
     filters = asked.filters(context.cipher)
     scoped = {"scope": principal.unit_path, **filters}
-    listing = listing_for(filters)
-    found = await listing.find(pool, naming(asked, "id"), scoped, columns=columns)
-    await search(context, principal, filters, found, now=now_of(request))
-    return Response(found.body, media_type=JSON)
+    listing, page = listing_for(filters), naming(asked, "id")
+    record = searched(context, principal, filters, listing.asked(page.fields), now=now_of(request))
+    body = await listing.page(pool, page, scoped, columns=columns, beside=record)
+    return Response(body, media_type=JSON)
 
 
 @router.get(
