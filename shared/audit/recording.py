@@ -1,9 +1,9 @@
 """Writing the audit log: one line in whatever does something that is to be answered for.
 
 Inside a transaction that changes something, :func:`record` adds the record to that transaction: both are committed, or
-neither; :func:`insertion` and :func:`values_of` do so as part of a statement that writes the change. For a look, which
-changes nothing and needs no transaction, :func:`record_now` returns once the record is on disk, together with those of
-others who look at the same time; the caller answers after it, and not at all if it fails.
+neither; :func:`insertion` and :func:`values_of` do so as part of a statement that writes the change, or finds what is
+shown. For a look, which changes nothing and needs no transaction, :func:`record_now` returns once the record is on
+disk, together with those of others who look at the same time; the caller answers after it, and not at all if it fails.
 
 A record holds no personal data: subjects are ids, ``fields`` names and not values, and what somebody searched for is
 a blind index. So it can be kept when a person is erased.
@@ -21,19 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.access import Principal
 from shared.audit.models import AuditRecord, Source
 from shared.capability import Action
-from shared.kernel.database import Database
+from shared.kernel.database import Database, Insert
 from shared.kernel.tracing import current
-
-_INSERT = """
-    INSERT INTO audit_record
-      (at, by, user_id, role, unit_code, unit_path, action, subject_type, subject_id, fields, source, trace_id,
-       cause_id, detail)
-    SELECT at, by, user_id, role, unit_code, unit_path, action, subject_type, subject_id, fields::jsonb, source,
-           trace_id, cause_id, detail::jsonb
-    FROM unnest($1::timestamptz[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::text[])
-      AS r (at, by, user_id, role, unit_code, unit_path, action, subject_type, subject_id, fields, source, trace_id,
-            cause_id, detail)"""
 
 Subject = tuple[str, object]
 """What an action is about: its type and its id, such as ``("customer", customer.id)``. Never a name or a number."""
@@ -109,12 +98,16 @@ def record(
     session.add(AuditRecord(**dict(zip(_COLUMNS, row, strict=True))))
 
 
-def insertion(source: str, first: int) -> str:
+def insertion(source: str, first: int, expressions: Mapping[str, str] | None = None) -> str:
     """Return the statement that adds a record for each row of ``source``: what it records.
 
-    Its values, as :func:`values_of` gives them, are the parameters from number ``first`` on.
+    Its values, as :func:`values_of` gives them, are the parameters from number ``first`` on. ``expressions`` are SQL of
+    columns that say more than their value, for which ``{}`` stands there.
     """
-    values = ", ".join(f"${first + nth}" for nth in range(len(_COLUMNS)))
+    said = dict.fromkeys(_COLUMNS, "{}") | dict(expressions or {})
+    values = ", ".join(
+        said[name].replace("{}", f"${first + nth}") for nth, name in enumerate(_COLUMNS)
+    )
     return f"INSERT INTO audit_record ({', '.join(_COLUMNS)}) SELECT {values} FROM {source}"  # noqa: S608 - names
 
 
@@ -157,6 +150,17 @@ _COLUMNS = (
     "at", "by", "user_id", "role", "unit_code", "unit_path", "action", "subject_type", "subject_id", "fields",
     "source", "trace_id", "cause_id", "detail",
 )  # fmt: skip
+_MANY = """
+    INSERT INTO audit_record
+      (at, by, user_id, role, unit_code, unit_path, action, subject_type, subject_id, fields, source, trace_id,
+       cause_id, detail)
+    SELECT at, by, user_id, role, unit_code, unit_path, action, subject_type, subject_id, fields::jsonb, source,
+           trace_id, cause_id, detail::jsonb
+    FROM unnest($1::timestamptz[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::text[])
+      AS r (at, by, user_id, role, unit_code, unit_path, action, subject_type, subject_id, fields, source, trace_id,
+            cause_id, detail)"""
+_INSERT = Insert(insertion("(SELECT) one", 1), _MANY)
 
 
 def _row(  # noqa: PLR0917 - in the order of the columns

@@ -67,6 +67,19 @@ class PoolUsage:
     most: int
 
 
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """How rows are added to a table: a row alone is the commonest, and a third cheaper without arrays.
+
+    Attributes:
+        one: adds one row, a parameter for each value.
+        many: adds any number, a parameter for each array of values: ``INSERT ... SELECT ... FROM unnest(...)``.
+    """
+
+    one: str
+    many: str
+
+
 class Database:
     """One node's PostgreSQL.
 
@@ -93,7 +106,7 @@ class Database:
         self._pool: asyncpg.Pool | None = None
         self._write_pool: asyncpg.Pool | None = None
         self._pool_lock = asyncio.Lock()
-        self._appending: dict[str, GroupCommit[Sequence[Any]]] = {}
+        self._appending: dict[Insert, GroupCommit[Sequence[Any]]] = {}
         self._append_pool: asyncpg.Pool | None = None
 
     @contextlib.asynccontextmanager
@@ -168,14 +181,14 @@ class Database:
             reset=_leave_as_it_is,
         )
 
-    async def append(self, insert: str, row: Sequence[Any]) -> None:
+    async def append(self, insert: Insert, row: Sequence[Any]) -> None:
         """Add a row, and return once it is committed, with those that others add at the same time.
 
         For what must be on disk before an answer that needs no transaction otherwise.
 
         Args:
-            insert: a statement that takes one array for each column, as ``INSERT ... SELECT ... FROM unnest(...)``.
-            row: a value for each of them.
+            insert: what adds it.
+            row: its values.
 
         Raises:
             Exception: what the insert failed with; whether the row is there is then unknown.
@@ -186,12 +199,15 @@ class Database:
             self._appending[insert] = group
         await group.add(row)
 
-    async def _insert(self, insert: str, rows: Sequence[Sequence[Any]]) -> None:
+    async def _insert(self, insert: Insert, rows: Sequence[Sequence[Any]]) -> None:
         async with self._pool_lock:
             if self._append_pool is None:
                 # One connection, which the pool replaces when it is lost.
                 self._append_pool = await self._bare(min_size=0, max_size=1)
-        await self._append_pool.execute(insert, *map(list, zip(*rows, strict=True)))
+        if len(rows) == 1:
+            await self._append_pool.execute(insert.one, *rows[0])
+        else:
+            await self._append_pool.execute(insert.many, *map(list, zip(*rows, strict=True)))
 
     def usage(self) -> dict[str, PoolUsage]:
         """Return how much of each pool is in use: ``sessions`` for ordinary work, hot ``reads`` and hot ``writes``."""

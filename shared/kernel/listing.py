@@ -7,7 +7,7 @@ thousand costs what page one does, and rows that come or go in between are neith
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -21,6 +21,8 @@ from shared.kernel.language import Text
 from shared.kernel.problems import Fault, Problem
 
 MAX_PAGE = 500
+_SORT, _KEY = "$sort", "$key"
+"""What a row is sorted and found by, beside its fields: names that no field has."""
 
 
 class QueryInvalid(Problem):
@@ -53,15 +55,32 @@ class CursorInvalid(Problem):
     )
 
 
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most items in the page.")]
+Cursor = Annotated[str | None, Query(description="The `next` of the page before.")]
+SortName = Annotated[
+    str | None,
+    Query(description="Field to sort by, `-` before it for descending.", examples=["-updated_at"]),
+]
+FieldNames = Annotated[
+    str | None,
+    Query(
+        description="Fields to return, separated by commas; all without it.", examples=["id,name"]
+    ),
+]
+Counted = Annotated[
+    bool, Query(description="Whether to count the whole collection too, which costs.")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class PageRequest:
     """The part of a collection that a request asks for."""
 
-    limit: int = 50
-    cursor: str | None = None
-    sort: str | None = None
-    fields: str | None = None
-    count: bool = False
+    limit: Limit = 50
+    cursor: Cursor = None
+    sort: SortName = None
+    fields: FieldNames = None
+    count: Counted = False
 
 
 def _declared(dependant: Dependant) -> Iterator[str]:
@@ -73,24 +92,11 @@ def _declared(dependant: Dependant) -> Iterator[str]:
 
 async def page_request(  # noqa: PLR0917 - its parameters are a request's; nobody calls it by position
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most items in the page.")] = 50,
-    cursor: Annotated[str | None, Query(description="The `next` of the page before.")] = None,
-    sort: Annotated[
-        str | None,
-        Query(
-            description="Field to sort by, `-` before it for descending.", examples=["-updated_at"]
-        ),
-    ] = None,
-    fields: Annotated[
-        str | None,
-        Query(
-            description="Fields to return, separated by commas; all without it.",
-            examples=["id,name"],
-        ),
-    ] = None,
-    count: Annotated[  # noqa: FBT002 - a flag in the query is a boolean parameter
-        bool, Query(description="Whether to count the whole collection too, which costs.")
-    ] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    sort: SortName = None,
+    fields: FieldNames = None,
+    count: Counted = False,  # noqa: FBT002 - a flag in the query is a boolean parameter
 ) -> PageRequest:
     """Read the paging parameters of a request.
 
@@ -123,6 +129,20 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What is written in the statement that finds a page, and is committed before the page is returned.
+
+    Attributes:
+        sql: gives, for the number of its first parameter, a statement that reads ``shown``: the keys of the page's
+            items, as its column ``key``.
+        values: of its parameters.
+    """
+
+    sql: Callable[[int], str]
+    values: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """What a collection offers.
 
@@ -146,18 +166,23 @@ class Listing:
         Raises:
             QueryInvalid: for a field that the collection does not have.
         """
+        values = ", ".join(
+            f'{expression} AS "{name}"' for name, expression in self.asked(fields, columns).items()
+        )
+        return f"(SELECT row_to_json(i) FROM (SELECT {values}) i)"  # noqa: S608 - built from declared expressions alone
+
+    def asked(self, fields: str | None, columns: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the columns of an item with only ``fields``, or all of them.
+
+        Raises:
+            QueryInvalid: for a field that the collection does not have.
+        """
         columns = self.columns if columns is None else columns
         names = [name.strip() for name in fields.split(",")] if fields else list(columns)
         for name in names:
             if name not in columns:
                 raise QueryInvalid("fields", name, ", ".join(columns))
-        # json_build_object takes at most 50 pairs, so a wide item is joined from several.
-        chunks = [names[start : start + 45] for start in range(0, len(names), 45)]
-        objects = [
-            "jsonb_build_object(" + ", ".join(f"'{name}', {columns[name]}" for name in chunk) + ")"
-            for chunk in chunks
-        ]
-        return objects[0].replace("jsonb", "json", 1) if len(objects) == 1 else " || ".join(objects)
+        return {name: columns[name] for name in names}
 
     async def page(
         self,
@@ -167,6 +192,7 @@ class Listing:
         *,
         columns: Mapping[str, str] | None = None,
         where: Where | None = None,
+        beside: Beside | None = None,
     ) -> bytes:
         """Return one page as JSON: ``{"items": [...], "next": cursor or null}``, with ``count`` if asked for.
 
@@ -176,6 +202,7 @@ class Listing:
             filters: values by filter name; ``None`` means not filtered.
             columns: what the fields are for this caller, where masking differs from the collection's own.
             where: what else holds for the items.
+            beside: what is to be written with it, if anything.
 
         Raises:
             QueryInvalid: for a field or sort that the collection does not offer.
@@ -199,7 +226,14 @@ class Listing:
             )
         try:
             rows = await connection.fetch(
-                self.statement(_all(conditions), request, columns), *values
+                self.statement(
+                    _all(conditions),
+                    request,
+                    columns,
+                    beside.sql(len(values) + 1) if beside else None,
+                ),
+                *values,
+                *(beside.values if beside else ()),
             )
         except asyncpg.DataError:
             if request.cursor:  # made by hand: its values are not of the columns' types
@@ -217,15 +251,38 @@ class Listing:
         return (",".join(parts) + "}").encode()
 
     def statement(
-        self, where: str, request: PageRequest, columns: Mapping[str, str] | None = None
+        self,
+        where: str,
+        request: PageRequest,
+        columns: Mapping[str, str] | None = None,
+        beside: str | None = None,
     ) -> str:
-        """Return the SQL of the rows of a page, and one more: each row's JSON, sort value and key."""
+        """Return the SQL of the rows of a page, and one more: each row's JSON, sort value and key.
+
+        The rows are chosen first, by their plain values, and only theirs become JSON: a sort of many would otherwise
+        build the JSON of all of them.
+        """
         _, descending, sort = self._sort(request.sort)
         direction = "DESC" if descending else "ASC"
+        asked = self.asked(request.fields, columns)
+        chosen = {**asked, _SORT: sort.expression, _KEY: self.key.expression}
+        values = ", ".join(f'{expression} AS "{name}"' for name, expression in chosen.items())
+        page = (
+            f"SELECT {values} FROM {self.source}{where} "  # noqa: S608 - built from declared expressions alone
+            f"ORDER BY {sort.expression} {direction}, {self.key.expression} {direction} LIMIT {request.limit + 1}"
+        )
+        order = f'ORDER BY p."{_SORT}" {direction}, p."{_KEY}" {direction}'
+        before, source = "", f"({page})"
+        if beside is not None:
+            shown = f'SELECT p."{_KEY}"::text AS key FROM page p {order} LIMIT {request.limit}'  # noqa: S608 - as above
+            before = (
+                f"WITH page AS MATERIALIZED ({page}), shown AS ({shown}), beside AS ({beside}) "
+            )
+            source = "page"
+        item = ", ".join(f'p."{name}"' for name in asked)
         return (
-            f"SELECT ({self.item(request.fields, columns)})::text, ({sort.expression})::text, ({self.key.expression})::text "  # noqa: S608 - built from declared expressions alone
-            f"FROM {self.source}{where} ORDER BY {sort.expression} {direction}, {self.key.expression} {direction} "
-            f"LIMIT {request.limit + 1}"
+            f'{before}SELECT (SELECT row_to_json(i) FROM (SELECT {item}) i)::text, p."{_SORT}"::text, p."{_KEY}"::text '  # noqa: S608 - as above
+            f"FROM {source} p {order}"
         )
 
     async def one(

@@ -101,9 +101,25 @@ async def test_pages_follow_one_another_without_gap_or_repeat(
         assert len(found) == 5
 
 
-async def _page_by_page(city: TestNode, headers: Headers, sort: str) -> list[str]:
+async def test_pages_of_those_whose_names_begin_alike(
+    city: TestNode, supervisor: Headers, people: list[dict[str, Any]]
+) -> None:
+    made = [
+        await settle(city, supervisor, running, name=name)
+        for running, name in ((11, "张三"), (12, "张安"), (13, "张丽"))
+    ]
+    for sort, expected in (("name", "安丽三伟"), ("-name", "伟三丽安"), ("id", "伟三安丽")):
+        asked = f"{sort}&name=张&library=in_network"
+        found = await _page_by_page(city, supervisor, asked, limit=1)
+        ids = {profile["name"][1]: profile["id"] for profile in (*made, people[0])}
+        assert found == [ids[letter] for letter in expected], sort
+
+
+async def _page_by_page(
+    city: TestNode, headers: Headers, sort: str, *, limit: int = 2
+) -> list[str]:
     found: list[str] = []
-    query = f"/customers?sort={sort}&limit=2&fields=id"
+    query = f"/customers?sort={sort}&limit={limit}&fields=id"
     page = (await city.client.get(query, headers=headers)).json()
     while page["next"] is not None:
         found += [item["id"] for item in page["items"]]
@@ -127,6 +143,37 @@ async def test_a_query_that_is_not_offered_is_refused(city: TestNode, clerk: Hea
     ):
         answer = await city.client.get(f"/customers?{query}", headers=clerk)
         assert answer.status_code == status, (query, answer.text)
+
+
+async def test_every_wrong_parameter_is_named_and_so_is_one_that_is_not_offered(
+    city: TestNode, clerk: Headers
+) -> None:
+    wrong = await city.client.get("/customers?limit=0&level=platinum&unit=1", headers=clerk)
+    assert [error["pointer"] for error in wrong.json()["errors"]] == [
+        "query:limit",
+        "query:level",
+        "query:unit",
+    ]
+    unknown = await city.client.get("/customers?levle=gold&limit=0", headers=clerk)
+    assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (400, "query:levle")
+    assert "min_monthly_charge_fen" in unknown.json()["detail"]
+
+
+async def test_of_a_parameter_given_twice_the_last_holds(
+    city: TestNode, supervisor: Headers, people: list[dict[str, Any]]
+) -> None:
+    assert await names(city, supervisor, "level=silver&level=diamond") == ["张伟"]
+
+
+async def test_what_is_read_at_once_is_described_all_the_same(city: TestNode) -> None:
+    described = (await city.client.get("/openapi.json")).json()["paths"]["/customers"]["get"]
+    parameters = {each["name"]: each for each in described["parameters"]}
+    assert list(parameters)[:6] == ["limit", "cursor", "sort", "fields", "count", "library"]
+    assert parameters["library"]["schema"]["enum"] == ["in_network", "retained", "all"]
+    assert parameters["limit"]["schema"]["maximum"] == 500
+    assert parameters["name"]["description"].startswith("Beginning of the name")
+    assert {each["in"] for each in parameters.values()} == {"query"}
+    assert "security" in described
 
 
 async def test_no_query_however_hostile_breaks_the_node(city: TestNode, clerk: Headers) -> None:

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 
-from shared.kernel.database import Database
+from shared.kernel.database import Database, Insert
 from shared.kernel.group_commit import GroupCommit
 
-INSERT = "INSERT INTO organisation_test (name) SELECT * FROM unnest($1::text[])"
+INSERT = Insert(
+    "INSERT INTO organisation_test (name) VALUES ($1)",
+    "INSERT INTO organisation_test (name) SELECT * FROM unnest($1::text[])",
+)
 
 
 class Disk:

@@ -238,6 +238,8 @@ async def test_fields_filters_and_count(node: TestNode) -> None:
     assert page["items"] == [{"words": "w0"}]
     assert page["count"] == 2
     assert page["next"]
+    twice = await node.client.get("/notes", params={"fields": "words, id,words", "limit": 1})
+    assert twice.text.startswith('{"items":[{"words":"w0","id":1}]')
 
 
 @pytest.mark.parametrize(

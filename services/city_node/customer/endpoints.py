@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from services.city_node.customer import profile
 from services.city_node.customer.access import DocumentReader, Reader
@@ -18,8 +18,8 @@ from services.city_node.customer.answers import (
     reading_for,
 )
 from services.city_node.customer.as_of import moment_of, read_as_of
-from services.city_node.customer.filters import customer_filters
-from services.city_node.customer.looks import look, look_at_document, naming, search
+from services.city_node.customer.filters import customers_asked, listing_for
+from services.city_node.customer.looks import look, look_at_document, naming, searched
 from services.city_node.customer.models import ChangeAction, ChangeSource, SubscriptionStatus
 from services.city_node.customer.privacy import DOCUMENT, opened, seen, sight_of, visible_columns
 from services.city_node.customer.representations import (
@@ -132,23 +132,22 @@ async def _with_document_number(
     summary="List customers",
     responses=documented(CustomerPage, 400, 422),
     response_class=Response,
+    openapi_extra=customers_asked.described,
 )
-async def list_customers(
-    principal: Reader,
-    context: Context,
-    page: Page,
-    filters: Annotated[dict[str, Any], Depends(customer_filters)],
-    now: Now,
-) -> Response:
+async def list_customers(request: Request, principal: Reader) -> Response:
     """Return a page of the customers of the caller's unit and those below, of the in-network library unless asked.
 
     Sorts: `id`, `name` (pinyin), `monthly_charge_fen`, `entry_date`, `updated_at`; `-` before one for descending.
     """
+    context: NodeContext = request.app.state.context
+    asked = customers_asked.of(request)
     pool = await context.database.pool()
     columns = visible_columns(profile.customers.columns, sight_of(principal))
+    filters = asked.filters(context.cipher)
     scoped = {"scope": principal.unit_path, **filters}
-    body = await profile.customers.page(pool, naming(page, "id"), scoped, columns=columns)
-    await search(context, principal, filters, body, now=now)
+    listing, page = listing_for(filters), naming(asked, "id")
+    record = searched(context, principal, filters, listing.asked(page.fields), now=now_of(request))
+    body = await listing.page(pool, page, scoped, columns=columns, beside=record)
     return Response(body, media_type=JSON)
 
 

@@ -26,13 +26,18 @@ from shared.access import Principal
 from shared.capability import Action, NodeContext
 from shared.kernel.encryption import Cipher
 from shared.kernel.language import Text
-from shared.kernel.listing import PageRequest
+from shared.kernel.listing import Beside, PageRequest
 
 LOOKED = Action("customer.looked", Text("Somebody looked at a customer", "查看客户档案"))
 SEARCHED = Action(
     "customer.searched", Text("Somebody searched for or listed customers", "查询客户列表")
 )
 _PERSONAL = ("name", "sound", "msisdn")
+_SHOWN = {
+    "fields": "CASE WHEN count(*) > 0 THEN {}::jsonb ELSE '[]' END",
+    "detail": "{}::jsonb || jsonb_build_object('count', count(*), 'ids', coalesce(jsonb_agg(key), '[]'))",
+}
+"""What a record of a page says of the keys that are shown."""
 
 
 async def look(
@@ -73,27 +78,24 @@ async def look_at_document(
     )
 
 
-async def search(
+def searched(
     context: NodeContext,
     principal: Principal,
     filters: Mapping[str, Any],
-    page: bytes,
+    fields: Iterable[str],
     *,
     now: datetime,
-) -> None:
-    """Record that ``principal`` is shown a page of customers; answer only after this."""
-    items = orjson.loads(page)["items"]
-    shown = [item["id"] for item in items]
-    detail = {"filters": _safe(filters, context.cipher), "count": len(items), "ids": shown}
-    await audit.record_now(
-        context.database,
+) -> Beside:
+    """Return the record that ``principal`` is shown a page of customers, to be written with the page."""
+    values = audit.values_of(
         audit.Actor.of(principal),
         SEARCHED,
         at=now,
         subject=("customer", "list"),
-        fields=items[0].keys() if items else (),
-        detail=detail,
+        fields=fields,
+        detail={"filters": _safe(filters, context.cipher)},
     )
+    return Beside(lambda first: audit.insertion("shown", first, _SHOWN), values)
 
 
 def naming(page: PageRequest, *columns: str) -> PageRequest:
