@@ -16,6 +16,7 @@ from services.city_node.card_replacement.kind import ASKED, KIND
 from services.city_node.service_request import finding, following
 from services.city_node.service_request.finding import REMEMBERED
 from services.city_node.service_request.kind import MOVED
+from services.city_node.service_request.problems import HomeNotFound
 from shared.capability import NodeContext, Role
 from shared.federation.delivery import Delivery
 from shared.federation.keys import NodeKey
@@ -182,7 +183,7 @@ async def test_what_was_learned_is_gone_by_for_a_time_and_never_told_as_own(
     cities.clock.advance(REMEMBERED - timedelta(seconds=1))
     assert await asked_where() == STRANGER
     cities.clock.advance(timedelta(seconds=1))
-    with pytest.raises(finding.HomeNotFound):
+    with pytest.raises(HomeNotFound):
         await asked_where()
     async with context.database.transaction() as session:
         await finding.forget_learned(session, now=cities.clock.now())
