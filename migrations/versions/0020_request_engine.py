@@ -131,6 +131,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("held_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sent_to", sa.String(), nullable=True),
         sa.CheckConstraint(
             "(state = 'erased') = (erased_at IS NOT NULL)", name=op.f("attachment_erased_check")
         ),

@@ -7,12 +7,13 @@ from uuid import UUID
 import pytest
 
 from services.city_node import attachment
-from services.city_node.attachment import content, jobs, service
+from services.city_node.attachment import content, jobs, problems, repository, service
 from services.city_node.attachment.models import AttachmentKind
 from services.city_node.attachment.schemas import chunk_context
 from services.city_node.erasure import repository as erasures
 from services.city_node.personal_data.service import seal
 from services.city_node.service_request.service import RequestNotFound
+from shared.access import Principal
 from shared.federation.delivery import Delivery, MessageRefused
 from shared.federation.envelope import Message
 from shared.kernel.database import driver_connection
@@ -66,8 +67,8 @@ async def state(city: City, attachment_id: UUID) -> str | None:
 
 async def body_of(city: City, attachment_id: UUID) -> bytes:
     async with city.transaction() as session:
-        source = await service.repository.source_of(session, attachment_id)
-        return await service.repository.content(session, city.context.cipher, attachment_id, source)
+        source = await repository.source_of(session, attachment_id)
+        return await repository.content(session, city.context.cipher, attachment_id, source)
 
 
 async def events(city: City, request_id: UUID) -> list[str]:
@@ -154,18 +155,18 @@ async def test_what_is_not_as_announced_is_spoiled_until_it_comes_again(
     assert await state(cities.home, attachment_id) == "spoiled"
     assert await cities.home.fetch("SELECT FROM attachment_chunk") == []
     assert (await cities.home.request(request_id)).attention_code == service.SPOILED
-    with pytest.raises(service.AttachmentNotHeld):
+    with pytest.raises(problems.AttachmentNotHeld):
         await look(cities.home, request_id, attachment_id)
     await ask_again(cities.home, request_id, attachment_id)
     assert (await cities.home.request(request_id)).attention_code is None
     await cities.settle(times=2)
     assert await state(cities.home, attachment_id) == "held"
     assert await body_of(cities.home, attachment_id) == PHOTO
-    with pytest.raises(service.AttachmentHeldHere):
+    with pytest.raises(problems.AttachmentHeldHere):
         await ask_again(cities.home, request_id, attachment_id)
 
 
-def at(city: City) -> service.Principal:
+def at(city: City) -> Principal:
     by = clerk(city.code)
     province = f"{city.code[:2]}0000"
     object.__setattr__(by, "unit_path", f"000000/{province}/{city.code}/")
@@ -247,7 +248,7 @@ async def test_the_same_content_is_one_attachment_and_there_is_a_most(
     assert await attach(cities.visited, request_id) == first
     for number in range(service.MOST_OF_ONE_END - 1):
         await attach(cities.visited, request_id, SIGNATURE + bytes([number]))
-    with pytest.raises(service.TooManyAttachments):
+    with pytest.raises(problems.TooManyAttachments):
         await attach(cities.visited, request_id, SIGNATURE)
     await cities.settle()
     assert len(await cities.home.fetch("SELECT FROM attachment WHERE state = 'held'")) == 8
@@ -260,7 +261,7 @@ async def test_nothing_is_attached_to_what_has_ended_or_belongs_to_another_hall(
     with pytest.raises(RequestNotFound):
         await attach(cities.visited, request_id, unit=OTHER_HALL)
     await cities.cancel(request_id)
-    with pytest.raises(service.RequestEnded):
+    with pytest.raises(problems.RequestEnded):
         await attach(cities.visited, request_id)
 
 
@@ -283,7 +284,7 @@ async def test_content_is_erased_some_time_after_the_end(
         await jobs.erase(city.context, city.clock.now())
         assert await state(city, attachment_id) == "erased"
         assert await city.fetch("SELECT FROM attachment_chunk") == []
-    with pytest.raises(service.AttachmentNotHeld):
+    with pytest.raises(problems.AttachmentNotHeld):
         await look(cities.home, request_id, attachment_id)
 
 

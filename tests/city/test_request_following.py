@@ -7,11 +7,16 @@ from uuid import UUID
 
 import pytest
 
+from services.city_node.attachment import jobs
+from services.city_node.attachment import service as attachments
+from services.city_node.attachment.content import SIGNATURES, digest
+from services.city_node.attachment.models import AttachmentKind
 from services.city_node.card_replacement import recall
 from services.city_node.card_replacement.kind import ASKED, KIND
 from services.city_node.service_request import finding, following
 from services.city_node.service_request.finding import REMEMBERED
 from services.city_node.service_request.kind import MOVED
+from services.city_node.service_request.problems import HomeNotFound
 from shared.capability import NodeContext, Role
 from shared.federation.delivery import Delivery
 from shared.federation.keys import NodeKey
@@ -27,6 +32,7 @@ from tests.city.two_cities import (
     City,
     TwoCities,
     add_line,
+    clerk,
 )
 from tests.conftest import Nation, TestNode
 
@@ -86,6 +92,31 @@ async def test_the_question_is_kept_sealed_until_it_is_answered(cities: TwoCitie
     assert MSISDN not in kept
     await cities.settle()
     assert (await cities.visited.request(request_id)).question is None
+
+
+async def test_what_was_attached_follows_too(known: TwoCities) -> None:
+    request_id = await known.ask(MOVED_NUMBER)
+    context = known.visited.context
+    async with context.database.transaction() as session:
+        await attachments.add(
+            context,
+            session,
+            clerk(),
+            request_id,
+            kind=AttachmentKind.SIGNATURE,
+            body=SIGNATURES["image/png"],
+            said=None,
+            now=NOON,
+        )
+    await jobs.forward(context, NOON)
+    assert known.lanes[VISITED, STRANGER] == []
+    await known.settle()
+    assert await known.home.fetch("SELECT FROM attachment WHERE state = 'held'")
+    for _ in range(2):
+        await jobs.forward(context, NOON)
+    sent = known.lanes[VISITED, STRANGER]
+    assert [message.type for message in sent] == [ASKED, attachments.ADDED, attachments.CHUNK]
+    assert sent[1].data["sha256"] == digest(SIGNATURES["image/png"])
 
 
 @pytest.mark.parametrize("end", ["cancelled", "expired"])
@@ -152,7 +183,7 @@ async def test_what_was_learned_is_gone_by_for_a_time_and_never_told_as_own(
     cities.clock.advance(REMEMBERED - timedelta(seconds=1))
     assert await asked_where() == STRANGER
     cities.clock.advance(timedelta(seconds=1))
-    with pytest.raises(finding.HomeNotFound):
+    with pytest.raises(HomeNotFound):
         await asked_where()
     async with context.database.transaction() as session:
         await finding.forget_learned(session, now=cities.clock.now())

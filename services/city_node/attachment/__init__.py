@@ -14,6 +14,9 @@ end, so that a photo never delays a card. There the announcement makes a row tha
 they come, before or after it. With the last of the two the whole is put together: if size, digest and type are as
 announced it is *held*, otherwise *spoiled*. The trail at both ends says what was added, and what has come.
 
+A request that follows its customer to another home (:mod:`services.city_node.service_request.following`) has what was
+attached at the visited node sent there, too, by a job.
+
 Whoever looks at the bytes leaves a record in the audit log. Ninety days after the request's end at a node, and with the
 personal data of its customer, the bytes are *erased* there; that there was an attachment remains.
 
@@ -39,7 +42,7 @@ capability = Capability(
     summary=Text("Photos, signatures and forms of requests between cities", "跨地区请求的附件"),
     routers=(endpoints.router,),
     messages=messages.HANDLERS,
-    jobs=(jobs.ERASURE,),
+    jobs=(jobs.FORWARD, jobs.ERASURE),
     actions=(LOOKED,),
     permissions=(
         Permission(

@@ -60,6 +60,8 @@ class Attachment(Base):
     created_at: Mapped[datetime]
     held_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
+    sent_to: Mapped[str | None]
+    """Which node was told of it, of what was added here."""
 
 
 class AttachmentChunk(Base):

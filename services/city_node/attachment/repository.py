@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.attachment.models import Attachment, AttachmentChunk, AttachmentState
+from services.city_node.service_request.kind import Party
 from services.city_node.service_request.models import ServiceRequest
 from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_id
@@ -87,6 +88,25 @@ async def keep_only(session: AsyncSession, attachment_id: UUID, source: str | No
     await session.execute(
         query if source is None else query.where(AttachmentChunk.source != source)
     )
+
+
+async def to_forward(session: AsyncSession, here: str, *, limit: int) -> Sequence[UUID]:
+    """Return what was attached here to open requests whose other end is not the node that was told of it."""
+    other_end = case(
+        (ServiceRequest.role == Party.VISITED, ServiceRequest.home), else_=ServiceRequest.visited
+    )
+    query = (
+        select(Attachment.id)
+        .join(ServiceRequest, ServiceRequest.id == Attachment.request_id)
+        .where(
+            ServiceRequest.ended_at.is_(None),
+            Attachment.erased_at.is_(None),
+            Attachment.node == here,
+            Attachment.state == AttachmentState.HELD,
+            Attachment.sent_to != other_end,
+        )
+    )
+    return (await session.scalars(query.limit(limit))).all()
 
 
 async def to_erase(session: AsyncSession, *, ended_before: datetime, limit: int) -> Sequence[UUID]:

@@ -157,28 +157,66 @@ async def add(
         now=now,
         by=principal.username,
     )
+    await announce(context, session, request, attachment, now=now)
+    await send(context, session, request, attachment, cut, because=attachment.id, now=now)
+    return attachment, True
+
+
+async def announce(
+    context: NodeContext,
+    session: AsyncSession,
+    request: ServiceRequest,
+    attachment: Attachment,
+    *,
+    now: datetime,
+) -> None:
+    """Tell the other end of an attachment, and note who was told."""
+    attachment.sent_to = other_end(request)
     announced = Announced(
-        request_id=request_id,
+        request_id=request.id,
         attachment_id=attachment.id,
-        kind=kind,
-        media_type=media_type,
+        kind=AttachmentKind(attachment.kind),
+        media_type=attachment.media_type,
         size=attachment.size,
-        sha256=sha256,
+        sha256=attachment.sha256,
         chunks=attachment.chunks,
     )
     await context.post.post(
         session,
         ADDED,
-        other_end(request),
+        attachment.sent_to,
         announced.model_dump(mode="json"),
         lane=Lane.REQUEST,
-        partition_key=str(request_id),
+        partition_key=str(request.id),
         now=now,
-        subject=f"{request.kind}/{request_id}",
-        correlation_id=request_id,
+        subject=f"{request.kind}/{request.id}",
+        correlation_id=request.id,
     )
-    await send(context, session, request, attachment, cut, because=attachment.id, now=now)
-    return attachment, True
+
+
+async def forward(
+    context: NodeContext, session: AsyncSession, attachment_id: UUID, *, now: datetime
+) -> None:
+    """Send an attachment of this end to where its request's other end is by now."""
+    attachment = await session.get(Attachment, attachment_id)
+    if attachment is None:
+        return
+    request = await requests.lock_of_any_kind(session, attachment.request_id)
+    locked = await repository.lock(session, attachment_id)
+    if (
+        request is None
+        or request.ended_at is not None
+        or locked is None
+        or locked.state != AttachmentState.HELD
+        or locked.sent_to == other_end(request)
+    ):
+        return
+    await announce(context, session, request, locked, now=now)
+    source = await repository.source_of(session, attachment_id)
+    body = await repository.content(session, context.cipher, attachment_id, source)
+    because = derived_id(_CHUNKS, str(attachment_id), other_end(request))
+    cut = list(enumerate(pieces(body)))
+    await send(context, session, request, locked, cut, because=because, now=now)
 
 
 async def send(

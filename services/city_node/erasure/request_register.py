@@ -61,7 +61,7 @@ REQUESTS: Mapping[str, PersonalTable] = {
     "attachment": PersonalTable(
         columns_of(
             (D.RECORD, "id request_id node kind media_type size sha256 chunks state"),
-            (D.RECORD, "created_at held_at erased_at"),
+            (D.RECORD, "created_at held_at erased_at sent_to"),
             (D.STAFF, "created_by"),
         ),
         of=OF_REQUESTS.format("request_id"),

@@ -51,8 +51,11 @@ async def find(
             raise MessageRefused(f"Request {request_id} is of another kind than {kind.code}.")
         return None
     other_end = request.visited if role is Party.HOME else request.home
-    was_heard = await repository.has_heard(delivery.session, request_id, delivery.message.id)
-    if request.role != role or (other_end != delivery.message.source and not was_heard):
+    # Who was asked before the customer was followed elsewhere may repeat what it said.
+    is_other_end = other_end == delivery.message.source or await repository.has_heard(
+        delivery.session, request_id, delivery.message.id
+    )
+    if request.role != role or not is_other_end:
         raise MessageRefused(
             f"Request {request_id} is not between {delivery.message.source} and this node as its {role} node."
         )
