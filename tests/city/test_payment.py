@@ -1,6 +1,9 @@
 """A payment between two cities: taken, credited once, or given back; reversed."""
 
+import asyncio
+from collections.abc import Coroutine
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -16,10 +19,10 @@ from services.city_node.payment.problems import (
 from services.city_node.payment.receipt import is_well_formed
 from services.city_node.service_request.lines import lock_line
 from services.city_node.service_request.service import RequestNotInState
-from services.city_node.till.problems import ShiftNotOpen
+from services.city_node.till.problems import ShiftAlreadyOpen, ShiftNotOpen
 from shared import audit
 from shared.federation.delivery import MessageRefused
-from tests.city.paying import Counter, begin, cashier
+from tests.city.paying import Counter, begin, cashier, supervisor
 from tests.city.two_cities import HOME, MSISDN, VISITED, TwoCities
 
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
@@ -238,3 +241,44 @@ async def test_a_credit_of_another_amount_is_not_believed(counter: Counter) -> N
     with pytest.raises(MessageRefused, match="credited 1 fen"):
         await counter.carry(HOME)
     assert await counter.books(counter.visited) == {}
+
+
+async def both(*acts: Coroutine[Any, Any, Any]) -> list[type[BaseException] | None]:
+    """Let things happen at once; return which failed, and with what."""
+    done = await asyncio.gather(*acts, return_exceptions=True)
+    return sorted((type(one) if isinstance(one, BaseException) else None for one in done), key=str)
+
+
+async def test_two_who_hand_out_the_same_money_at_once_hand_it_out_once(counter: Counter) -> None:
+    payment = await counter.take(msisdn="13700000000")
+    await counter.settle()
+    assert await both(counter.give_back(payment), counter.give_back(payment)) == [
+        RequestNotInState,
+        None,
+    ]
+    assert await counter.cash() == 0
+
+
+async def test_two_who_reverse_the_same_payment_at_once_reverse_it_once(counter: Counter) -> None:
+    payment = await counter.take()
+    await counter.settle()
+    assert await both(counter.reverse(payment), counter.reverse(payment)) == [
+        PaymentNotReversible,
+        None,
+    ]
+    await counter.settle()
+    assert await counter.balance() == 0
+
+
+async def test_two_shifts_of_one_cashier_opened_at_once_are_one(counter: Counter) -> None:
+    who = supervisor()
+    assert await both(counter.open(who), counter.open(who)) == [ShiftAlreadyOpen, None]
+
+
+async def test_payments_at_several_tills_at_once_are_each_credited_once(counter: Counter) -> None:
+    await asyncio.gather(*(counter.take(100) for _ in range(8)))
+    await counter.settle(times=2)
+    assert await counter.balance() == 800
+    assert await counter.cash() == 800
+    numbers = await counter.visited.fetch("SELECT DISTINCT receipt_number FROM payment")
+    assert len(numbers) == 8
