@@ -2,7 +2,7 @@
 
 from bench import Benchmark, Result
 from bench.big_city import size
-from bench.evaluation import ROUNDS, ROUNDS_QUICK, against
+from bench.evaluation import ROUNDS, ROUNDS_QUICK, against, by_rule
 from services.city_node.credit.scorecard import RULE
 
 BARE = """
@@ -48,7 +48,7 @@ COUNTED = """
 async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every benchmark
     """Measure."""
     rounds = ROUNDS_QUICK if quick else ROUNDS
-    found = await against(RULE, BARE, COUNTED, size(quick=quick), rounds)
+    found = await against(by_rule(RULE), RULE.table, BARE, COUNTED, size(quick=quick), rounds)
     return Result(1000 * found.evaluation, 1000 * found.bare, {"first": 1000 * found.first})
 
 

@@ -7,7 +7,7 @@ those that differ, of the customers whose bills changed before each round.
 
 from bench import Benchmark, Result
 from bench.big_city import size
-from bench.evaluation import ROUNDS, ROUNDS_QUICK, against
+from bench.evaluation import ROUNDS, ROUNDS_QUICK, against, by_rule
 from services.city_node.level.rule import RULE
 
 BARE = """
@@ -30,7 +30,7 @@ COUNTED = "SELECT entitled, count(*) FROM level_result WHERE until IS NULL GROUP
 async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every benchmark
     """Measure."""
     rounds = ROUNDS_QUICK if quick else ROUNDS
-    found = await against(RULE, BARE, COUNTED, size(quick=quick), rounds)
+    found = await against(by_rule(RULE), RULE.table, BARE, COUNTED, size(quick=quick), rounds)
     return Result(1000 * found.evaluation, 1000 * found.bare, {"first": 1000 * found.first})
 
 

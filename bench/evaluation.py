@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,25 +31,37 @@ _CHANGE = """
     WHERE c.id = b.customer_id AND abs(hashtext(c.id::text)) % 100 = $2"""
 
 
+Evaluating = Callable[[NodeContext, datetime], Awaitable[Any]]
+"""Evaluates a whole city at a moment."""
+
+
+def by_rule(rule: Rule[Any]) -> Evaluating:
+    """Return what evaluates by a rule."""
+
+    async def evaluate(context: NodeContext, now: datetime) -> None:
+        await Evaluator(context, rule, now, "bench").evaluate_city()
+
+    return evaluate
+
+
 @dataclass
 class Evaluated:
-    """A city whose customers have results."""
+    """A city whose customers have results, in a table."""
 
     context: NodeContext
     connection: asyncpg.Connection
-    rule: Rule[Any]
+    results: str
     rounds: int = 0
 
-    async def evaluator(self) -> Evaluator:
-        """Return what evaluates now: each time a minute later."""
+    def moment(self) -> datetime:
+        """Return when the next evaluation is: each time a minute later."""
         self.rounds += 1
-        now = NOW + timedelta(minutes=self.rounds)
-        return Evaluator(self.context, self.rule, now, "bench")
+        return NOW + timedelta(minutes=self.rounds)
 
     async def change(self) -> None:
         """Change the bills of one customer in a hundred."""
         await self.connection.execute(_CHANGE, 30_000, self.rounds)
-        for table in ("bill", self.rule.table, "evaluation_mark", "evaluation_due"):
+        for table in ("bill", self.results, "evaluation_mark", "evaluation_due"):
             await self.connection.execute(f"VACUUM ANALYZE {table}")
 
     async def bare(self, statement: str) -> list[asyncpg.Record]:
@@ -60,8 +72,10 @@ class Evaluated:
 
 
 @contextlib.asynccontextmanager
-async def evaluated_city(rule: Rule[Any], customers: int) -> AsyncIterator[Evaluated]:
-    """Make a city with a year of bills, evaluated once."""
+async def evaluated_city(
+    results: str, customers: int, more: str | None = None
+) -> AsyncIterator[Evaluated]:
+    """Make a city with a year of bills, to be evaluated into a table, and ``more``, a statement, if there is any."""
     with tempfile.TemporaryDirectory(prefix="guanxi-bench-") as home:
         async with open_city(Path(home)) as context:
             await ensure_industries(context)
@@ -86,8 +100,10 @@ async def evaluated_city(rule: Rule[Any], customers: int) -> AsyncIterator[Evalu
                 )
             connection = await asyncpg.connect(owner_url(context))
             try:
+                if more is not None:
+                    await connection.execute(more)
                 await connection.execute("VACUUM ANALYZE")
-                yield Evaluated(context, connection, rule)
+                yield Evaluated(context, connection, results)
             finally:
                 await connection.close()
 
@@ -108,25 +124,33 @@ class Comparison:
     first: float
 
 
-async def against(
-    rule: Rule[Any], statement: str, counted: str, customers: int, rounds: int
+async def against(  # noqa: PLR0917 - what is compared, and how
+    evaluate: Evaluating,
+    results: str,
+    statement: str,
+    counted: str,
+    customers: int,
+    rounds: int,
+    more: str | None = None,
 ) -> Comparison:
     """Compare whole evaluations with a bare statement that computes the same numbers, by turns.
 
     Args:
-        rule: by which.
+        evaluate: evaluates.
+        results: the table of what it finds.
         statement: the bare statement: counts and sums of what it computes.
         counted: the same counts and sums of the results that the evaluation wrote.
         customers: how many.
         rounds: how often.
+        more: a statement that makes what a generated city does not have.
     """
-    async with evaluated_city(rule, customers) as city:
-        first = await seconds((await city.evaluator()).evaluate_city)
+    async with evaluated_city(results, customers, more) as city:
+        first = await seconds(lambda: evaluate(city.context, city.moment()))
         whole, bare = [], []
         for _ in range(rounds):
             await city.change()
             bare.append(await seconds(lambda: city.bare(statement)))
-            whole.append(await seconds((await city.evaluator()).evaluate_city))
+            whole.append(await seconds(lambda: evaluate(city.context, city.moment())))
         computed = [tuple(row) for row in await city.bare(statement)]
         assert computed == [tuple(row) for row in await city.bare(counted)]
     return Comparison(median(whole), median(bare), first)

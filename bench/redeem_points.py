@@ -19,11 +19,10 @@ import asyncpg
 from bench import Benchmark, Result
 from bench.big_city import generated, size
 from bench.city import CITY, NOW, owner_url
-from services.city_node.customer.service import Desk
 from services.city_node.points.accrual import accrue
 from services.city_node.points.verification import verify
 from services.city_node.redemption.schemas import RedemptionCreate
-from services.city_node.redemption.service import redeem
+from services.city_node.redemption.service import Counter, redeem
 from shared.access import Principal
 from shared.capability import NodeContext, Role
 from shared.kernel.database import Database
@@ -88,7 +87,7 @@ async def measure(
     try:
         for _ in range(rounds + 1):
             bare.append(await _a_second(_by_hand(pool), shares, seconds))
-            served.append(await _a_second(_by_service(context, database), shares, seconds))
+            served.append(await _a_second(_by_service(database), shares, seconds))
     finally:
         await pool.close()
         await database.close()
@@ -96,15 +95,15 @@ async def measure(
     return median(served[1:]), median(bare[1:])  # the first round of both warms up
 
 
-def _by_service(context: NodeContext, database: Database) -> Redeem:
+def _by_service(database: Database) -> Redeem:
     someone = Principal(
         new_id(), "bench", Role.SUPERVISOR, CITY, path_of_division(CITY), frozenset(), new_id()
     )
     body = RedemptionCreate(reward=REWARD)
 
     async def act(holder: Holder) -> None:
-        async with database.transaction() as session:
-            await redeem(Desk(session, someone, NOW, context.cipher, CITY), holder[0], body)
+        async with database.writer() as connection, connection.transaction():
+            await redeem(Counter(connection, database, someone, NOW, CITY), holder[0], body)
 
     return act
 

@@ -26,6 +26,7 @@ others refuse. Without its key file a node makes a new key, and everybody refres
 from shared.access.dependencies import (
     Authenticated,
     CurrentPrincipal,
+    HotOnceDependency,
     NodeGrants,
     OnceDependency,
     Requirement,
@@ -47,6 +48,7 @@ __all__ = [
     "DutiesConflict",
     "Grants",
     "Guard",
+    "HotOnceDependency",
     "NodeGrants",
     "OnceDependency",
     "Principal",

@@ -11,7 +11,8 @@ from shared.access.grants import Grants
 from shared.access.principal import Principal
 from shared.access.problems import PermissionMissing, ScopeTooNarrow, SignInRequired
 from shared.access.tokens import TokenKeeper
-from shared.kernel.edge import Now, Transaction, awaited, now_of
+from shared.kernel.database import driver_connection
+from shared.kernel.edge import HotTransaction, Now, Transaction, awaited, now_of
 from shared.kernel.idempotency import Once
 
 _TOKEN_URL = "/oauth/token"  # noqa: S105 - an address, not a secret
@@ -72,29 +73,45 @@ Authenticated = Annotated[Principal, Depends(authenticated)]
 CurrentPrincipal = Authenticated
 
 
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        description="Needed: a text of your choice (a UUID, 1 to 200 characters) that names this request. "
+        "Repeating the request with it is safe.",
+        examples=["0192d5c1-7e1a-7cc3-a5b0-5f3f3a1b9c01"],
+    ),
+]
+
+
 async def once(
     request: Request,
     principal: Authenticated,
     transaction: Transaction,
     now: Now,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            description="Needed: a text of your choice (a UUID, 1 to 200 characters) that names this request. "
-            "Repeating the request with it is safe.",
-            examples=["0192d5c1-7e1a-7cc3-a5b0-5f3f3a1b9c01"],
-        ),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Once:
     """Claim the request's ``Idempotency-Key`` for the principal, in the request's transaction.
 
     An endpoint names it after its :func:`require`, so that an answer is not repeated to one who has lost the
     permission.
     """
-    return await Once.begin(request, transaction, str(principal.id), idempotency_key, now=now)
+    connection = await driver_connection(transaction)
+    return await Once.begin(request, connection, str(principal.id), idempotency_key, now=now)
+
+
+async def hot_once(
+    request: Request,
+    principal: Authenticated,
+    connection: HotTransaction,
+    now: Now,
+    idempotency_key: IdempotencyKey = None,
+) -> Once:
+    """Do what :func:`once` does, in the transaction of a hot write."""
+    return await Once.begin(request, connection, str(principal.id), idempotency_key, now=now)
 
 
 OnceDependency = Annotated[Once, Depends(once)]
+HotOnceDependency = Annotated[Once, Depends(hot_once)]
 
 
 def tokens_of(request: Request) -> TokenKeeper:

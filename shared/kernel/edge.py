@@ -1,14 +1,16 @@
 """The edge of a node over HTTP: what every endpoint may ask for.
 
-An endpoint that changes something asks for :data:`Transaction`: opened before it runs and committed when it
-returns, before the answer is sent. ``scope="function"`` is what makes it *before*: FastAPI otherwise runs the end
-of a dependency after the response, and a failed commit would already have said 200.
+An endpoint that changes something asks for :data:`Transaction`, or for :data:`HotTransaction` if it is a hot write:
+opened before it runs and committed when it returns, before the answer is sent. ``scope="function"`` is what makes it
+*before*: FastAPI otherwise runs the end of a dependency after the response, and a failed commit would already have
+said 200.
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
+import asyncpg
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -50,6 +52,12 @@ async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
+async def hot_transaction(request: Request) -> AsyncIterator[asyncpg.Connection]:
+    """Open the request's one transaction on a bare connection."""
+    async with database_of(request).writer() as connection, connection.transaction():
+        yield connection
+
+
 def awaited(read: Callable[[Request], Found]) -> Callable[[Request], Coroutine[Any, Any, Found]]:
     """Return ``read`` as a dependency that FastAPI awaits; a plain function it would run in a thread, which costs."""
 
@@ -63,6 +71,7 @@ NodeDatabase = Annotated[Database, Depends(awaited(database_of))]
 NodeSettings = Annotated[Settings, Depends(awaited(settings_of))]
 Now = Annotated[datetime, Depends(awaited(now_of))]
 Transaction = Annotated[AsyncSession, Depends(transaction, scope="function")]
+HotTransaction = Annotated[asyncpg.Connection, Depends(hot_transaction, scope="function")]
 Page = Annotated[PageRequest, Depends(page_request)]
 ExpectedVersion = Annotated[int, Depends(expected_version)]
 Speech = Annotated[Language, Depends(awaited(language_of))]

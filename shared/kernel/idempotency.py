@@ -9,10 +9,10 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
+import asyncpg
 import orjson
 from fastapi import FastAPI, Request, Response
-from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -60,6 +60,13 @@ class IdempotencyKey(Base):
     answer: Mapped[bytes | None]
 
 
+_CLAIM = """
+    INSERT INTO idempotency_key (caller, key, request_hash, created_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT DO NOTHING RETURNING key"""
+_STORED = "SELECT * FROM idempotency_key WHERE caller = $1 AND key = $2"
+_ANSWER = "UPDATE idempotency_key SET status = $3, headers = $4, answer = $5 WHERE caller = $1 AND key = $2"
+
+
 class AnsweredBefore(Exception):
     """The request was answered before; carries that answer."""
 
@@ -71,8 +78,8 @@ class AnsweredBefore(Exception):
 class Once:
     """One request under its key: made by a dependency, told its answer by the endpoint."""
 
-    def __init__(self, session: AsyncSession, caller: str, key: str) -> None:
-        self._session = session
+    def __init__(self, connection: asyncpg.Connection, caller: str, key: str) -> None:
+        self._connection = connection
         self._caller = caller
         self._key = key
 
@@ -80,13 +87,13 @@ class Once:
     async def begin(
         cls,
         request: Request,
-        session: AsyncSession,
+        connection: asyncpg.Connection,
         caller: str,
         given_key: str | None,
         *,
         now: datetime,
     ) -> "Once":
-        """Claim the request's key in ``session``'s transaction.
+        """Claim the request's key in the transaction that ``connection`` is in.
 
         Raises:
             AnsweredBefore: with the stored answer, if the same request was answered.
@@ -107,41 +114,25 @@ class Once:
             ]
         )
         request_hash = hashlib.sha256(content).digest()
-        claimed = await session.scalar(
-            insert(IdempotencyKey)
-            .values(caller=caller, key=key, request_hash=request_hash, created_at=now)
-            .on_conflict_do_nothing()
-            .returning(IdempotencyKey.key)
-        )
-        if claimed is None:
-            stored = (
-                await session.scalars(
-                    select(IdempotencyKey).where(
-                        IdempotencyKey.caller == caller, IdempotencyKey.key == key
-                    )
-                )
-            ).one()
-            if stored.request_hash != request_hash:
+        if await connection.fetchval(_CLAIM, caller, key, request_hash, now) is None:
+            stored = await connection.fetchrow(_STORED, caller, key)
+            if stored["request_hash"] != request_hash:
                 raise IdempotencyKeyReused(
                     faults=[Fault("header:Idempotency-Key", "used before")],
-                    at=stored.created_at.isoformat(timespec="seconds"),
+                    at=stored["created_at"].isoformat(timespec="seconds"),
                 )
-            headers = {**orjson.loads(stored.headers or "{}"), "Idempotent-Replayed": "true"}
+            headers = {**orjson.loads(stored["headers"] or "{}"), "Idempotent-Replayed": "true"}
+            status = stored["status"] or 200
             raise AnsweredBefore(
-                Response(
-                    stored.answer, stored.status or 200, headers, media_type="application/json"
-                )
+                Response(stored["answer"], status, headers, media_type="application/json")
             )
-        return cls(session, caller, key)
+        return cls(connection, caller, key)
 
     async def answer(self, status: int, content: Any, **headers: str) -> Response:
         """Keep ``content`` as the answer of this request, and return it as a response."""
         body = content if isinstance(content, bytes) else orjson.dumps(content)
-        await self._session.execute(
-            update(IdempotencyKey)
-            .where(IdempotencyKey.caller == self._caller, IdempotencyKey.key == self._key)
-            .values(status=status, headers=orjson.dumps(headers).decode(), answer=body)
-        )
+        told = orjson.dumps(headers).decode()
+        await self._connection.execute(_ANSWER, self._caller, self._key, status, told, body)
         return Response(body, status, headers, media_type="application/json")
 
 

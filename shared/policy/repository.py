@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import and_, func, select, text, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -182,20 +183,16 @@ def _bounds_json(bounds: Iterable[Bound]) -> list[dict[str, Any]]:
     ]
 
 
-async def fingerprint(session: AsyncSession, kind: str, node: str) -> str:
+async def fingerprint(connection: asyncpg.Connection, kind: str, node: str) -> str:
     """Return what is the same as long as the known statements of a kind, and the line to a node, are the same."""
-    found = await session.scalar(_FINGERPRINT, {"kind": kind, "node": node})
-    return str(found)
+    return str(await connection.fetchval(_FINGERPRINT, kind, node))
 
 
-_FINGERPRINT = text(
-    """
+_FINGERPRINT = """
     SELECT concat_ws(' ',
-        (SELECT parent FROM federation_registry WHERE code = :node),
-        (SELECT md5(string_agg(digest, '' ORDER BY digest)) FROM policy_version WHERE kind = :kind),
-        (SELECT md5(string_agg(digest, '' ORDER BY digest)) FROM policy_withdrawal WHERE kind = :kind))
-    """
-)
+        (SELECT parent FROM federation_registry WHERE code = $2),
+        (SELECT md5(string_agg(digest, '' ORDER BY digest)) FROM policy_version WHERE kind = $1),
+        (SELECT md5(string_agg(digest, '' ORDER BY digest)) FROM policy_withdrawal WHERE kind = $1))"""
 
 
 async def version(

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.capability import Bound, D, PolicyKind
 from shared.federation import repository as federation
 from shared.federation import tree
 from shared.federation.models import NodeStatus
+from shared.kernel.database import Database, driver_connection
 from shared.kernel.problems import Fault
 from shared.kernel.settings import HQ_CODE
 from shared.policy import repository
@@ -36,12 +38,37 @@ async def in_force(
         node: division code of the node that goes by it.
     """
     # Rules ask at every redemption: what was found is remembered by all that it depends on, and one look tells that.
-    known = (kind, on, node, await repository.fingerprint(session, kind.name, node))
+    connection = await driver_connection(session)
+    known = (kind, on, node, await repository.fingerprint(connection, kind.name, node))
     if known not in _remembered:
         if len(_remembered) >= _MOST_REMEMBERED:
             _remembered.clear()
         _remembered[known] = (await resolution(session, kind, on=on, node=node)).in_force
     return _remembered[known]
+
+
+async def in_force_now(
+    database: Database,
+    connection: asyncpg.Connection,
+    kind: PolicyKind[D],
+    *,
+    on: date,
+    node: str,
+) -> PolicyInForce[D]:
+    """Return the same for a hot write.
+
+    Args:
+        database: where to look if it is not remembered.
+        connection: where to find out whether it is.
+        kind: what the policy is about.
+        on: the day, in the business zone.
+        node: division code of the node that goes by it.
+    """
+    known = (kind, on, node, await repository.fingerprint(connection, kind.name, node))
+    if known in _remembered:
+        return _remembered[known]
+    async with database.reading() as session:
+        return await in_force(session, kind, on=on, node=node)
 
 
 _MOST_REMEMBERED = 256

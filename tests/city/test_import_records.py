@@ -94,6 +94,34 @@ async def test_a_number_that_had_several_holders_names_the_one_of_the_month(city
     assert found == [("C1", "2026-10-01", 100), ("C2", "2026-11-01", 200)]
 
 
+async def test_of_lines_with_one_number_the_latest_that_had_begun_has_the_record(
+    city: TestNode,
+) -> None:
+    """Of two that began on one day it is the one that lasted longer."""
+    await load(city, [row(1)])
+    async with city.database.transaction() as session:
+        await session.execute(
+            text(
+                """
+                INSERT INTO subscription (id, customer_id, msisdn, status, entry_date, ended_on, plan)
+                SELECT gen_random_uuid(), c.id, '13977777777', CASE WHEN e.ended IS NULL THEN 'active' ELSE 'ended' END,
+                       e.entry, e.ended, e.plan
+                FROM customer c, (VALUES ('old', DATE '2026-01-05', DATE '2026-03-01'), ('short', '2026-05-31', '2026-06-20'),
+                                         ('long', '2026-05-31', NULL), ('shorter', '2026-05-31', '2026-06-01')) e (plan, entry, ended)"""
+            )
+        )
+    bills = [{**bill(1, month, f"{month}.00"), "msisdn": "13977777777"} for month in range(1, 9)]
+    early = {**bills[0], "month": "2025-12"}
+    loaded = await load(city, table([*bills, early]), BILLS)
+    assert counts(loaded) == (8, 0, 0, 1)
+    found = await rows_of(
+        city,
+        "SELECT s.plan, string_agg(extract(month FROM b.period)::text, ' ' ORDER BY b.period) FROM bill b"
+        " JOIN subscription s ON s.id = b.subscription_id WHERE s.msisdn = '13977777777' GROUP BY 1 ORDER BY 1",
+    )
+    assert found == [("long", "5 6 7 8"), ("old", "1 2 3 4")]
+
+
 async def test_a_customer_key_names_the_line_if_there_is_one(city: TestNode) -> None:
     await load(city, [row(1), row(2)])
     second = row(2, msisdn="13955555555", iccid="89860026125555555555", imsi="460015555555555")

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Column, MetaData, Table, Text, insert, select
 from starlette.requests import Request
 
 from shared.capability import Capability, NodeContext
+from shared.kernel.database import driver_connection
 from shared.kernel.edge import ExpectedVersion, NodeDatabase, Now, Page, Transaction
 from shared.kernel.idempotency import Once, forget_old_keys
 from shared.kernel.language import Text as Words
@@ -62,7 +63,8 @@ async def claim(
     now: Now,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Once:
-    return await Once.begin(request, session, "tester", idempotency_key, now=now)
+    connection = await driver_connection(session)
+    return await Once.begin(request, connection, "tester", idempotency_key, now=now)
 
 
 @router.post("", status_code=201)

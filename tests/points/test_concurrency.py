@@ -12,8 +12,9 @@ from services.city_node.points import transfer
 from services.city_node.points.expiry import expire
 from services.city_node.points.problems import PointsInsufficient
 from services.city_node.points.schemas import TransferCreate
-from services.city_node.redemption import service as redemption
 from services.city_node.redemption.schemas import RedemptionCreate
+from services.city_node.redemption.service import Counter
+from services.city_node.redemption.service import redeem as redeem_points
 from services.city_node.reward.problems import StockShort
 from shared.access import Principal
 from shared.capability import Role
@@ -43,19 +44,22 @@ async def many(city: TestNode) -> AsyncIterator[Database]:
     await database.close()
 
 
+SOMEONE = Principal(
+    new_id(), "test", Role.SUPERVISOR, CITY, f"000000/440000/{CITY}/", frozenset(), new_id()
+)
+
+
 async def at_desk(city: TestNode, database: Database, act: Any) -> Any:
-    someone = Principal(
-        new_id(), "test", Role.SUPERVISOR, CITY, f"000000/440000/{CITY}/", frozenset(), new_id()
-    )
     async with database.transaction() as session:
-        return await act(Desk(session, someone, NOON, city.context.cipher, CITY))
+        return await act(Desk(session, SOMEONE, NOON, city.context.cipher, CITY))
 
 
-async def redeem(city: TestNode, database: Database, of: Somebody, reward: str) -> bool:
+async def redeem(database: Database, of: Somebody, reward: str) -> bool:
     """Redeem, and tell whether it was possible."""
     body = RedemptionCreate(reward=reward)
     try:
-        await at_desk(city, database, lambda desk: redemption.redeem(desk, of.id, body))
+        async with database.writer() as connection, connection.transaction():
+            await redeem_points(Counter(connection, database, SOMEONE, NOON, CITY), of.id, body)
     except (PointsInsufficient, StockShort):
         return False
     return True
@@ -68,7 +72,7 @@ async def test_one_account_is_never_overdrawn(
     hot = await add_customer(city.database, NOON)
     await add_bill(city.database, hot, 105_000)  # 1050 points: ten rewards
     await judge(city)
-    done = await asyncio.gather(*(redeem(city, many, hot, "umbrella") for _ in range(16)))
+    done = await asyncio.gather(*(redeem(many, hot, "umbrella") for _ in range(16)))
     assert sum(done) == 10
     assert await balance_of(city, hot) == 50
     await require_right(city.database)
@@ -80,7 +84,7 @@ async def test_stock_is_never_oversold(city: TestNode, supervisor: Headers, many
     for who in people:
         await add_bill(city.database, who, 10_000)
     await judge(city)
-    done = await asyncio.gather(*(redeem(city, many, who, "umbrella") for who in people))
+    done = await asyncio.gather(*(redeem(many, who, "umbrella") for who in people))
     assert sum(done) == 5
     assert (await run(city.database, "SELECT stock FROM reward"))[0][0] == 0
     left = [await balance_of(city, who) for who in people]
@@ -114,7 +118,7 @@ async def test_everything_at_once_ends_and_is_right(
         await judge(city, portion=2, whole_city=True)
 
     acts: list[Any] = [give(*dice.sample(people, 2)) for _ in range(40)]
-    acts += [redeem(city, many, dice.choice(people), "umbrella") for _ in range(30)]
+    acts += [redeem(many, dice.choice(people), "umbrella") for _ in range(30)]
     acts += [expire(many, now=NOON, portion=1), grow(1), grow(2), grow(3)]
     dice.shuffle(acts)
     done = await asyncio.gather(*acts)

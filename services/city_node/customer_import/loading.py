@@ -107,6 +107,7 @@ class CustomerLoader:
 
     async def load(self, staging: Staging, rows: Sequence[Row]) -> tuple[Loaded, list[RowFault]]:
         """Load rows, part by part where one part makes way for the next."""
+        staging.go_on()
         loaded, faults, rest = Loaded(), list[RowFault](), list(rows)
         while rest:
             checked = await self._checks.check(staging, rest)

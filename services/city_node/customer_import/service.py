@@ -26,6 +26,7 @@ from services.city_node.customer_import.line_loading import LineLoader
 from services.city_node.customer_import.loading import CustomerLoader, Loader
 from services.city_node.customer_import.mapping import ImportMapping, read_mapping
 from services.city_node.customer_import.models import CustomerImport, ImportState, Records
+from services.city_node.customer_import.portions import Portion, Reader
 from services.city_node.customer_import.problems import (
     FileDiffers,
     FileUnusable,
@@ -33,8 +34,8 @@ from services.city_node.customer_import.problems import (
     ImportOver,
     ImportStateUnfit,
 )
-from services.city_node.customer_import.reading import RowFile, digest, open_rows
-from services.city_node.customer_import.rejecting import Rejecter, RowFault
+from services.city_node.customer_import.reading import digest, open_rows
+from services.city_node.customer_import.rejecting import Rejecter
 from services.city_node.customer_import.staging import Run, Staging
 from services.city_node.departure.catalogue import Catalogue
 from services.city_node.personal_data.service import hold_keys_for_run
@@ -95,16 +96,6 @@ class Desk:
     node: str
     portion: int | None = None
     strict: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Portion:
-    """Some rows of the file, converted."""
-
-    rows: Sequence[Any]
-    faults: list[RowFault]
-    cells: dict[int, Sequence[str]]
-    position: int
 
 
 async def begin(
@@ -230,8 +221,10 @@ async def _load(
     opened = await asyncio.to_thread(open_rows, file, row.file_name, mapping)
     run = await _run_of(desk, row, mapping)
     loader = LineLoader(run) if mapping.records in _ON_LINES else CustomerLoader(run, row.unit_code)
-    staging = Staging(run)
-    reader = _Reader(desk, opened, Converter(mapping, opened.header), loader, file)
+    reader = Reader(
+        opened, Converter(mapping, opened.header), loader, file, desk.clock, desk.portion
+    )
+    staging = Staging(run, reader.go_on)
     async with transactions() as session:
         staging.begin(session, desk.clock.now())
         await loader.prepare(staging)
@@ -240,15 +233,10 @@ async def _load(
     rejecter = Rejecter(row.id, mapping, opened.header, desk.cipher)
     work = _Work(desk, transactions, staging, loader, rejecter, row.id, dry_run=row.dry_run)
     async with work.rehearsal():
-        reading = reader.ahead()
-        try:
-            while (portion := await reading) is not None:
-                # The next portion is converted while PostgreSQL works on this one.
-                reading = reader.ahead()
+        async with contextlib.aclosing(reader):
+            while (portion := await reader.next()) is not None:
                 await work.do(portion)
                 on_progress(portion.position)
-        finally:
-            await asyncio.gather(reading, return_exceptions=True)
         samples = await work.samples()
     async with desk.database.transaction() as session:
         row = await in_state(session, row.id, (ImportState.LOADING,), "completed")
@@ -272,38 +260,6 @@ async def _run_of(desk: Desk, row: CustomerImport, mapping: ImportMapping) -> Ru
         node=desk.node, cipher=desk.cipher.pinned(), mapping=mapping, header=row.header, declared=declared,
         departures=departures, allow_erased=row.allow_erased,
     )  # fmt: skip
-
-
-class _Reader:
-    """Reads and converts, a portion ahead of the one that is loaded."""
-
-    def __init__(
-        self, desk: Desk, opened: RowFile, converter: Converter, loader: Loader, file: BinaryIO
-    ) -> None:
-        self._desk, self._opened, self._converter = desk, opened, converter
-        self._portion = desk.portion or loader.portion
-        self._loader, self._file = loader, file
-
-    async def skip(self, done: int) -> AsyncIterator[Any]:
-        """Give the columns of the first rows of the file, which are done."""
-        while done:
-            lines = await asyncio.to_thread(self._opened.read, min(done, self._portion))
-            done -= len(lines.rows)
-            yield await asyncio.to_thread(self._converter.convert, lines)
-
-    def ahead(self) -> "asyncio.Future[_Portion | None]":
-        """Begin to read the next portion."""
-        return asyncio.ensure_future(asyncio.to_thread(self._next, self._desk.clock.now()))
-
-    def _next(self, now: datetime) -> _Portion | None:
-        lines = self._opened.read(self._portion)
-        if not lines.rows:
-            return None
-        position = self._file.tell()
-        columns = self._converter.convert(lines)
-        rows, faults = self._loader.build(columns, now)
-        cells = dict(zip(lines.numbers, lines.rows, strict=True))
-        return _Portion(rows, [*columns.faults, *faults], cells, position)
 
 
 class _Work:
@@ -349,7 +305,7 @@ class _Work:
             return []
         return await repository.samples(self._rehearsing, self._import_id, _SAMPLES)
 
-    async def do(self, portion: _Portion) -> None:
+    async def do(self, portion: Portion) -> None:
         """Load a portion; if somebody takes one of its numbers at the same moment, once more."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -360,7 +316,7 @@ class _Work:
             else:
                 return
 
-    async def _try(self, portion: _Portion) -> None:
+    async def _try(self, portion: Portion) -> None:
         async with contextlib.AsyncExitStack() as stack:
             keeping = await stack.enter_async_context(
                 self._transactions()

@@ -6,7 +6,7 @@ through :meth:`Staging.run`, which gives it the values of the run by name.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -32,6 +32,7 @@ from services.city_node.customer.models import customer_number_sequence
 from services.city_node.customer_import.layout import CLAIMED, STAGED, Columns, Copy, Row, picker
 from services.city_node.customer_import.mapping import ImportMapping
 from services.city_node.departure.catalogue import Catalogue
+from shared.kernel.copy_text import copy_text
 from shared.kernel.database import copy_rows
 from shared.kernel.encryption import Cipher
 
@@ -81,13 +82,15 @@ class Staging:
         of: the import.
         session: the portion's transaction; every portion has another.
         now: when the portion is written.
+        go_on: has the next portion read meanwhile: called when what is left of this one is PostgreSQL's work. Two
+            threads of a program hinder one another, and while rows are sent to it, PostgreSQL would wait for both.
     """
 
     session: AsyncSession
     now: datetime
 
-    def __init__(self, run: Run) -> None:
-        self.of = run
+    def __init__(self, run: Run, go_on: Callable[[], None]) -> None:
+        self.of, self.go_on = run, go_on
         self._values: dict[str, tuple[object, TypeEngine[Any]]] = {
             "import_id": (run.id, Uuid()),
             "import_number": (run.number, BigInteger()),
@@ -164,6 +167,11 @@ class Staging:
         """Replace what a temporary table holds."""
         await self.session.execute(text(f"TRUNCATE {table}"))
         await copy_rows(self.session, table, columns, records)
+
+    async def replace(self, table: str, columns: Sequence[str], rows: bytes) -> None:
+        """Replace what a temporary table holds by rows in text form."""
+        await self.session.execute(text(f"TRUNCATE {table}"))
+        await copy_text(self.session, table, columns, rows)
 
     async def remember(self, keys: Iterable[tuple[str, int]]) -> None:
         """Note the keys of rows that are loaded, each with its line."""

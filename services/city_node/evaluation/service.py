@@ -133,11 +133,9 @@ class Evaluator:
                 await repository.be_alone(connection, rule.name)
                 ids = await repository.take_due(connection, rule.name, PORTION)
                 changed += await self._some(connection, policy, ids)
-            done += len(ids)
-            if len(ids) < PORTION:
-                break
-        async with self.context.database.transaction() as session:
-            return self._note(session, Scope.CHANGED, policy, done, changed)
+                done += len(ids)
+                if len(ids) < PORTION:
+                    return self._note(session, Scope.CHANGED, policy, done, changed)
 
     async def evaluate_some(self, session: AsyncSession, ids: Sequence[UUID]) -> int:
         """Evaluate some customers at once, in the caller's transaction; return how many have another result.

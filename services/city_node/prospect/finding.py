@@ -155,11 +155,9 @@ class Finder:
                 await repository.be_alone(connection, RULE)
                 ids = await repository.take_due(connection, RULE, PORTION)
                 await self._some(connection, terms, ids, search)
-            if len(ids) < PORTION:
-                break
-        async with self.context.database.transaction() as session:
-            self._note(session, search)
-        return search
+                if len(ids) < PORTION:
+                    self._note(session, search)
+                    return search
 
     async def search_some(self, session: AsyncSession, ids: Sequence[UUID]) -> Search:
         """Look at some customers at once, in the caller's transaction.

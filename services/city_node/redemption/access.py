@@ -2,9 +2,14 @@
 
 from typing import Annotated
 
+from fastapi import Depends
+
 from services.city_node.customer.service import Desk
 from services.city_node.points.access import desk_for
-from shared.capability import Permission, Role
+from services.city_node.redemption.service import Counter
+from shared.access import Principal, require
+from shared.capability import Context, Permission, Role
+from shared.kernel.edge import HotTransaction, Now
 from shared.kernel.language import Text
 
 REDEEM = "points:redeem"
@@ -26,5 +31,17 @@ permissions = (
     ),
 )
 
-AtCounter = Annotated[Desk, desk_for(REDEEM)]
+
+async def counter(
+    principal: Annotated[Principal, Depends(require(REDEEM))],
+    connection: HotTransaction,
+    now: Now,
+    context: Context,
+) -> Counter:
+    """Return where the caller redeems points, in the request's transaction."""
+    return Counter(connection, context.database, principal, now, context.settings.code)
+
+
+AtCounter = Annotated[Counter, Depends(counter)]
+AtSettlingDesk = Annotated[Desk, desk_for(REDEEM)]
 AtReversingDesk = Annotated[Desk, desk_for(REVERSE)]

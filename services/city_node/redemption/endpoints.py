@@ -3,13 +3,14 @@
 from dataclasses import replace
 from uuid import UUID
 
+import asyncpg
 from fastapi import APIRouter, Response
 
 from services.city_node.customer.answers import JSON, documented
 from services.city_node.customer.service import Desk
 from services.city_node.points.access import Reader
 from services.city_node.redemption import service
-from services.city_node.redemption.access import AtCounter, AtReversingDesk
+from services.city_node.redemption.access import AtCounter, AtReversingDesk, AtSettlingDesk
 from services.city_node.redemption.models import RedemptionState
 from services.city_node.redemption.problems import RedemptionNotFound
 from services.city_node.redemption.reading import redemptions
@@ -21,7 +22,7 @@ from services.city_node.redemption.schemas import (
     Reversal,
 )
 from services.city_node.reward.schemas import RewardCode
-from shared.access import OnceDependency
+from shared.access import HotOnceDependency, Principal
 from shared.capability import Context
 from shared.kernel.database import driver_connection
 from shared.kernel.edge import ExpectedVersion, Page
@@ -39,11 +40,11 @@ _SETTLING = documented(RedemptionOut, 400, 404, 409, 412, 422, 428)
     response_class=Response,
 )
 async def redeem_points(
-    customer_id: UUID, desk: AtCounter, once: OnceDependency, body: RedemptionCreate
+    customer_id: UUID, counter: AtCounter, once: HotOnceDependency, body: RedemptionCreate
 ) -> Response:
     """Take points, the first to expire first, and the reward from stock; once for each `Idempotency-Key`."""
-    redemption_id = await service.redeem(desk, customer_id, body)
-    shown = await _shown(desk, redemption_id)
+    redemption_id = await service.redeem(counter, customer_id, body)
+    shown = await _shown(counter.connection, counter.principal, redemption_id)
     return await once.answer(201, shown, location=f"/points-redemptions/{redemption_id}")
 
 
@@ -93,7 +94,7 @@ async def read_redemption(redemption_id: UUID, principal: Reader, context: Conte
     response_class=Response,
 )
 async def fulfil_redemption(
-    redemption_id: UUID, desk: AtCounter, expected: ExpectedVersion
+    redemption_id: UUID, desk: AtSettlingDesk, expected: ExpectedVersion
 ) -> Response:
     """Note that the customer has the reward, against the redemption's ETag."""
     await service.fulfil(desk, redemption_id, expected)
@@ -107,7 +108,7 @@ async def fulfil_redemption(
     response_class=Response,
 )
 async def cancel_redemption(
-    redemption_id: UUID, desk: AtCounter, expected: ExpectedVersion, body: Cancellation
+    redemption_id: UUID, desk: AtSettlingDesk, expected: ExpectedVersion, body: Cancellation
 ) -> Response:
     """Give points and stock back before the reward was handed over, against the redemption's ETag."""
     await service.cancel(desk, redemption_id, expected, body.reason)
@@ -129,12 +130,14 @@ async def reverse_redemption(
 
 
 async def _after(desk: Desk, redemption_id: UUID) -> Response:
-    return _tagged(await _shown(desk, redemption_id), redemption_id)
-
-
-async def _shown(desk: Desk, redemption_id: UUID) -> bytes:
     connection = await driver_connection(desk.session)
-    filters = {"scope": desk.principal.unit_path, "id": redemption_id}
+    return _tagged(await _shown(connection, desk.principal, redemption_id), redemption_id)
+
+
+async def _shown(
+    connection: asyncpg.Connection, principal: Principal, redemption_id: UUID
+) -> bytes:
+    filters = {"scope": principal.unit_path, "id": redemption_id}
     found = await redemptions.one(connection, filters)
     if found is None:
         raise RedemptionNotFound(redemption=redemption_id)

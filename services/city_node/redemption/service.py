@@ -1,9 +1,15 @@
-"""The rules of redemptions: taking points and stock together, and giving both back."""
+"""The rules of redemptions: taking points and stock together, and giving both back.
 
-from datetime import timedelta
+A redemption is a hot write: four statements and the commit, on a bare connection. What happens to it later is not
+asked for as often, and goes through a session.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import select
 
 from services.city_node.customer.service import Desk
@@ -17,13 +23,15 @@ from services.city_node.redemption.schemas import RedemptionCreate, Reversal
 from services.city_node.reward import repository as rewards
 from services.city_node.reward.service import refusal
 from shared import audit
+from shared.access import Principal
 from shared.capability import Action
-from shared.kernel.database import driver_connection
+from shared.kernel.clock import business_day
+from shared.kernel.database import Database, driver_connection
 from shared.kernel.ids import new_id
 from shared.kernel.language import Text
 from shared.kernel.preconditions import require_version
 from shared.policy.kinds.points import POINTS
-from shared.policy.service import in_force
+from shared.policy.service import in_force, in_force_now
 
 REDEEMED = Action("points.redeemed", Text("Points were redeemed for a reward", "积分兑换礼品"))
 FULFILLED = Action("points.fulfilled", Text("A reward was handed over", "交付兑换礼品"))
@@ -32,6 +40,7 @@ REVERSED = Action("points.redemption_reversed", Text("A redemption was reversed"
 ACTIONS = (REDEEMED, FULFILLED, CANCELLED, REVERSED)
 
 _COLUMNS = ("id", "customer_id", "reward_code", "quantity", "points", "state", "at", "by", "version")  # fmt: skip
+_FIRST_VERSION = 1
 _VALUES = ", ".join(f"${ledger.FURTHER + nth}" for nth in range(len(_COLUMNS)))
 _ADD = f"""
     , made AS (INSERT INTO redemption ({", ".join(_COLUMNS)}) VALUES ({_VALUES}) RETURNING id),
@@ -39,7 +48,31 @@ _ADD = f"""
 """The redemption and its audit record."""
 
 
-async def redeem(desk: Desk, customer_id: UUID, body: RedemptionCreate) -> UUID:
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where points are redeemed.
+
+    Attributes:
+        connection: the transaction.
+        database: the node's.
+        principal: who redeems them for the customer.
+        now: when.
+        node: the node's division code.
+    """
+
+    connection: asyncpg.Connection
+    database: Database
+    principal: Principal
+    now: datetime
+    node: str
+
+    @property
+    def today(self) -> date:
+        """The business day."""
+        return business_day(self.now)
+
+
+async def redeem(counter: Counter, customer_id: UUID, body: RedemptionCreate) -> UUID:
     """Give a customer's points for a reward, and return the redemption's id.
 
     Raises:
@@ -50,49 +83,38 @@ async def redeem(desk: Desk, customer_id: UUID, body: RedemptionCreate) -> UUID:
         RewardNotOffered, StockShort: if the reward is not to be had (409).
         PointsFew: if it costs less than the policy lets anybody redeem (422).
     """
-    minimum = (
-        await in_force(desk.session, POINTS, on=desk.today, node=desk.node)
-    ).document.redemption_minimum
-    connection = await driver_connection(desk.session)
-    holder = (await ledger.lock(connection, [customer_id], desk.principal.unit_path))[customer_id]
+    connection, principal, today = counter.connection, counter.principal, counter.today
+    policy = await in_force_now(counter.database, connection, POINTS, on=today, node=counter.node)
+    holder = (await ledger.lock(connection, [customer_id], principal.unit_path))[customer_id]
     holder.require_free()
-    price = await rewards.book(
-        connection, body.reward, body.quantity, today=desk.today, level=holder.level
-    )
+    wanted = (body.reward, body.quantity)
+    price = await rewards.book(connection, *wanted, today=today, level=holder.level)
     if price is None:
-        raise await refusal(
-            desk.session, body.reward, body.quantity, today=desk.today, level=holder.level
-        )
-    points = price * body.quantity
+        raise await refusal(connection, *wanted, today=today, level=holder.level)
+    points, minimum = price * body.quantity, policy.document.redemption_minimum
     if points < minimum:
         raise PointsFew(minimum=minimum, points=points)
-    row = Redemption(
-        id=new_id(),
-        customer_id=customer_id,
-        reward_code=body.reward,
-        quantity=body.quantity,
-        points=points,
-        state=RedemptionState.OPEN.value,
-        at=desk.now,
-        by=desk.principal.username,
-        version=1,
-    )
+    redemption_id = new_id()
     await ledger.take(
         connection,
         holder,
         points,
         kind=EntryKind.REDEMPTION,
         to=SystemAccount.REDEEMED,
-        cause_id=row.id,
-        today=desk.today,
-        at=desk.now,
+        cause_id=redemption_id,
+        today=today,
+        at=counter.now,
         also=_ADD,
         values=(
-            *(getattr(row, name) for name in _COLUMNS),
-            *audit.values_of(**_told(desk, REDEEMED, row)),
+            redemption_id, customer_id, *wanted, points, RedemptionState.OPEN.value, counter.now, principal.username,
+            _FIRST_VERSION,
+            *audit.values_of(
+                audit.Actor.of(principal), REDEEMED, at=counter.now,
+                **_told(redemption_id, customer_id, body.reward, points),
+            ),
         ),
-    )
-    return row.id
+    )  # fmt: skip
+    return redemption_id
 
 
 async def fulfil(desk: Desk, redemption_id: UUID, expected: int) -> None:
@@ -185,16 +207,15 @@ def _settle(desk: Desk, row: Redemption, state: RedemptionState, action: Action)
     row.state = state.value
     row.settled_at, row.settled_by = desk.now, desk.principal.username
     row.version += 1
-    audit.record(desk.session, **_told(desk, action, row))
+    actor = audit.Actor.of(desk.principal)
+    told = _told(row.id, row.customer_id, row.reward_code, row.points)
+    audit.record(desk.session, actor, action, at=desk.now, **told)
 
 
-def _told(desk: Desk, action: Action, row: Redemption) -> dict[str, Any]:
-    """Return what the audit log is told."""
+def _told(redemption_id: UUID, customer_id: UUID, reward: str, points: int) -> dict[str, Any]:
+    """Return what the audit log is told of a redemption, whatever happens to it."""
     return {
-        "actor": audit.Actor.of(desk.principal),
-        "action": action,
-        "at": desk.now,
-        "subject": ("customer", row.customer_id),
-        "cause_id": row.id,
-        "detail": {"reward": row.reward_code, "points": row.points},
+        "subject": ("customer", customer_id),
+        "cause_id": redemption_id,
+        "detail": {"reward": reward, "points": points},
     }

@@ -39,6 +39,9 @@ _BOOK = f"""
         UPDATE reward r SET stock = r.stock - $2 WHERE r.code = $1 AND r.stock >= $2 AND {_OFFERED} RETURNING r.points)
     SELECT points FROM counted
     UNION ALL SELECT r.points FROM reward r WHERE r.code = $1 AND r.stock IS NULL AND {_OFFERED}"""  # noqa: S608 - a text of this module
+_OFFER = """
+    SELECT r.valid_from, r.valid_until, r.stock, ARRAY(SELECT jsonb_array_elements_text(r.levels)) AS levels
+    FROM reward r WHERE r.code = $1"""
 _RETURN = "UPDATE reward SET stock = stock + $2 WHERE code = $1 AND stock IS NOT NULL"
 
 
@@ -53,6 +56,18 @@ async def book(
 async def put_back(connection: asyncpg.Connection, code: str, quantity: int) -> None:
     """Put what was taken back into stock."""
     await connection.execute(_RETURN, code, quantity)
+
+
+async def offer_of(connection: asyncpg.Connection, code: str) -> asyncpg.Record:
+    """Return when and for which levels a reward is offered, and how many are left.
+
+    Raises:
+        RewardNotFound: if there is none (404).
+    """
+    found = await connection.fetchrow(_OFFER, code)
+    if found is None:
+        raise RewardNotFound(code=code)
+    return found
 
 
 async def find(session: AsyncSession, code: str, *, locked: bool = False) -> Reward:

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.customer.problems import DatesContradict
@@ -93,21 +94,21 @@ async def restock(
 
 
 async def refusal(
-    session: AsyncSession, code: str, quantity: int, *, today: date, level: str
+    connection: asyncpg.Connection, code: str, quantity: int, *, today: date, level: str
 ) -> Problem:
     """Return why a reward cannot be had: none such, not on this day or at this level, or too few left."""
-    reward = await repository.find(session, code)
-    ended = reward.valid_until is not None and reward.valid_until <= today
-    if today < reward.valid_from or ended or (reward.levels and level not in reward.levels):
+    since, until, left, levels = await repository.offer_of(connection, code)
+    ended = until is not None and until <= today
+    if today < since or ended or (levels and level not in levels):
         return RewardNotOffered(
             code=code,
-            since=reward.valid_from,
-            until=reward.valid_until or "…",
-            levels=", ".join(reward.levels) or "*",
+            since=since,
+            until=until or "…",
+            levels=", ".join(levels) or "*",
             today=today,
             level=level,
         )
-    return StockShort(code=code, left=reward.stock, wanted=quantity)
+    return StockShort(code=code, left=left, wanted=quantity)
 
 
 def _record(  # noqa: PLR0917 - private, and all of them are needed
