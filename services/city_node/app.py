@@ -41,7 +41,7 @@ from services.city_node import (
     verification,
     win_back,
 )
-from shared import audit, glossary, organisation, policy, staff, statistics, work
+from shared import audit, glossary, organisation, policy, port, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
@@ -90,6 +90,7 @@ CAPABILITIES = (
     statistics.capability,
     policy.capability,
     work.capability,
+    port.capability,
     glossary.capability,
 )
 
