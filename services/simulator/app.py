@@ -72,7 +72,7 @@ class Simulator:
         self.port = port
         self.faults = Faults()
         self.calls: list[Seen] = []
-        self.journal = journal or Journal()
+        self.journal = Journal() if journal is None else journal
         self._clock = clock or SystemClock()
         self._pause = pause
         self._dice = dice or Dice()

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
 from shared import audit
@@ -251,6 +251,7 @@ async def test_each_call_has_its_effect_once_and_in_order(
     await place.empty()
     run = Run(place)
     for action, value in actions:
+        note(f"{action} {value}")
         await run.do(action, value)
         await run.check()
     await run.finish()
