@@ -32,6 +32,7 @@ FAULTS = (
     {"error_rate": 0.5},
     {"lost_answer_rate": 0.6},
     {"hang_rate": 0.6},
+    {"refusal_rate": 1},
     {"refusal_rate": 0.5},
     {"error_rate": 0.2, "lost_answer_rate": 0.3, "hang_rate": 0.3, "refusal_rate": 0.2},
 )
@@ -223,6 +224,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("repeat"), st.integers(0, 5)),
     st.tuples(st.just("step"), st.integers(0, 1)),
     st.tuples(st.just("step"), st.integers(0, 1)),
+    st.tuples(st.just("faults"), st.tuples(st.integers(0, 1), st.just({"refusal_rate": 1}))),
     st.tuples(
         st.sampled_from(["kill in the attempt", "kill before settling", "cut"]), st.integers(0, 1)
     ),

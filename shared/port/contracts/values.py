@@ -1,10 +1,12 @@
 """Values that several contracts share."""
 
+import re
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-Msisdn = Annotated[str, Field(pattern=r"^1[0-9]{10}$", examples=["13800005678"])]
+MSISDN = r"^1[0-9]{10}$"
+Msisdn = Annotated[str, Field(pattern=MSISDN, examples=["13800005678"])]
 """A mobile number of this country."""
 Iccid = Annotated[str, Field(pattern=r"^[0-9]{19,20}$", examples=["89860026440300000017"])]
 """The number of a card (ITU-T E.118)."""
@@ -20,3 +22,8 @@ Reference = Annotated[str, Field(min_length=1, max_length=100, examples=["P-0000
 """How one side calls what the other side made."""
 Moment = AwareDatetime
 """A time with its zone."""
+
+
+def is_msisdn(value: str) -> bool:
+    """Tell whether a telephone number is a mobile one of this country."""
+    return re.fullmatch(MSISDN, value) is not None
