@@ -1,6 +1,8 @@
 """``guanxi simulate``: simulated ports, as a real HTTP service."""
 
 import contextlib
+import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +32,9 @@ def simulate(
     data: Annotated[
         Path, typer.Option("--data", help="Directory of the journals, a file for each port.")
     ] = Path("var/simulator"),
+    attended: Annotated[
+        bool, typer.Option("--attended", help="End when standard input is closed.")
+    ] = False,
 ) -> None:
     """Serve simulated ports until Ctrl-C, each under its own path, with faults that can be switched on."""
     with sentences(), contextlib.ExitStack() as stack:
@@ -44,7 +49,16 @@ def simulate(
         config = uvicorn.Config(
             served, host=host, port=port, log_level="warning", access_log=False, ws="none"
         )
-        uvicorn.Server(config).run()
+        server = uvicorn.Server(config)
+        if attended:
+            threading.Thread(target=_end_with_starter, args=(server,), daemon=True).start()
+        server.run()
+
+
+def _end_with_starter(server: uvicorn.Server) -> None:
+    while sys.stdin.read(1):
+        pass
+    server.should_exit = True
 
 
 if __name__ == "__main__":

@@ -171,7 +171,7 @@ async def reservation_of(session: AsyncSession, request_id: UUID) -> SwitchReser
 async def telephones_of(
     session: AsyncSession, request_id: UUID
 ) -> Sequence[tuple[bytes | None, str | None]]:
-    """Return telephone numbers of the customer whose line a request switches, sealed or in clear, the preferred first."""
+    """Return telephones of the customer whose line a request switches, sealed or in clear, the preferred one first."""
     rows = await session.execute(
         select(ContactMedium.value_cipher, ContactMedium.value)
         .join(Subscription, Subscription.customer_id == ContactMedium.customer_id)
