@@ -22,6 +22,7 @@ from services.demo.memory import Memory
 from services.demo.nodes import (
     ACCOUNTS,
     MAPPING,
+    SIMULATED,
     TOPOLOGY,
     make_accounts,
     run_command,
@@ -344,7 +345,10 @@ class Story:
             users = " or ".join(ACCOUNTS[node.tier])
             self.console.print(f"{node.name}: {node.url}/docs", soft_wrap=True)
             self._say(f"    sign in as {users}, password {self.memory.passwords[node.code]}")
-        counter = self._node(AT_COUNTER)
+        counter, outside = self._node(AT_COUNTER), simulator_url(self.memory.ports)
+        self._say(
+            f"Systems outside, simulated: {', '.join(f'{outside}/{name}/docs' for name in SIMULATED)}"
+        )
         self._say(
             "In the documentation press Authorize and sign in, or:\n"
             f"  curl -s {counter.url}/oauth/token -d grant_type=password -d username=clerk -d password={self.memory.passwords[AT_COUNTER]}\n"

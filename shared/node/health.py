@@ -1,5 +1,6 @@
 """Whether the node is alive, and whether it can do its work."""
 
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from shared.kernel.edge import NodeDatabase, NodeSettings, Now
 from shared.kernel.migrations import current_revision, newest_revision
 from shared.kernel.privileges import rewritable
 from shared.kernel.tier import Tier
+from shared.port.status import status
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -28,7 +30,7 @@ async def ready(
     """Check the database, its migrations, whether its role could rewrite the audit log, and the link to the parent.
 
     200 if the node can serve its own customers; a link that is down is shown and does not make the node unready,
-    because a city that is cut off goes on working. 503 otherwise.
+    because a city that is cut off goes on working; and so is a system outside that does not answer. 503 otherwise.
     """
     checks: dict[str, Any] = {}
     try:
@@ -47,6 +49,8 @@ async def ready(
             "tables": exposed,
         }
         checks["parent"] = await _parent(request, settings.tier)
+        if settings.tier is Tier.CITY:
+            checks["ports"] = await _ports(database, settings, now)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the database is the answer
         checks["database"] = {"status": "down", "reason": f"{type(error).__name__}: {error}"}
     well = checks["database"]["status"] == "up" and checks["migrations"]["status"] == "current"
@@ -58,6 +62,11 @@ async def ready(
         "checks": checks,
     }
     return Response(orjson.dumps(body), 200 if well else 503, media_type="application/json")
+
+
+async def _ports(database: NodeDatabase, settings: NodeSettings, now: datetime) -> dict[str, str]:
+    async with database.transaction() as session:
+        return {port.name: port.state for port in await status(session, settings, now=now)}
 
 
 async def _parent(request: Request, tier: Tier) -> dict[str, Any]:
