@@ -345,9 +345,7 @@ class Story:
             self.console.print(f"{node.name}: {node.url}/docs", soft_wrap=True)
             self._say(f"    sign in as {users}, password {self.memory.passwords[node.code]}")
         counter = self._node(AT_COUNTER)
-        self._say(
-            f"Systems outside, simulated: {', '.join(f'{outside}/{name}/docs' for name in SIMULATED)}"
-        )
+        self._say(f"Systems outside: {simulator_url(self.memory.ports)}/network/docs")
         self._say(
             "In the documentation press Authorize and sign in, or:\n"
             f"  curl -s {counter.url}/oauth/token -d grant_type=password -d username=clerk -d password={self.memory.passwords[AT_COUNTER]}\n"
