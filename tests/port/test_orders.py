@@ -176,6 +176,8 @@ class Run:
         assert {h["call"] for h in heard if h["what"] == "done"} == done
         assert all(h["times"] == 1 for h in heard if h["what"] == "done"), heard
         for row in rows:
+            if row["state"] == CallState.HANDED_OVER:
+                event("handed over")
             match row["state"]:
                 case CallState.DONE:
                     assert effects[row["id"]] == 1
