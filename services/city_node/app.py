@@ -53,6 +53,7 @@ from shared import (
     number_segment,
     organisation,
     policy,
+    port,
     staff,
     statistics,
     work,
@@ -111,6 +112,7 @@ CAPABILITIES = (
     policy.capability,
     event.capability,
     work.capability,
+    port.capability,
     glossary.capability,
     number_segment.capability,
 )

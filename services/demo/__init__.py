@@ -10,6 +10,8 @@ What it shows
    who left are in the retained library.
 3. The cities' figures at HQ (:mod:`~services.demo.figures`), and that they equal a plain count over the table.
 4. A card replaced across two provinces, and one refused (:mod:`~services.demo.replacements`).
+5. What the network, the SMS gateway and the receipt printer were asked for it, once each though an answer was lost
+   (:mod:`~services.demo.outside`).
 
 Repeating
 ---------

@@ -22,6 +22,8 @@ from shared.node.pidfile import NAME as PID_FILE
 from shared.node.pidfile import held, holder
 from shared.node.plan import PlannedNode, plan
 from shared.node.topology import Topology, read_topology
+from shared.organisation.division import division
+from shared.port.contracts import port_named
 from shared.staff import repository as staff
 from shared.staff.passwords import is_right
 from shared.staff.service import add_staff_member, set_password
@@ -30,6 +32,12 @@ from shared.startup import open_context
 FILES = Path(__file__).resolve().parents[2] / "deploy" / "demo"
 TOPOLOGY = FILES / "topology.toml"
 MAPPING = FILES / "wa_churn.toml"
+
+LOOPBACK, PORTS_AT = "127.0.0.1", 8590
+SIMULATOR = "simulator"
+"""What the memory calls the port that the simulators listen on."""
+SIMULATED = ("network", "sms", "receipt-printer")
+"""The systems outside that the cities have in the demo."""
 
 ACCOUNTS: Mapping[Tier, Mapping[str, Role]] = {
     Tier.HQ: {"analyst": Role.HQ_ANALYST, "operator": Role.OPERATOR},
@@ -59,7 +67,16 @@ def plan_nodes(home: Path, memory: Memory) -> list[PlannedNode]:
             port = _bound(stack, entry.host, wanted) or _bound(stack, entry.host, 0)
             if port and port != entry.port:
                 memory.ports[code] = port
+        wanted = memory.ports.get(SIMULATOR, PORTS_AT)
+        memory.ports[SIMULATOR] = (
+            _bound(stack, LOOPBACK, wanted) or _bound(stack, LOOPBACK, 0) or wanted
+        )
     return plan(_with_ports(topology, memory.ports), os.environ | {"GUANXI_HOME": str(home)})
+
+
+def simulator_url(ports: Mapping[str, int]) -> str:
+    """Return where the simulated systems outside are."""
+    return f"http://{LOOPBACK}:{ports[SIMULATOR]}"
 
 
 def _bound(stack: contextlib.ExitStack, host: str, port: int) -> int | None:
@@ -73,10 +90,16 @@ def _bound(stack: contextlib.ExitStack, host: str, port: int) -> int | None:
 
 
 def _with_ports(topology: Topology, ports: Mapping[str, int]) -> Topology:
+    outside = simulator_url(ports)
+    addresses = {port_named(name).setting: f"{outside}/{name}" for name in SIMULATED}
     nodes = {
-        code: entry.model_copy(update={"listen": f"{entry.host}:{ports[code]}"})
-        if code in ports
-        else entry
+        code: entry.model_copy(
+            update={
+                "listen": f"{entry.host}:{ports.get(code, entry.port)}",
+                "settings": entry.settings
+                | (addresses if division(code).tier is Tier.CITY else {}),
+            }
+        )
         for code, entry in topology.nodes.items()
     }
     return topology.model_copy(update={"nodes": nodes})
@@ -170,7 +193,7 @@ async def forget(home: Path, nodes: Sequence[PlannedNode]) -> None:
                     f"Node {node.name} still runs, as process {running}. Stop it first: kill {running}"
                 )
         await _drop_databases(home, nodes)
-        for name in ("nodes", "import"):
+        for name in ("nodes", "import", SIMULATOR):
             shutil.rmtree(home / name, ignore_errors=True)
         (home / FILE).unlink()
 

@@ -105,6 +105,27 @@ class Counter:
         return request
 
 
+async def await_line(client: httpx.AsyncClient, request_id: str, event: str) -> dict[str, Any]:
+    """Return the line of that event once a request's trail has it, at the end that ``client`` is signed in at.
+
+    Raises:
+        CommandFailed: if it does not come in time.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while True:
+                request = _content(await client.get(f"/service-requests/{request_id}"))
+                for line in request["trail"]:
+                    if line["event"] == event:
+                        found: dict[str, Any] = line
+                        return found
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise CommandFailed(
+            f"The trail of {request_id} has no {event} after {ANSWER_SECONDS:.0f} s: `guanxi port calls` at {client.base_url} shows why."
+        ) from None
+
+
 async def load_cards(client: httpx.AsyncClient, box: int) -> None:
     """Put a box of blank cards into the stock of the city that ``client``, a supervisor's, speaks to.
 

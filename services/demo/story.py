@@ -19,9 +19,17 @@ from rich.table import Table
 
 from services.demo import figures, rules
 from services.demo.memory import Memory
-from services.demo.nodes import ACCOUNTS, MAPPING, TOPOLOGY, make_accounts, run_command
+from services.demo.nodes import (
+    ACCOUNTS,
+    MAPPING,
+    TOPOLOGY,
+    make_accounts,
+    run_command,
+    simulator_url,
+)
+from services.demo.outside import Called, Outside, counted, simulated, told
 from services.demo.people import ITEM, Person, number_segments, write_file
-from services.demo.replacements import Counter, Request, load_cards, sign_in
+from services.demo.replacements import Counter, Request, await_line, load_cards, sign_in
 from shared.commandline import CommandFailed
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.settings import HQ_CODE
@@ -71,7 +79,10 @@ class Story:
         self.console.rule(
             f"{len(self.nodes)} nodes of three tiers, with their data under {self.home}"
         )
-        async with running(self.nodes, source=TOPOLOGY.name, say=self._say):
+        async with (
+            simulated(self.home, simulator_url(self.memory.ports), os.environ) as outside,
+            running(self.nodes, source=TOPOLOGY.name, say=self._say),
+        ):
             for node in self.nodes:
                 await make_accounts(node, self.memory.passwords[node.code])
             self.seconds["setup"] = time.perf_counter() - started
@@ -99,9 +110,12 @@ class Story:
                 "request",
                 f"A customer of Beijing ({FROM_CITY}) needs a new SIM card in Shenzhen ({AT_COUNTER})",
             ):
-                requests = await self._replace_cards()
+                requests = await self._replace_cards(outside)
             for request in requests:
                 self._show_request(request)
+            with self._part("outside", "What systems outside were asked for it, and how often"):
+                called = await self._await_outside(outside, requests[0])
+            self._show_outside(called)
             self._show_doors()
             if not once:
                 self.console.print("Everything runs. Ctrl-C stops it.", style="bold")
@@ -116,6 +130,7 @@ class Story:
                 }
                 for request in requests
             ],
+            "outside": called,
             "nodes": listed(self.nodes),
             "seconds": {part: round(took, 3) for part, took in self.seconds.items()},
         }
@@ -281,7 +296,7 @@ class Story:
             )
         self.console.print(lines)
 
-    async def _replace_cards(self) -> list[Request]:
+    async def _replace_cards(self, outside: Outside) -> list[Request]:
         candidates = [
             person for person in self.people if person.city == FROM_CITY and not person.has_left
         ]
@@ -294,6 +309,7 @@ class Story:
         )  # before anything is asked: whatever happens, the next run asks for others
         async with self._client(AT_COUNTER, "supervisor") as supervisor:
             await load_cards(supervisor, self.memory.asked)
+        await outside.lose_answers("network", lost=True)
         async with self._client(AT_COUNTER, "clerk") as clerk:
             counter = Counter(clerk)
             return [
@@ -319,6 +335,21 @@ class Story:
             if entry["state"]:
                 self._say(f"                        {entry['note']['en']} {entry['note']['zh']}")
 
+    async def _await_outside(self, outside: Outside, request: Request) -> list[Called]:
+        """Let the network answer again, wait until both trails say that all is done, and return what was asked."""
+        await outside.await_called("network", "done, not answered")
+        await outside.lose_answers("network", lost=False)
+        for code, event in ((FROM_CITY, "customer-told"), (AT_COUNTER, "receipt-printed")):
+            async with self._client(code, "clerk") as clerk:
+                line = await await_line(clerk, request["id"], event)
+            self._say(f"  {_local(line['at'])}  {code}  {line['note']['en']} {line['note']['zh']}")
+        return await outside.everything()
+
+    def _show_outside(self, called: Sequence[Called]) -> None:
+        for line in told(called):
+            self._say(line)
+        self.console.print(counted(called), style="green", highlight=False, soft_wrap=True)
+
     def _show_doors(self) -> None:
         self.console.rule("Look for yourself")
         for node in self.nodes:
@@ -326,6 +357,7 @@ class Story:
             self.console.print(f"{node.name}: {node.url}/docs", soft_wrap=True)
             self._say(f"    sign in as {users}, password {self.memory.passwords[node.code]}")
         counter = self._node(AT_COUNTER)
+        self._say(f"Systems outside: {simulator_url(self.memory.ports)}/network/docs")
         self._say(
             "In the documentation press Authorize and sign in, or:\n"
             f"  curl -s {counter.url}/oauth/token -d grant_type=password -d username=clerk -d password={self.memory.passwords[AT_COUNTER]}\n"

@@ -29,29 +29,16 @@ from shared.federation.link import (
 )
 from shared.federation.models import Lane
 from shared.federation.wakeup import Wakeup
+from shared.kernel.backoff import LONGEST_BACKOFF, SHORTEST_BACKOFF, backoff
 from shared.kernel.clock import Clock
 from shared.kernel.database import Database
 
 log = structlog.get_logger("federation.dialling")
 
-SHORTEST_BACKOFF = 1.0
-LONGEST_BACKOFF = 300.0
 LONGEST_AWAY = 10.0
 """What it grows to while the parent cannot even be connected to."""
 IDLE_SECONDS = 60.0
 """How often a lane looks without being woken, should a notification ever be lost."""
-
-
-def backoff(failures: int, chance: float, longest: float = LONGEST_BACKOFF) -> float:
-    """Return how many seconds to wait after so many failures in a row: full jitter over a doubling range.
-
-    Args:
-        failures: how many exchanges failed before this one.
-        chance: a number from 0 to 1, drawn anew each time, so that those who failed together do not return together.
-        longest: what the range grows to.
-    """
-    range_ = min(longest, SHORTEST_BACKOFF * 2.0 ** min(failures, 30))
-    return max(range_ * chance, SHORTEST_BACKOFF / 4)
 
 
 class Dialling:

@@ -213,6 +213,27 @@ class Settings(BaseSettings):
         le=60,
         description="Working days, Monday to Friday, within which a person's request about the own data is answered.",
     )
+    port_network_url: str | None = Field(
+        default=None,
+        description="Base URL of the network's register of subscribers (HLR), as `docs/ports.md` has its contract. Without it this port is off, and so with the others: nothing is queued for it.",
+    )
+    port_sms_url: str | None = Field(default=None, description="Base URL of the SMS gateway.")
+    port_billing_url: str | None = Field(
+        default=None, description="Base URL of the billing system's port."
+    )
+    port_card_supplier_url: str | None = Field(
+        default=None, description="Base URL of the card supplier's port."
+    )
+    port_receipt_printer_url: str | None = Field(
+        default=None, description="Base URL of what prints receipts at counters."
+    )
+    port_tokens: Path | None = Field(
+        default=None,
+        description="Directory of secret files named like the ports, such as `network`: each has the bearer token that the port asks for. Read at each call.",
+    )
+    port_calls_at_once: int = Field(
+        default=4, ge=1, le=64, description="How many calls of one port may be under way at once."
+    )
     scheduler: bool = Field(
         default=True,
         description="Whether this process may run scheduled work and lanes; off for a process that only serves HTTP.",
@@ -249,7 +270,15 @@ class Settings(BaseSettings):
             raise ValueError("must begin with postgresql://; no other database is supported")
         return value
 
-    @field_validator("parent_url", "trace_export_url")
+    @field_validator(
+        "parent_url",
+        "trace_export_url",
+        "port_network_url",
+        "port_sms_url",
+        "port_billing_url",
+        "port_card_supplier_url",
+        "port_receipt_printer_url",
+    )
     @classmethod
     def _http_only(cls, value: str | None) -> str | None:
         if value is not None and not re.match(r"^https?://[^/\s]+", value):

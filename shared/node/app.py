@@ -41,6 +41,8 @@ from shared.node.openapi import describe_partial_answers
 from shared.node.receiving import make_receiver
 from shared.node.shutdown import on_termination
 from shared.policy.declaration import kinds_of
+from shared.port.dispatching import Dispatcher
+from shared.port.service import CHANNEL as PORT_CHANNEL
 from shared.startup import open_context
 from shared.work.service import CHANNEL as WORK_CHANNEL
 
@@ -192,13 +194,23 @@ class Node:
             wakeup=self.wakeup,
             poll_seconds=self.settings.poll_seconds,
         )
-        self.background = Background(self.context, self.capabilities, self.dialling, self.tracer)
+        dispatcher = Dispatcher(
+            self.context,
+            self.app.state.offers,
+            tracer=self.tracer,
+            registry=self.metrics.registry,
+            transport=self._transport,
+        )
+        self._stack.push_async_callback(dispatcher.close)
+        self.background = Background(
+            self.context, self.capabilities, self.dialling, self.tracer, dispatcher
+        )
 
     async def serve_background(self) -> None:
         """Begin what runs beside requests: listening for notifications, scheduled work, the link to the parent."""
         listener = Listener(
             self.context.database.url,
-            (OUTBOX_CHANNEL, REVOKED_CHANNEL, WORK_CHANNEL, *self.watchers),
+            (OUTBOX_CHANNEL, REVOKED_CHANNEL, WORK_CHANNEL, PORT_CHANNEL, *self.watchers),
             self._on_notification,
         )
         self._run(listener.run())
@@ -219,6 +231,8 @@ class Node:
             self.wakeup.wake(payload)
         elif channel == WORK_CHANNEL:
             self.background.worker.wake(payload)
+        elif channel == PORT_CHANNEL:
+            self.background.dispatcher.wake(payload)
         elif channel in self.watchers:
             self.watchers[channel].wake(payload)
         elif payload:
@@ -274,7 +288,7 @@ def create_node(
         capabilities: what it can do.
         settings: what its operator decided.
         clock: where it reads the time; the machine's clock without it.
-        transport: how it reaches its parent, for tests; the network without it.
+        transport: how it reaches its parent and its ports, for tests; the network without it.
 
     Raises:
         TierMismatch: if the settings' code is of another tier.

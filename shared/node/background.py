@@ -3,7 +3,7 @@
 Every process asks for the same PostgreSQL advisory lock; the one that has it leads. The lock lives as long as its
 connection, so when the leader dies, however it dies, another takes over within seconds. APScheduler is the clock
 alone: what is due is decided by the tables, so a job that was interrupted is simply run again. Long work that somebody
-asked for (:mod:`shared.work`) is done beside it.
+asked for (:mod:`shared.work`) is done beside it, and so is what ports are asked (:mod:`shared.port`).
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from shared.kernel.idempotency import forget_old_keys
 from shared.kernel.language import Text
 from shared.kernel.tracing import Tracer
 from shared.node.job_record import note_run
+from shared.port.dispatching import Dispatcher
 from shared.work.running import Worker
 
 log = structlog.get_logger("background")
@@ -115,6 +116,7 @@ class Background:
         capabilities: whose jobs are to be done.
         dialling: the way to the parent.
         tracer: opens a span for each run of a job, so that what a job posts can be followed.
+        dispatcher: sends the calls of ports.
     """
 
     def __init__(
@@ -123,9 +125,11 @@ class Background:
         capabilities: Sequence[Capability],
         dialling: Dialling,
         tracer: Tracer | None = None,
+        dispatcher: Dispatcher | None = None,
     ) -> None:
         self._context = context
         self._dialling = dialling
+        self.dispatcher = dispatcher or Dispatcher(context, ())
         self._tracer = tracer or Tracer()
         self.jobs = {job.name: job for capability in capabilities for job in capability.jobs} | {
             job.name: job for job in (TIDY, HEADS, CHECK)
@@ -187,22 +191,24 @@ class Background:
         for job in self.jobs.values():
             scheduler.add_job(self.run_job, self._trigger(job), args=[job.name], id=job.name)
         scheduler.start()
-        dialling = asyncio.create_task(self._dialling.run())
-        working = asyncio.create_task(self.worker.run())
         losing = asyncio.create_task(lost.wait())
+        running: dict[asyncio.Task[None], str] = {
+            asyncio.create_task(self._dialling.run()): "dialling",
+            asyncio.create_task(self.worker.run()): "long work",
+            asyncio.create_task(self.dispatcher.run()): "calls of ports",
+        }
         try:
-            await asyncio.wait({dialling, working, losing}, return_when=asyncio.FIRST_COMPLETED)
-            if dialling.done():
-                log.error("dialling ended; it begins again", exc_info=dialling.exception())
-            elif working.done():
-                log.error("long work ended; it begins again", exc_info=working.exception())
-            else:
+            await asyncio.wait({losing, *running}, return_when=asyncio.FIRST_COMPLETED)
+            for task, what in running.items():
+                if task.done():
+                    log.error("work ended; it begins again", what=what, exc_info=task.exception())
+            if losing.done():
                 log.warning("the connection that holds leadership was lost")
         finally:
             scheduler.shutdown(wait=False)
-            for task in (dialling, working, losing):
-                task.cancel()
-            await asyncio.gather(dialling, working, losing, return_exceptions=True)
+            for each in (losing, *running):
+                each.cancel()
+            await asyncio.gather(losing, *running, return_exceptions=True)
 
     def _trigger(self, job: Job) -> CronTrigger | IntervalTrigger:
         if isinstance(job.schedule, Every):

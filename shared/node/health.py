@@ -11,6 +11,7 @@ from shared.kernel.edge import NodeDatabase, NodeSettings, Now
 from shared.kernel.migrations import current_revision, newest_revision
 from shared.kernel.privileges import rewritable
 from shared.kernel.tier import Tier
+from shared.port.status import states
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -28,7 +29,7 @@ async def ready(
     """Check the database, its migrations, whether its role could rewrite the audit log, and the link to the parent.
 
     200 if the node can serve its own customers; a link that is down is shown and does not make the node unready,
-    because a city that is cut off goes on working. 503 otherwise.
+    because a city that is cut off goes on working; and so is a system outside that does not answer. 503 otherwise.
     """
     checks: dict[str, Any] = {}
     try:
@@ -47,6 +48,9 @@ async def ready(
             "tables": exposed,
         }
         checks["parent"] = await _parent(request, settings.tier)
+        if settings.tier is Tier.CITY:
+            async with database.transaction() as session:
+                checks["ports"] = await states(session, settings)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the database is the answer
         checks["database"] = {"status": "down", "reason": f"{type(error).__name__}: {error}"}
     well = checks["database"]["status"] == "up" and checks["migrations"]["status"] == "current"

@@ -32,6 +32,7 @@ from shared.kernel.logging import route_of
 from shared.kernel.release import VERSION
 from shared.kernel.settings import Settings
 from shared.node.job_record import job_records
+from shared.port import metrics as port_metrics
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER_METHOD = "_OTHER"
@@ -100,8 +101,12 @@ class NodeMetrics:
 
 
 async def read_tables(session: AsyncSession, *, now: datetime) -> list[Metric]:
-    """Return what the tables say of links, lanes and jobs at this moment."""
-    return [*await federation_metrics.read(session, now=now), *await _jobs(session)]
+    """Return what the tables say of links, lanes, jobs and ports at this moment."""
+    return [
+        *await federation_metrics.read(session, now=now),
+        *await _jobs(session),
+        *await port_metrics.read(session, now=now),
+    ]
 
 
 async def _jobs(session: AsyncSession) -> Iterable[Metric]:

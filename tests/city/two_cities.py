@@ -324,9 +324,9 @@ async def _copy_of(postgres: EmbeddedPostgres, template: str) -> str:
 
 @contextlib.asynccontextmanager
 async def two_cities(
-    postgres: EmbeddedPostgres, template: str, directory: Path
+    postgres: EmbeddedPostgres, template: str, directory: Path, **given: Any
 ) -> AsyncIterator[TwoCities]:
-    """Open a home and a visited city, with databases of their own."""
+    """Open a home and a visited city, with databases of their own, and with the settings given."""
     clock = HandClock(NOON)
     keys: dict[str, PublicKey] = {}
     lanes: Lanes = defaultdict(list)
@@ -334,7 +334,7 @@ async def two_cities(
     for code in (HOME, VISITED):
         url = await _copy_of(postgres, template)
         context = NodeContext(
-            settings=load_settings(code=code, home=directory, database_url=url),
+            settings=load_settings(code=code, home=directory, database_url=url, **given),
             clock=clock,
             database=Database(url),
             cipher=Cipher.load_or_create(directory / code),

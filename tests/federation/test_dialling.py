@@ -7,9 +7,10 @@ import pytest
 import structlog
 from sqlalchemy import select
 
-from shared.federation.dialling import LONGEST_AWAY, LONGEST_BACKOFF, SHORTEST_BACKOFF
+from shared.federation.dialling import LONGEST_AWAY
 from shared.federation.link import LinkDown, ParentAway
 from shared.federation.models import Lane, Peer
+from shared.kernel.backoff import LONGEST_BACKOFF, SHORTEST_BACKOFF
 from tests.conftest import Nation
 from tests.federation.conftest import numbers_at, post_numbers
 

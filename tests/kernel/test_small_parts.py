@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.federation.dialling import LONGEST_BACKOFF, backoff
+from shared.kernel.backoff import LONGEST_BACKOFF, backoff
 from shared.kernel.encryption import Cipher, DecryptionFailed, mask
 from shared.kernel.ids import derived_id, new_id
 from shared.kernel.language import Language, Text, preferred_language

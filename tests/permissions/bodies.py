@@ -89,6 +89,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/customers/{customer_id}/points/adjustments"): {"points": 1, "reason": "补偿"},
     ("POST", "/customers/{customer_id}/points/freeze"): {"reason": "核实"},
     ("POST", "/customers/{customer_id}/points/redemptions"): {"reward": "umbrella"},
+    ("POST", "/port-calls/{call_id}/discard"): {"reason": "已由网络侧人工处理"},
     ("POST", "/points-adjustments/{adjustment_id}/reject"): {"reason": "无依据"},
     ("POST", "/points-redemptions/{redemption_id}/cancel"): {"reason": "不要了"},
     ("POST", "/points-redemptions/{redemption_id}/reverse"): {"reason": "损坏", "returned": True},

@@ -15,6 +15,8 @@ Life cycle
 4. A switches: in one transaction the old SIM ends, the new one begins, the record is ``completed`` and the answer
    posted. This is the commit point. If the reservation has ended meanwhile, A refuses.
 5. V hears: the card is *issued*, or, refused after it was written, *spoiled*.
+6. Systems outside follow, by the outbox of ports (:mod:`~services.city_node.card_replacement.outside`): at A the
+   network and then an SMS to the customer, at V a receipt. What they do is noted in the trail, and undoes nothing.
 
 At every moment the line has exactly one active SIM: only step 4 touches it, in one transaction of one database,
 under the customer's row lock, and a unique index stands behind it.
@@ -33,7 +35,7 @@ Who may write: :mod:`~services.city_node.card_replacement.visited` through
 :mod:`~services.city_node.card_replacement.stock` at V, :mod:`~services.city_node.card_replacement.home` at A.
 """
 
-from services.city_node.card_replacement import commands, endpoints, jobs, messages
+from services.city_node.card_replacement import commands, endpoints, jobs, messages, outside
 from services.city_node.card_replacement.kind import KIND
 from shared.capability import Capability, Permission, Role
 from shared.kernel.language import Text
@@ -67,5 +69,5 @@ capability = Capability(
         ),
     ),
     commands=(("card", commands.app),),
-    offers=(KIND,),
+    offers=(KIND, *outside.EFFECTS),
 )

@@ -1,8 +1,8 @@
 """What the home node does: decides, keeps its promise for a time, and switches the line to the new card.
 
 The switch is the commit point of the whole request: in one transaction the old SIM ends, the new one becomes active
-and the answer is posted. What has to follow outside (the network's own register) belongs behind that commit, posted in
-the same transaction.
+and the answer is posted. What has to follow outside, in the network's own register, is called in the same transaction
+and happens behind that commit.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.card_replacement import kind, repository
+from services.city_node.card_replacement import kind, outside, repository
 from services.city_node.card_replacement.kind import KIND, Reason
 from services.city_node.card_replacement.models import ReservationState, SwitchReservation
 from services.city_node.card_replacement.schemas import (
@@ -164,7 +164,7 @@ async def hear_card_written(context: NodeContext, delivery: Delivery, data: Seal
         await expire(context, session, request, now=delivery.now, message_id=delivery.message.id)
         await END.answer_no(context, delivery, request.id, Reason.DEADLINE_PASSED)
         return
-    reason = await _switch(delivery, request, card)
+    reason = await _switch(context, delivery, request, card)
     if reason is not None:
         await service.advance(session, KIND, request, END.refusal_step(context, delivery, reason))
         await _release(session, request.id, now=delivery.now)
@@ -183,7 +183,9 @@ async def hear_card_written(context: NodeContext, delivery: Delivery, data: Seal
     await END.answer_yes(context, delivery, kind.SWITCHED, request.id)
 
 
-async def _switch(delivery: Delivery, request: ServiceRequest, card: WrittenCard) -> Reason | None:
+async def _switch(
+    context: NodeContext, delivery: Delivery, request: ServiceRequest, card: WrittenCard
+) -> Reason | None:
     """Make the card the line's SIM, or say what stands against it."""
     session, now = delivery.session, delivery.now
     reservation = await repository.reservation_of(session, request.id)
@@ -230,6 +232,7 @@ async def _switch(delivery: Delivery, request: ServiceRequest, card: WrittenCard
         at=now,
         cause_id=delivery.message.id,
     )
+    await outside.follow_switch(context, delivery, request, line, replaced=old, card=card)
     return None
 
 

@@ -39,9 +39,9 @@ async def on_refused(context: NodeContext, delivery: Delivery) -> None:
     await visited.hear_refused(context, delivery, read(AnsweredNo, delivery))
 
 
-async def on_switched(_: NodeContext, delivery: Delivery) -> None:
+async def on_switched(context: NodeContext, delivery: Delivery) -> None:
     """At the visited node: home has switched."""
-    await visited.hear_switched(delivery, read(Yes, delivery))
+    await visited.hear_switched(context, delivery, read(Yes, delivery))
 
 
 HANDLERS = (

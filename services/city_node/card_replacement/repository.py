@@ -15,8 +15,11 @@ from services.city_node.card_replacement.models import (
     SwitchReservation,
 )
 from services.city_node.customer.models import (
+    ContactMedium,
+    MediumKind,
     Sim,
     SimState,
+    Subscription,
 )
 from services.city_node.service_request.repository import WITH_TRAIL
 from shared.kernel.listing import Listing, Sort
@@ -53,6 +56,8 @@ STOCK = Listing(
         "unit": "c.unit_code = {}",
     },
 )
+
+MOST_TELEPHONES = 10
 
 
 # The visited node
@@ -161,3 +166,18 @@ async def reservation_of(session: AsyncSession, request_id: UUID) -> SwitchReser
     """Return the promise made to a request."""
     query = select(SwitchReservation).where(SwitchReservation.request_id == request_id)
     return (await session.scalars(query.execution_options(populate_existing=True))).one()
+
+
+async def telephones_of(
+    session: AsyncSession, request_id: UUID
+) -> Sequence[tuple[bytes | None, str | None]]:
+    """Return telephones of the customer whose line a request switches, sealed or in clear, the preferred one first."""
+    rows = await session.execute(
+        select(ContactMedium.value_cipher, ContactMedium.value)
+        .join(Subscription, Subscription.customer_id == ContactMedium.customer_id)
+        .join(SwitchReservation, SwitchReservation.subscription_id == Subscription.id)
+        .where(SwitchReservation.request_id == request_id, ContactMedium.kind == MediumKind.PHONE)
+        .order_by(ContactMedium.preferred.desc(), ContactMedium.id)
+        .limit(MOST_TELEPHONES)
+    )
+    return [(row[0], row[1]) for row in rows]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.card_replacement import kind, recall, stock
+from services.city_node.card_replacement import kind, outside, recall, stock
 from services.city_node.card_replacement.kind import KIND
 from services.city_node.card_replacement.models import SimCard
 from services.city_node.card_replacement.recall import Memo
@@ -182,12 +182,13 @@ async def hear_approved(delivery: Delivery, data: Yes) -> None:
         END.adopt_deadline(request, data.deadline)
 
 
-async def hear_switched(delivery: Delivery, data: Yes) -> None:
+async def hear_switched(context: NodeContext, delivery: Delivery, data: Yes) -> None:
     """Hear that the line uses the written card: it is the customer's."""
     request = await END.find(delivery, data.request_id)
     words = Text(f"{request.home} switched to the new card.", f"{request.home} 已换卡生效。")
     if await messages.hear(delivery, KIND, request, "switched", words, question_hops=data.hops):
         await stock.issue(delivery.session, request.id, now=delivery.now)
+        await outside.print_receipt(context, delivery.session, request, now=delivery.now)
 
 
 async def hear_refused(context: NodeContext, delivery: Delivery, data: AnsweredNo) -> None:

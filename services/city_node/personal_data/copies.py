@@ -53,6 +53,7 @@ COPIES = (
     SealedCopy("customer_merge", "before", is_json=True),
     SealedCopy("customer_merge", "after", is_json=True),
     SealedCopy("customer_merge_row", "row", is_json=True),
+    SealedCopy("port_call", "content_cipher"),
 )
 _FORMS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
     "document": lambda _, number: document_form(number),
