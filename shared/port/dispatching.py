@@ -23,10 +23,10 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from shared.capability import NodeContext
-from shared.federation.wakeup import Watch
 from shared.kernel.backoff import LONGEST_BACKOFF, SHORTEST_BACKOFF, backoff
 from shared.kernel.database import is_away
 from shared.kernel.tracing import SpanKind, Tracer
+from shared.kernel.watching import Watch
 from shared.port import repository
 from shared.port.declaration import Call, Effect, Port
 from shared.port.metrics import Attempts
