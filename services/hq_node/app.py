@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.hq_node import ownership
 from shared import audit, glossary, organisation, policy, staff, statistics, work
 from shared.kernel.settings import Settings
 from shared.kernel.tier import Tier
@@ -13,6 +14,7 @@ CAPABILITIES = (
     audit.capability,
     statistics.capability,
     policy.capability,
+    ownership.capability,
     work.capability,
     glossary.capability,
 )

@@ -21,6 +21,7 @@ from services.city_node.erasure.declaration import (
 from services.city_node.erasure.offer_register import OFFERS
 from services.city_node.erasure.points_register import POINTS
 from services.city_node.erasure.rule_register import OF_RULES
+from services.city_node.erasure.transfer_register import TRANSFERS
 
 # ruff: noqa: S608 - put together from declarations, never from input
 
@@ -32,6 +33,9 @@ _OF_LINES = (
 _OF_REQUESTS = """p.{} IN (
     SELECT v.request_id FROM sim_switch_reservation v JOIN subscription s ON s.id = v.subscription_id
     WHERE s.customer_id = ANY($1::uuid[]))"""
+_OF_TRANSFERS = (
+    "p.{} IN (SELECT t.request_id FROM transfer_case t WHERE t.customer_id = ANY($1::uuid[]))"
+)
 _OF_MERGES = "({}.survivor_id = ANY($1::uuid[]) OR {}.merged_id = ANY($1::uuid[]))"
 _KEPT_IN_HISTORY = (
     "kind", "library", "sex", "level", "unit_code", "manager_id", "contract_term", "monthly_charge_fen",
@@ -164,13 +168,13 @@ REGISTER: Mapping[str, PersonalTable] = {
             (D.STAFF, "created_by"),
             subject=Column(D.LINE_NUMBER, BLANK),
         ),
-        of=_OF_REQUESTS.format("id"),
+        of=f"({_OF_REQUESTS.format('id')} OR {_OF_TRANSFERS.format('id')})",
     ),
     "service_request_event": PersonalTable(
         columns_of(
             (D.RECORD, "id request_id at node event state note message_id"), (D.STAFF, "by")
         ),
-        of=_OF_REQUESTS.format("request_id"),
+        of=f"({_OF_REQUESTS.format('request_id')} OR {_OF_TRANSFERS.format('request_id')})",
     ),
     "sim_card_stock": PersonalTable(
         columns_of(
@@ -178,6 +182,7 @@ REGISTER: Mapping[str, PersonalTable] = {
         ),
         of=_OF_REQUESTS.format("request_id"),
     ),
+    **TRANSFERS,
     "sim_switch_reservation": PersonalTable(
         columns_of((D.RECORD, "request_id subscription_id state settled_at")), of=_OF_LINES
     ),
