@@ -53,7 +53,7 @@ class HandPost:
         deadline: datetime | None = None,
         traceparent: str | None = None,
     ) -> UUID:
-        assert lane is Lane.REQUEST
+        assert lane in {Lane.REQUEST, Lane.BULK}
         message = Message(
             id=message_id or new_id(),
             source=self.code,

@@ -56,7 +56,7 @@ async def pack(
     tables: dict[str, Any] = {}
     for table, carried in carried_tables():
         found = await connection.fetchval(_selecting(table, carried), customer_id)
-        tables[table.name] = [_opened(cipher, table.name, row) for row in orjson.loads(found)]
+        tables[str(table.name)] = [_opened(cipher, table.name, row) for row in orjson.loads(found)]
     bills = await connection.fetch(_BILLS, customer_id)
     return {
         "format": FORMAT,

@@ -157,7 +157,7 @@ POINTS = frozenset({"points_account", "points_balance", "points_lot"})
 def columns_of(table: Table) -> list[str]:
     """Return the columns of a carried table that are sent."""
     own = CARRIED[table.name].own
-    return [column.name for column in table.columns if column.name not in own]
+    return [str(column.name) for column in table.columns if column.name not in own]
 
 
 def sealed_in(table: str) -> list[SealedColumn]:
