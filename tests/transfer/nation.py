@@ -108,6 +108,23 @@ def _way(message: Message, code: str) -> Any:
     return tuple(Hop(node, message.time) for node in dict.fromkeys([message.source, HQ, code]))
 
 
+@dataclass(frozen=True)
+class Saved:
+    """A backup of a node.
+
+    Attributes:
+        code: whose.
+        heard: how many messages the nation had heard by then.
+        posted: what the node had posted by then.
+        tables: rows by table.
+    """
+
+    code: str
+    heard: int
+    posted: list[Message]
+    tables: dict[str, str]
+
+
 @dataclass
 class SmallNation:
     """HQ and cities, and what is on the way between them."""
@@ -147,11 +164,58 @@ class SmallNation:
         if crash:
             await self[destination].hear_and_crash(message)
             return message
-        for _ in range(times):
+        # A node's inbox knows a message by its id, and handles it once; a handler stands being called more often.
+        known = any(code == destination and m.id == message.id for code, m in self.heard)
+        for _ in range(0 if known else times):
             await self[destination].hear(message)
         self.lanes[source, destination].remove(message)
         self.heard.append((destination, message))
         return message
+
+    async def save(self, code: str) -> Saved:
+        """Make a backup of a node."""
+        tables = {
+            table: await self[code].value(
+                f"SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text FROM {table} t"  # noqa: S608
+            )
+            for table in TABLES
+        }
+        return Saved(code, len(self.heard), self._posted(code), tables)
+
+    def _posted(self, code: str) -> list[Message]:
+        heard = [message for _, message in self.heard if message.source == code]
+        waiting = [m for lane, messages in self.lanes.items() if lane[0] == code for m in messages]
+        return [*heard, *waiting]
+
+    async def restore(self, saved: Saved) -> None:
+        """Put a backup back, and let the peers give back what the node has said and heard since."""
+        place = self[saved.code]
+        pool = await place.context.database.pool()
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("SET LOCAL session_replication_role = replica")
+            await connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+            for table, rows in saved.tables.items():
+                await connection.execute(
+                    f"INSERT INTO {table} OVERRIDING SYSTEM VALUE "  # noqa: S608
+                    f"SELECT * FROM jsonb_populate_recordset(NULL::{table}, $1::text::jsonb)",
+                    rows,
+                )
+        said = (ownership if saved.code == HQ else transfer).capability.messages
+        recovered = {m.type: m.recovered for m in said if m.recovered is not None}
+        known = {message.id for message in saved.posted}
+        for message in self._posted(saved.code):
+            if message.id not in known and message.type in recovered:
+                async with place.transaction() as session:
+                    delivery = Delivery(
+                        message, _way(message, saved.code), session, self.clock.now()
+                    )
+                    await recovered[message.type](place.context, delivery)
+        again = [m for code, m in self.heard[saved.heard :] if code == saved.code]
+        self.heard = [
+            each for n, each in enumerate(self.heard) if n < saved.heard or each[0] != saved.code
+        ]
+        for message in reversed(again):
+            self.lanes[message.source, saved.code].insert(0, message)
 
     async def settle(
         self, *, times: int = 1, until: Callable[[Message], bool] | None = None

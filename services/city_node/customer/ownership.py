@@ -161,7 +161,7 @@ BEGIN
     EXECUTE 'SELECT o.customer_id, o.state, o.other, o.transfer_id FROM customer_ownership o '
         'WHERE o.state <> ''live'' AND o.customer_id IN (' || about || ') LIMIT 1' INTO found;
     IF found.customer_id IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = '23X01', CONSTRAINT = 'customer_ownership_' || found.state,
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'customer_ownership_' || found.state,
             MESSAGE = format('customer %s is %s: the record belongs to a transfer', found.customer_id, found.state),
             DETAIL = json_build_object(
                 'customer', found.customer_id, 'other', found.other, 'transfer', found.transfer_id)::text;
