@@ -75,7 +75,7 @@ async def prepare(context: NodeContext, delivery: Delivery, request: ServiceRequ
     await service.advance(session, KIND, request, _step(context, delivery, "prepared", words))
     await _tell(context, delivery, request, kind.PREPARED, {})
     if case.word is not None:  # HQ's came first: this node was restored from a backup
-        await go_live(context, delivery, request, Word.model_validate(case.word))
+        await go_live(context, delivery, request, Word.model_validate(case.word), None)
 
 
 async def _try(context: NodeContext, delivery: Delivery, request: ServiceRequest) -> Refusal | None:
@@ -131,13 +131,25 @@ async def hear_moved(
         raise MessageRefused(
             f"HQ has moved ownership of the customer of transfer {request.id} here, where it had ended as {request.state}."
         )
-    await go_live(context, delivery, request, word)
+    await go_live(context, delivery, request, word, delivery.message.id)
 
 
 async def go_live(
-    context: NodeContext, delivery: Delivery, request: ServiceRequest, word: Word
+    context: NodeContext,
+    delivery: Delivery,
+    request: ServiceRequest,
+    word: Word,
+    message_id: UUID | None,
 ) -> None:
-    """Make the record a customer of this city, who is its own from this transaction on."""
+    """Make the record a customer of this city, who is its own from this transaction on.
+
+    Args:
+        context: this node's.
+        delivery: what led to it: HQ's word, or the rest of the record where that came later.
+        request: the transfer, prepared and locked.
+        word: HQ's.
+        message_id: the message of that word, unless the trail has it already.
+    """
     session, now = delivery.session, delivery.now
     known = await ownership_of(session, word.customer_id)
     if known is not None and known.epoch >= word.epoch:
@@ -153,18 +165,17 @@ async def go_live(
             f"The customer of transfer {request.id} belongs to this city now, and cannot be entered: "
             f"{_constraint(error)} is breached by something that came since. Settle that and retry this message."
         ) from error
-    if known is None:
-        known = CustomerOwnership(customer_id=word.customer_id)
-        session.add(known)
+    known = known or CustomerOwnership(customer_id=word.customer_id)
     known.epoch, known.state, known.other = word.epoch, OwnershipState.LIVE.value, request.home
     known.transfer_id, known.since, known.came_on = request.id, now, business_day(now)
+    session.add(known)
     await session.flush()  # live before what follows changes the customer
     await _keep_history(delivery, request, record, changes)
     words = Text(
         f"HQ has moved ownership here in epoch {word.epoch}: the customer is this city's.",
         f"总部已将归属移交本地（第 {word.epoch} 轮次），客户转入完成。",
     )
-    step = Step("moved", Party.HOME, now, kind.HQ, kind.HQ, words, delivery.message.id)
+    step = Step("moved", Party.HOME, now, kind.HQ, kind.HQ, words, message_id)
     await service.advance(session, KIND, request, step)
     await repository.forget_record(session, request.id)
 

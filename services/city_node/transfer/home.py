@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.customer.ownership import is_live
+from services.city_node.customer.ownership import CustomerOwnership, is_live
 from services.city_node.points import moving
 from services.city_node.service_request import messages, service
 from services.city_node.service_request.home import HomeEnd, is_holder
@@ -69,6 +69,10 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
         unit_code=line.customer.unit_code if line else context.settings.code,
         created_by=delivery.message.source,
     )
+    left = None if line else await repository.left_by(delivery.session, request.id)
+    if left is not None:
+        await _begin_ended(context, delivery, request, left)
+        return
     packed = None
     if reason is None and line is not None:
         try:
@@ -98,6 +102,20 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
     }
     await END.answer_yes(context, delivery, kind.OFFERED, request.id, offer)
     await _send(context, delivery, request, chunks)
+
+
+async def _begin_ended(
+    context: NodeContext, delivery: Delivery, request: ServiceRequest, left: CustomerOwnership
+) -> None:
+    """Open the record of a transfer that has ended: this node was restored, and HQ's word came before the question."""
+    words = Text(
+        f"HQ had moved ownership to {left.other} before this node was restored from a backup.",
+        f"本节点由备份恢复前，总部已将归属移交 {left.other}。",
+    )
+    step = END.step(context, "moved", words, delivery.now, delivery.message.id)
+    await service.begin(delivery.session, KIND, request, step, journey=delivery.hops)
+    case = TransferCase(request_id=request.id, customer_id=left.customer_id, epoch=left.epoch - 1)
+    delivery.session.add(case)
 
 
 async def _objection(

@@ -57,7 +57,8 @@ KIND = Kind(
         Move(HOME, "offered", (START,), "offered", by=HOME),
         Move(HOME, "refused", (START, "moving"), "refused", by=HOME),
         Move(HOME, "prepared", ("offered",), "moving", by=VISITED),
-        Move(HOME, "moved", ("offered", "moving"), "completed", by=HOME),
+        # HQ's word is the first that a restored node may hear of it.
+        Move(HOME, "moved", (START, "offered", "moving"), "completed", by=HOME),
         Move(HOME, "refused", ("offered",), "refused", by=VISITED),
         Move(HOME, "cancelled", ("offered",), "cancelled", by=VISITED),
         Move(HOME, EXPIRED, ("offered",), EXPIRED, by=VISITED),

@@ -41,9 +41,9 @@ async def freeze(
     found = await ownership_of(session, customer.id)
     if found is None:
         found = CustomerOwnership(customer_id=customer.id, epoch=FIRST_EPOCH)
-        session.add(found)
     found.state, found.other = OwnershipState.FROZEN.value, to
     found.transfer_id, found.since = transfer_id, now
+    session.add(found)
     await session.flush()  # the fence stands before the record is read
     return found
 
@@ -77,11 +77,9 @@ async def leave(delivery: Delivery, word: Word, transfer_id: UUID, owner: str) -
     if customer is None:
         return False
     found = await ownership_of(session, customer.id)
-    if found is None:
-        found = CustomerOwnership(customer_id=customer.id, epoch=FIRST_EPOCH)
-        session.add(found)
-    elif found.epoch > word.epoch or (
-        found.epoch == word.epoch and found.state == OwnershipState.LEFT
+    if found is not None and (
+        found.epoch > word.epoch
+        or (found.epoch == word.epoch and found.state == OwnershipState.LEFT)
     ):
         return False  # heard before, and perhaps followed by more
     connection = await driver_connection(session)
@@ -89,8 +87,10 @@ async def leave(delivery: Delivery, word: Word, transfer_id: UUID, owner: str) -
         await _retire(delivery, customer, owner)
         await session.flush()  # written while the fence is open
         await moving.move_out(connection, customer.id, transfer_id=transfer_id, at=now)
-    found.epoch, found.state, found.other = word.epoch, OwnershipState.LEFT.value, owner
-    found.transfer_id, found.since = transfer_id, now
+    left = found or CustomerOwnership(customer_id=customer.id)
+    left.epoch, left.state, left.other = word.epoch, OwnershipState.LEFT.value, owner
+    left.transfer_id, left.since = transfer_id, now
+    session.add(left)
     await session.flush()  # the fence closes behind the customer
     return True
 

@@ -58,6 +58,16 @@ async def lock_customer(session: AsyncSession, customer_id: UUID) -> Customer | 
     return await session.get(Customer, customer_id, with_for_update=True, populate_existing=True)
 
 
+async def left_by(session: AsyncSession, transfer_id: UUID) -> CustomerOwnership | None:
+    """Return the customer whom a transfer has taken away from this city, if it has."""
+    query = select(CustomerOwnership).where(
+        CustomerOwnership.transfer_id == transfer_id,
+        CustomerOwnership.state == OwnershipState.LEFT,
+    )
+    found: CustomerOwnership | None = await session.scalar(query)
+    return found
+
+
 # The new home
 
 
