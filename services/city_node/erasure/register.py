@@ -20,8 +20,8 @@ from services.city_node.erasure.declaration import (
 )
 from services.city_node.erasure.offer_register import OFFERS
 from services.city_node.erasure.points_register import POINTS
+from services.city_node.erasure.request_register import REQUESTS
 from services.city_node.erasure.rule_register import OF_RULES
-from services.city_node.erasure.transfer_register import TRANSFERS
 
 # ruff: noqa: S608 - put together from declarations, never from input
 
@@ -29,12 +29,6 @@ from services.city_node.erasure.transfer_register import TRANSFERS
 D = DataClass
 _OF_LINES = (
     "p.subscription_id IN (SELECT s.id FROM subscription s WHERE s.customer_id = ANY($1::uuid[]))"
-)
-_OF_REQUESTS = """p.{} IN (
-    SELECT v.request_id FROM sim_switch_reservation v JOIN subscription s ON s.id = v.subscription_id
-    WHERE s.customer_id = ANY($1::uuid[]))"""
-_OF_TRANSFERS = (
-    "p.{} IN (SELECT t.request_id FROM transfer_case t WHERE t.customer_id = ANY($1::uuid[]))"
 )
 _OF_MERGES = "({}.survivor_id = ANY($1::uuid[]) OR {}.merged_id = ANY($1::uuid[]))"
 _KEPT_IN_HISTORY = (
@@ -158,34 +152,7 @@ REGISTER: Mapping[str, PersonalTable] = {
         of=_OF_LINES,
         deleted=True,
     ),
-    "service_request": PersonalTable(
-        columns_of(
-            (
-                D.RECORD,
-                "id kind role home visited state awaiting deadline data refusal_code refusal_text unit_code",
-            ),
-            (D.RECORD, "created_at updated_at ended_at version"),
-            (D.STAFF, "created_by"),
-            subject=Column(D.LINE_NUMBER, BLANK),
-        ),
-        of=f"({_OF_REQUESTS.format('id')} OR {_OF_TRANSFERS.format('id')})",
-    ),
-    "service_request_event": PersonalTable(
-        columns_of(
-            (D.RECORD, "id request_id at node event state note message_id"), (D.STAFF, "by")
-        ),
-        of=f"({_OF_REQUESTS.format('request_id')} OR {_OF_TRANSFERS.format('request_id')})",
-    ),
-    "sim_card_stock": PersonalTable(
-        columns_of(
-            (D.RECORD, "iccid imsi unit_code state request_id created_at updated_at version")
-        ),
-        of=_OF_REQUESTS.format("request_id"),
-    ),
-    **TRANSFERS,
-    "sim_switch_reservation": PersonalTable(
-        columns_of((D.RECORD, "request_id subscription_id state settled_at")), of=_OF_LINES
-    ),
+    **REQUESTS,
     "subscription": PersonalTable(
         columns_of(
             (D.PSEUDONYM, "id customer_id"),

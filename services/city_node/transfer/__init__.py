@@ -38,7 +38,8 @@ requests from its own messages (:mod:`~services.city_node.transfer.recall`). Bet
 A believes in an epoch that has passed; what is changed there in these moments stays in its copy's history.
 
 Who may write: :mod:`~services.city_node.transfer.visited` and :mod:`~services.city_node.transfer.arriving` at V,
-:mod:`~services.city_node.transfer.home` through :mod:`~services.city_node.transfer.leaving` at A.
+:mod:`~services.city_node.transfer.offering` and :mod:`~services.city_node.transfer.home`, through
+:mod:`~services.city_node.transfer.leaving`, at A.
 """
 
 from services.city_node.transfer import access, commands, endpoints, jobs, messages

@@ -2,7 +2,7 @@
 
 from services.city_node.service_request.messages import read
 from services.city_node.service_request.schemas import AnsweredNo, Told
-from services.city_node.transfer import directory, home, kind, recall, visited
+from services.city_node.transfer import directory, home, kind, offering, recall, visited
 from services.city_node.transfer.schemas import Asked, Chunk, NotTaken, Offered
 from shared.capability import MessageHandler, NodeContext
 from shared.federation.delivery import Delivery
@@ -12,7 +12,7 @@ from shared.ownership import MOVED, NOT_MOVED, TOLD
 
 async def on_asked(context: NodeContext, delivery: Delivery) -> None:
     """At the old home: another city asks for a customer."""
-    await home.hear_asked(context, delivery, read(Asked, delivery))
+    await offering.hear_asked(context, delivery, read(Asked, delivery))
 
 
 async def on_prepared(context: NodeContext, delivery: Delivery) -> None:
