@@ -30,6 +30,17 @@ BESIDE = {
 """What may begin beside a transfer: nothing of it is in the record."""
 
 
+DOES_NOTHING = {
+    ("POST", "/customers/{customer_id}/level/evaluate"),
+    ("POST", "/customers/{customer_id}/credit/evaluate"),
+    ("POST", "/customers/{customer_id}/prospect/find"),
+    ("POST", "/customers/{customer_id}/points/unfreeze"),
+}
+"""What is answered, and has found nothing to change."""
+CHANGES = {("PATCH", "/customers/{customer_id}"): {"payment_method": "cash"}}
+"""Bodies that surely change something, where another test's need not."""
+
+
 async def freeze(node: TestNode, *customers: UUID, state: str = "frozen") -> None:
     for customer in customers:
         await run(
@@ -81,7 +92,7 @@ async def test_every_change_over_rest_is_refused(
         for owner in (one, group):
             values = {**ids.get(noun, {}), **ids[""], "customer_id": owner}
             path = filled(guard.path, **values)
-            body = BODIES.get((guard.method, guard.path), HELD.get(noun, {}))
+            body = {**BODIES, **CHANGES}.get((guard.method, guard.path), HELD.get(noun, {}))
             seen = await node.client.get(f"/customers/{owner}", headers=headers)
             more = {"If-Match": seen.headers["etag"], "Idempotency-Key": str(new_id())}
             answer = await node.client.request(
@@ -100,7 +111,7 @@ async def test_every_change_over_rest_is_refused(
         if was[name] != now[name]
     ]
     assert changed == []
-    assert passed == set()
+    assert passed <= DOES_NOTHING
     assert len(refused) >= 15, sorted(refused)
 
 

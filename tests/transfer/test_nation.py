@@ -128,6 +128,12 @@ async def test_while_the_link_is_cut_the_customer_is_frozen_and_then_moves(
 ) -> None:
     asked = await new.post("/transfers", ASKED)
     await _carry(nation, NEW, "440000", "110000", OLD)
+    card = {"iccid": "89860099990000000001", "imsi": "460090000000001"}
+    await new.post("/sim-cards", {"cards": [card]})
+    question = {name: value for name, value in ASKED.items() if name != "consent"}
+    replacement = await new.post("/card-replacements", {**question, "reason": "lost"})
+    assert replacement.status_code == CREATED, replacement.text
+    await _carry(nation, NEW, "440000", "110000", OLD)
     nation.network.cut = {HQ}
     await nation.settle()
     assert await old.ownership(customer) == ("frozen", 1)
@@ -144,6 +150,8 @@ async def test_while_the_link_is_cut_the_customer_is_frozen_and_then_moves(
     nation.clock.advance(timedelta(minutes=6))
     await nation.settle()
     assert (await new.get(asked.headers["location"]))["state"] == "completed"
+    refused = await new.get(replacement.headers["location"])
+    assert (refused["state"], refused["refusal"]["code"]) == ("refused", "in-transfer")
     changed = await new.patch(f"/customers/{customer}", {"payment_method": "cash"})
     assert changed.status_code == OK, changed.text
     moved = await old.patch(f"/customers/{customer}", {"payment_method": "cash"})
