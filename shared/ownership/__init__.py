@@ -3,7 +3,7 @@
 Vocabulary
 ----------
 The *owner* (归属地) of a customer is the one city that may change the record. A customer begins with the city that made
-the profile, in *epoch* (归属轮次) 1; each time ownership moves, the epoch is one more. HQ's *directory*
+the profile, in *epoch* (归属纪元) 1; each time ownership moves, the epoch is one more. HQ's *directory*
 (``services.hq_node.ownership``) has the customers whose ownership has ever moved: who is not in it belongs to the city
 that made the profile. So HQ learns of ids that moved, and of no customer who did not.
 

@@ -18,7 +18,14 @@ from tests.addresses import as_node
 from tests.audit.conftest import Log
 
 TABLES = ("audit_record", "audit_seal")
-ONLY_ADDED_TO = [*TABLES, "offer_use", "points_entry", "policy_version", "policy_withdrawal"]
+ONLY_ADDED_TO = [
+    *TABLES,
+    "offer_use",
+    "ownership_change",
+    "points_entry",
+    "policy_version",
+    "policy_withdrawal",
+]
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/staff/{staff_id}"): {"display_name": "甲"},
     ("POST", "/staff/{staff_id}/password"): {"password": "correct-horse-battery"},
     ("POST", "/card-replacements/{request_id}/cancel"): {"note": "不办了"},
+    ("POST", "/transfers/{request_id}/cancel"): {"note": "不转了"},
     ("POST", "/customers/{customer_id}/win-back-attempts"): ATTEMPT,
     ("PATCH", "/customers/{customer_id}/win-back-attempts/{item}"): {"note": "再联系"},
     ("POST", "/customers/{customer_id}/legal-holds"): {"reason": "诉讼未决"},

@@ -1,7 +1,10 @@
 """A transfer over REST, through real nodes of three tiers: whose the customer is can be read everywhere."""
 
+import re
+import shlex
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -209,3 +212,50 @@ async def test_who_is_known_here_already_is_not_asked_for(
     taken = {**ASKED, "document_number": id_card(9), "new_msisdn": msisdn(70)}
     answer = await new.post("/transfers", taken)
     assert answer.json()["type"] == "urn:guanxi:problem:number-in-use-here"
+
+
+def commands() -> list[list[str]]:
+    """Return the commands of the page for front ends, as a shell would read them."""
+    page = (Path(__file__).parents[2] / "docs" / "transfer.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\n(curl .*?)^```", page, re.MULTILINE | re.DOTALL)
+    return [shlex.split(block) for block in blocks]
+
+
+async def test_the_page_for_front_ends_works_as_it_stands(
+    nation: Nation, customer: UUID, sign_in: SignIn
+) -> None:
+    tokens = {
+        "$TOKEN": (await sign_in(nation[NEW], Role.CLERK))["Authorization"],
+        "$HQ_TOKEN": (await sign_in(nation[HQ], Role.OPERATOR))["Authorization"],
+    }
+    hosts = {"$SHENZHEN": nation[NEW], "$HQ": nation[HQ]}
+    known = {"$DOCUMENT": id_card(7), "$CUSTOMER": str(customer), "$TRANSFER": "", "$OTHER": ""}
+    answers = []
+    for _, *words in commands():
+        method = words[words.index("-X") + 1] if "-X" in words else "GET"
+        url = next(word for word in words if word.startswith(("$SHENZHEN", "$HQ/")))
+        host = next(name for name in hosts if url.startswith(f"{name}/"))
+        headers = dict(word.split(": ", 1) for word in words if ": " in word and "{" not in word)
+        headers["Authorization"] = tokens[headers["Authorization"].removeprefix("Bearer ")]
+        body = words[words.index("-d") + 1] if "-d" in words else None
+        path = url.removeprefix(host)
+        for name, value in known.items():
+            path, body = path.replace(name, value), body and body.replace(name, value)
+        answer = await hosts[host].client.request(
+            method, path, content=body, headers={**headers, "Content-Type": "application/json"}
+        )
+        answers.append((method, path.partition("?")[0].split("/")[1], answer.status_code))
+        if answer.status_code == CREATED:
+            known["$TRANSFER"] = known["$OTHER"] = answer.json()["id"]
+            await nation.settle()
+    assert answers == [
+        ("POST", "transfers", CREATED),
+        ("GET", "transfers", OK),
+        (
+            "POST",
+            "transfers",
+            CONFLICT,
+        ),  # it has ended: what the page says of a city that is prepared
+        ("GET", "customers", OK),
+        ("GET", "ownership", OK),
+    ]

@@ -173,7 +173,7 @@ async def go_live(
     await _keep_history(delivery, request, record, changes)
     words = Text(
         f"HQ has moved ownership here in epoch {word.epoch}: the customer is this city's.",
-        f"总部已将归属移交本地（第 {word.epoch} 轮次），客户转入完成。",
+        f"总部已将归属移交本地（归属纪元 {word.epoch}），客户转入完成。",
     )
     step = Step("moved", Party.HOME, now, kind.HQ, kind.HQ, words, message_id)
     await service.advance(session, KIND, request, step)

@@ -81,7 +81,7 @@ async def hear_moved(delivery: Delivery, word: Word, request: ServiceRequest | N
         return
     words = Text(
         f"HQ has moved ownership to {word.owner} in epoch {word.epoch}; what stays here is a copy.",
-        f"总部已将归属移交 {word.owner}（第 {word.epoch} 轮次），本地留存副本。",
+        f"总部已将归属移交 {word.owner}（归属纪元 {word.epoch}），本地留存副本。",
     )
     await _hear_hq(delivery, request, "moved", words)
 

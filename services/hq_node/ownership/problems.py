@@ -11,5 +11,5 @@ class OwnershipNeverMoved(Problem):
     title = Text("Ownership never moved", "归属从未变更")
     sentence = Text(
         "Ownership of customer {customer} has never moved: the city that made the profile has it, in epoch 1.",
-        "客户 {customer} 的归属从未变更：仍由建档地市持有（第 1 轮次）。",
+        "客户 {customer} 的归属从未变更：仍由建档地市持有（归属纪元 1）。",
     )
