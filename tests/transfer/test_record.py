@@ -11,7 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.city_node.customer.identity import contact_indexes, document_indexes
+from services.city_node.erasure.service import Order, erase_one
+from services.city_node.points.verification import verify
 from services.city_node.transfer.record import CARRIED, POINTS, STAYS, columns_of, undeclared
+from shared import audit
 from shared.kernel.database import Base
 from shared.node.tiers import load_tables
 from tests.examples import examples
@@ -232,6 +235,24 @@ async def test_who_comes_back_is_who_left(nation: SmallNation) -> None:
     ]
     await move(nation, customer, 7)
     assert await record(new, customer) == before
+
+
+async def test_who_comes_back_after_the_copy_was_erased_is_there_again(nation: SmallNation) -> None:
+    old, customer = nation[OLD], await settle(nation[OLD], 3, running=7, rich=True)
+    before, had = await record(old, customer), await lots(old, customer)
+    await move(nation, customer, 7)
+    async with old.transaction() as session:
+        order = Order(audit.Actor("retention"))
+        await erase_one(session, customer, order, old.context.cipher, now=nation.clock.now())
+    assert await old.value("SELECT library FROM customer WHERE id = $1", customer) == "erased"
+    await move(nation, customer, 7, home=NEW, to=OLD)
+    assert await record(old, customer) == before
+    assert await lots(old, customer) == had
+    assert all(found.breaches == 0 for found in await verify(old.context.database))
+    await move(nation, customer, 7)
+    async with old.transaction() as session:
+        again = Order(audit.Actor("retention"))
+        await erase_one(session, customer, again, old.context.cipher, now=nation.clock.now())
 
 
 async def test_a_taken_customer_number_is_kept_as_a_further_key(nation: SmallNation) -> None:
