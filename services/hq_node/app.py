@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.hq_node import number_segment as number_segment_change
+from services.hq_node import ownership
 from shared import (
     audit,
     clearing,
@@ -28,6 +29,7 @@ CAPABILITIES = (
     event.capability,
     clearing.capability,
     clearing.transit_capability,
+    ownership.capability,
     work.capability,
     glossary.capability,
     number_segment.capability,

@@ -14,7 +14,13 @@ from shared.kernel import tracing
 from shared.kernel.database import is_away
 from shared.kernel.ids import new_id
 from shared.kernel.language import preferred_language
-from shared.kernel.problems import DatabaseUnavailable, InternalError, Problem, problem_response
+from shared.kernel.problems import (
+    DatabaseUnavailable,
+    InternalError,
+    Problem,
+    of_breach,
+    problem_response,
+)
 from shared.kernel.settings import Settings
 from shared.kernel.tracing import Span, SpanKind, TraceContext, Tracer
 
@@ -125,13 +131,15 @@ class RequestLog:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
-            self._log.exception("request failed", method=scope["method"], path=scope["path"])
-            failure = type(error).__name__
+            problem: Problem | None = of_breach(error)
+            if problem is None or status:
+                self._log.exception("request failed", method=scope["method"], path=scope["path"])
+                failure = type(error).__name__
             if status:
                 raise
-            problem: Problem = (
-                DatabaseUnavailable() if is_away(error) else InternalError(request_id=request_id)
-            )
+            if problem is None:
+                away = is_away(error)
+                problem = DatabaseUnavailable() if away else InternalError(request_id=request_id)
             spoken = dict(scope["headers"]).get(b"accept-language", b"")
             language = preferred_language(spoken.decode("latin-1"))
             await problem_response(problem, language)(scope, receive, send_with_id)

@@ -81,12 +81,22 @@ class Fault:
         return self.detail_zh or self.detail if language is Language.CHINESE else self.detail
 
 
+_BY_CONSTRAINT: dict[str, "type[Problem]"] = {}
+
+
 class Problem(Exception):
     """A refusal that tells its reader what was wrong, where, and what to do."""
 
     status: int = 400
     title: ClassVar[Text] = Text("Bad request", "请求有误")
     sentence: ClassVar[Text] = Text("The request cannot be carried out.", "无法处理该请求。")
+    constraint: ClassVar[str | None] = None
+    """The constraint by whose breach the database itself refuses so, with the values of the sentence as its detail."""
+
+    def __init_subclass__(cls) -> None:
+        """Note which problem the breach of a constraint is."""
+        if cls.constraint is not None:
+            _BY_CONSTRAINT[cls.constraint] = cls
 
     def __init__(
         self,
@@ -193,6 +203,17 @@ class DatabaseUnavailable(Problem):
         "The node's database cannot be reached just now; nothing was changed. Try again in a few seconds.",
         "节点数据库暂时不可用，未作任何更改，请稍后重试。",
     )
+
+
+def of_breach(error: BaseException) -> Problem | None:
+    """Return what a database error refuses, if it is the breach of a constraint that a problem declares."""
+    cause: BaseException | None = error
+    while cause is not None:
+        name = getattr(cause, "constraint_name", None)
+        if name in _BY_CONSTRAINT:
+            return _BY_CONSTRAINT[name](**json.loads(getattr(cause, "detail", None) or "{}"))
+        cause = getattr(cause, "orig", None) or cause.__cause__
+    return None
 
 
 def problem_response(problem: Problem, language: Language) -> Response:

@@ -20,8 +20,8 @@ from tests.audit.conftest import Log
 TABLES = ("audit_record", "audit_seal")
 ONLY_ADDED_TO = [
     *TABLES,
-    *("billing_entry", "clearing_entry", "number_segment_edition", "offer_use", "points_entry"),
-    *("policy_version", "policy_withdrawal", "till_entry"),
+    *("billing_entry", "clearing_entry", "number_segment_edition", "offer_use"),
+    *("ownership_change", "points_entry", "policy_version", "policy_withdrawal", "till_entry"),
 ]
 
 

@@ -55,6 +55,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/payments/{request_id}/reverse"): {"reason": "号码有误"},
     ("POST", "/tills/shifts/{shift_id}/cash-up"): {"counted_fen": 0},
     ("POST", "/tills/shifts/{shift_id}/confirm"): {"note": "已核实"},
+    ("POST", "/transfers/{request_id}/cancel"): {"note": "不转了"},
     ("POST", "/customers/{customer_id}/win-back-attempts"): ATTEMPT,
     ("PATCH", "/customers/{customer_id}/win-back-attempts/{item}"): {"note": "再联系"},
     ("POST", "/customers/{customer_id}/legal-holds"): {"reason": "诉讼未决"},

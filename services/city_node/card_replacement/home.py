@@ -28,6 +28,7 @@ from services.city_node.customer.models import (
     SimState,
     SubscriptionStatus,
 )
+from services.city_node.customer.ownership import is_live
 from services.city_node.service_request import messages, service
 from services.city_node.service_request.finding import moved_to as moved_to_home
 from services.city_node.service_request.home import HomeEnd, is_holder
@@ -126,6 +127,8 @@ async def _objection(
 
 async def _objection_to_line(session: AsyncSession, line: Line, *, now: datetime) -> Reason | None:
     subscription = line.subscription
+    if not await is_live(session, line.customer.id):
+        return Reason.IN_TRANSFER
     if subscription.status != SubscriptionStatus.ACTIVE:
         return Reason.NOT_ACTIVE
     if await repository.active_sim(session, subscription.id) is None:

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     NOT_ACTIVE = "not-active"
     REPLACEMENT_UNDER_WAY = "replacement-under-way"
     REPLACED_RECENTLY = "replaced-recently"
+    IN_TRANSFER = "in-transfer"
     DEADLINE_PASSED = "deadline-passed"
     CARD_IN_USE = "card-in-use"
     GIVEN_UP = "given-up"
@@ -103,6 +104,10 @@ KIND = Kind(
         Reason.REPLACED_RECENTLY: Text(
             "The card of this number has been replaced too often in the last 24 hours: ask again tomorrow.",
             "该号码 24 小时内补卡次数已达上限，请次日再办。",
+        ),
+        Reason.IN_TRANSFER: Text(
+            "The customer is moving to another city: ask again when that has ended.",
+            "该客户正在转网，请待转网办结后再办理。",
         ),
         Reason.DEADLINE_PASSED: Text(
             "The time for this request had passed when its home city was reached: ask again.",

@@ -24,6 +24,8 @@ CHANGES: Mapping[ChangeAction, Action] = {
         (ChangeAction.CONTACT_ADDED, Text("A contact medium was noted", "登记联系方式")),
         (ChangeAction.IMPORT_UNDONE, Text("An import of a customer was undone", "撤销客户导入")),
         (ChangeAction.MERGED, Text("Profiles were merged", "合并客户档案")),
+        (ChangeAction.MOVED_OUT, Text("A customer moved to another city", "客户转网转出")),
+        (ChangeAction.MOVED_IN, Text("A customer came from another city", "客户转网转入")),
         (ChangeAction.UNMERGED, Text("A merge was undone", "撤销档案合并")),
         (ChangeAction.PART_ADDED, Text("Something a customer holds was noted", "新增客户从属信息")),
         (

@@ -126,6 +126,8 @@ class ChangeAction(StrEnum):
     IMPORT_UNDONE = "import_undone"
     MERGED = "merged"
     UNMERGED = "unmerged"
+    MOVED_OUT = "moved_out"
+    MOVED_IN = "moved_in"
 
 
 ERASED = "erased"

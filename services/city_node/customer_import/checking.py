@@ -10,7 +10,8 @@ after that.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.city_node.customer_import.knowing import first_lines, know
+from services.city_node.customer.ownership import NOT_LIVE
+from services.city_node.customer_import.knowing import ELSEWHERE, first_lines, know
 from services.city_node.customer_import.layout import SLOTS, Row
 from services.city_node.customer_import.mapping import ImportMapping
 from services.city_node.customer_import.models import Records
@@ -32,6 +33,9 @@ _PRESENT = f"""
            CAST(NULL AS uuid)
     FROM import_claim r JOIN customer c ON c.id = r.customer_id JOIN organisation_unit u ON u.code = c.unit_code
     WHERE NOT starts_with(u.path, :scope) OR {_LEFT} OR {_LEAVES}"""
+_NOT_LIVE = f"""
+    SELECT r.line, 'key', '{ELSEWHERE}', CAST(NULL AS uuid)
+    FROM import_claim r WHERE r.customer_id IN ({NOT_LIVE})"""
 _UNIT = """
     SELECT r.line, 'customer.unit_code', 'is not an active unit within the importer''s scope', NULL
     FROM import_claim r LEFT JOIN organisation_unit u ON u.code = r.unit_code AND u.active AND starts_with(u.path, :scope)
@@ -82,7 +86,7 @@ class Checks:
     def __init__(self, mapping: ImportMapping) -> None:
         self._lines = mapping.records is Records.SUBSCRIPTIONS
         natural = f"r.key || '{_BETWEEN}' || r.msisdn" if self._lines else "r.key"
-        selects = [_PRESENT, _TWICE.format(natural)]
+        selects = [_PRESENT, _NOT_LIVE, _TWICE.format(natural)]
         if self._lines:
             selects.append(_UNKNOWN.format(_NOBODY))
         else:

@@ -16,6 +16,7 @@ BY_KEY = """(
     SELECT o.id FROM customer o WHERE o.source = :customers AND o.source_key = r.key
     UNION ALL SELECT f.customer_id FROM customer_further_key f WHERE f.source = :customers AND f.source_key = r.key)"""
 """The customer to whom the key of a row ``r`` leads."""
+ELSEWHERE = "belongs to a customer who is moving or has moved to another city"
 _BY_OWN = """
     UPDATE import_claim r SET customer_id = c.id FROM customer c WHERE c.source = :customers AND c.source_key = r.key"""
 _BY_FURTHER = """

@@ -6,8 +6,9 @@ that each belongs to, what is known of it, and what there is against it: the pla
 
 from collections.abc import Iterator, Sequence
 
+from services.city_node.customer.ownership import NOT_LIVE
 from services.city_node.customer_import.before import images
-from services.city_node.customer_import.knowing import BY_KEY
+from services.city_node.customer_import.knowing import BY_KEY, ELSEWHERE
 from services.city_node.customer_import.line_records import LineRecord
 from services.city_node.customer_import.mapping import ImportMapping
 from services.city_node.customer_import.rejecting import KEY
@@ -117,6 +118,7 @@ class LineStatements:
             reached = """EXISTS (SELECT FROM customer c JOIN organisation_unit u ON u.code = c.unit_code
                 WHERE c.id = s.customer_id AND starts_with(u.path, :scope))"""
             yield f"NOT {reached}", named, "belongs to a customer of another unit"
+        yield f"s.customer_id IN ({NOT_LIVE})", named, ELSEWHERE
         if not by_number and record.owner == "subscription":
             yield "s.lines = 0", KEY, "belongs to a customer who had no line then"
             yield "s.lines > 1", KEY, "belongs to a customer with several lines: name the number"

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from services.city_node.customer.models import ERASED
+from services.city_node.customer.ownership import fence_open
 from services.city_node.erasure.declaration import PersonalTable
 from services.city_node.erasure.register import REGISTER
 from services.city_node.points.forfeiture import forfeit
@@ -47,7 +48,12 @@ _FORGET_LINKS = """
 """What the history of others says about their ties to those who are erased."""
 _PROVE = """
     INSERT INTO erasure (customer_id, at, by, approved_by, cause, cause_id, left_on, left_reason, classes)
-    SELECT c.id, $2, $3, $4, $5, $6, c.left_on, c.left_reason, $7::text::jsonb FROM customer c WHERE c.id = ANY($1::uuid[])"""
+    SELECT c.id, $2, $3, $4, $5, $6, c.left_on, c.left_reason, $7::text::jsonb FROM customer c WHERE c.id = ANY($1::uuid[])
+    ON CONFLICT (customer_id) DO UPDATE SET
+        at = excluded.at, by = excluded.by, approved_by = excluded.approved_by, cause = excluded.cause,
+        cause_id = excluded.cause_id, left_on = excluded.left_on, left_reason = excluded.left_reason,
+        classes = excluded.classes"""
+"""One who was erased may come back from another city, and be erased again."""
 _CLOSE = f"""
     UPDATE customer SET library = '{ERASED}', version = version + 1, updated_at = $2, updated_by = $3
     WHERE id = ANY($1::uuid[])"""
@@ -110,9 +116,10 @@ async def erase(
     classes: str,
 ) -> None:
     """Take away everything personal about customers who are locked, and prove it."""
-    await connection.execute(_FORGET_LINKS, customers)
-    await forfeit(connection, customers, at=at)
-    for statement in _ERASE:
-        await connection.execute(statement, customers)
-    await connection.execute(_PROVE, customers, at, by, approved_by, cause, cause_id, classes)
-    await connection.execute(_CLOSE, customers, at, by)
+    async with fence_open(connection):  # the copy of one who moved to another city is erased, too
+        await connection.execute(_FORGET_LINKS, customers)
+        await forfeit(connection, customers, at=at)
+        for statement in _ERASE:
+            await connection.execute(statement, customers)
+        await connection.execute(_PROVE, customers, at, by, approved_by, cause, cause_id, classes)
+        await connection.execute(_CLOSE, customers, at, by)

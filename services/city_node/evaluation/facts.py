@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from services.city_node.customer.ownership import NOT_LIVE
 from shared.kernel.language import Text
 
 # ruff: noqa: S608 - put together from the expressions declared here, never from input
@@ -194,7 +195,9 @@ def relation(facts: Iterable[Fact], window: Window, *, restricted: bool) -> str:
     )
     values = ", ".join(f"{fact.value} AS {fact.name}" for fact in wanted)
     ids = " AND c.id = ANY($1::uuid[])" if restricted else ""
-    sql = f"SELECT c.id AS customer_id, c.unit_code, {values} FROM customer c {joins} WHERE c.library = 'in_network'{ids}"
+    # Who is moving to another city is judged there, or here again when it is decided that nobody moves.
+    which = f"c.library = 'in_network' AND c.id NOT IN ({NOT_LIVE}){ids}"
+    sql = f"SELECT c.id AS customer_id, c.unit_code, {values} FROM customer c {joins} WHERE {which}"
     return sql.format_map(window.placeholders())
 
 

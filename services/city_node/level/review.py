@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.city_node.customer.ownership import NOT_LIVE
 from services.city_node.customer.problems import UnitOutOfScope
 from services.city_node.customer.repository import unit_in_scope
 from services.city_node.customer.service import Desk
@@ -51,16 +52,17 @@ _LIST = """
     FROM level_result r JOIN customer c ON c.id = r.customer_id JOIN organisation_unit u ON u.code = c.unit_code
     WHERE r.until IS NULL AND r.level <> c.level AND c.library = 'in_network'
       AND starts_with(u.path, (SELECT path FROM organisation_unit WHERE code = :unit))"""
+# ruff: noqa: S608 - put together from a constant
 _PORTION = """
     SELECT customer_id FROM level_review_line
     WHERE review_id = $1 AND done IS NULL AND left_out_reason IS NULL ORDER BY customer_id LIMIT $2"""
 _LOCK = "SELECT id FROM customer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
-_APPLY = """
+_APPLY = f"""
     WITH changed AS (
         UPDATE customer c SET level = l.to_level, version = c.version + 1, updated_at = $3, updated_by = $4
         FROM level_review_line l
         WHERE l.review_id = $1 AND l.customer_id = c.id AND c.id = ANY($2::uuid[])
-          AND c.level = l.from_level AND c.library = 'in_network'
+          AND c.level = l.from_level AND c.library = 'in_network' AND c.id NOT IN ({NOT_LIVE})
         RETURNING c.id, l.from_level, l.to_level),
     kept AS (
         INSERT INTO customer_change (customer_id, at, by, source, action, changes, cause_id)

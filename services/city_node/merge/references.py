@@ -28,6 +28,10 @@ STAYS: Mapping[str, str] = {
     "evaluation_trial_change.customer_id": "a report of the moment",
     "prospect.customer_id": "of the profile that was judged; it is closed, and the survivor is looked at anew",
     "prospect_event.customer_id": "history stays with whom it happened to",
+    "customer_ownership.customer_id": "whose a customer is; one who is moving to another city is not merged",
+    "ownership.customer_id": "HQ's directory",
+    "ownership_change.customer_id": "HQ's directory",
+    "transfer_case.customer_id": "history stays with whom it happened to",
 }
 """Columns that hold a customer's id without a foreign key, and keep it; why."""
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.city_node.customer.ownership import fence_open
 from services.city_node.customer.repository import hold_keys, hold_keys_while_connected
 from services.city_node.personal_data import copies, repository
 from services.city_node.personal_data.columns import COLUMNS, SealedColumn
@@ -21,7 +22,7 @@ from services.city_node.personal_data.problems import (
     SealingUnderWay,
     ValuesInClear,
 )
-from shared.kernel.database import Database
+from shared.kernel.database import Database, driver_connection
 from shared.kernel.encryption import Cipher
 
 GRACE = timedelta(seconds=5)
@@ -185,6 +186,14 @@ async def _seal_portion(
 
 async def _replace(session: AsyncSession, column: SealedColumn, rows: Sequence[_Sealed]) -> None:
     """Write a portion; of two spellings of one value that a customer has, the search finds the first alone."""
+    # Another key changes nothing of what a transfer has sent.
+    async with fence_open(await driver_connection(session)):
+        await _replace_each(session, column, rows)
+
+
+async def _replace_each(
+    session: AsyncSession, column: SealedColumn, rows: Sequence[_Sealed]
+) -> None:
     try:
         async with session.begin_nested():
             await repository.replace(session, column, [row[:3] for row in rows])

@@ -15,8 +15,10 @@ from datetime import date, datetime
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.city_node.customer.ownership import NOT_LIVE
 from services.city_node.points import due
 from services.city_node.points.chart import EntryKind, SystemAccount
+from services.city_node.points.moving import NOT_LIVE_ACCOUNTS
 from services.city_node.points.terms import RATINGS, Terms, earned
 from shared.kernel.clock import business_day
 from shared.kernel.database import Database, driver_connection
@@ -54,6 +56,10 @@ _OPEN = """
 _FIND = """
     UPDATE points_portion p SET account_id = a.id FROM points_account a
     WHERE p.account_id IS NULL AND a.customer_id = p.customer_id AND a.is_primary AND a.closed_at IS NULL"""
+_LEAVE_OUT = f"""
+    DELETE FROM points_portion
+    WHERE customer_id IN ({NOT_LIVE}) OR account_id IN ({NOT_LIVE_ACCOUNTS})"""
+"""Whoever moves to another city earns there, or is judged again when it is decided that nobody moves."""
 _LOCK = """
     SELECT count(*) FROM (
         SELECT FROM points_balance WHERE account_id IN (SELECT account_id FROM points_portion)
@@ -185,9 +191,11 @@ async def _judge(
 
 
 async def _post(connection: asyncpg.Connection, done: Accrued, now: datetime) -> None:
+    await connection.execute(_LEAVE_OUT)
     await connection.execute(_OPEN, now)
     await connection.execute(_FIND)
     await connection.fetchval(_LOCK)
+    await connection.execute(_LEAVE_OUT)  # a transfer may have begun while the lock was waited for
     await connection.execute(_WAIVE)
     row = await connection.fetchrow(_POST, now)
     done.bills += row["bills"]

@@ -22,6 +22,8 @@ class SystemAccount(IntEnum):
     EXPIRED = 3
     ADJUSTED = 4
     FORFEITED = 5
+    ELSEWHERE = 6
+    """Other cities: what customers took with them when they moved, and brought when they came."""
 
 
 class EntryKind(StrEnum):
@@ -35,6 +37,7 @@ class EntryKind(StrEnum):
     ADJUSTMENT = "adjustment"
     TRANSFER = "transfer"
     FORFEITURE = "forfeiture"
+    MOVE = "move"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,10 @@ POSTINGS: Mapping[EntryKind, Posting] = {
     ),
     EntryKind.FORFEITURE: Posting(
         Text("the customer was erased", "客户删除作废"), ((None, _S.FORFEITED),)
+    ),
+    EntryKind.MOVE: Posting(
+        Text("the customer moved to or from another city", "客户转网转出或转入"),
+        ((None, _S.ELSEWHERE), (_S.ELSEWHERE, None)),
     ),
 }
 """The postings' table: what each kind of entry may do. The database checks it for every entry."""

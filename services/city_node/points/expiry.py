@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.city_node.points.chart import EntryKind, SystemAccount
+from services.city_node.points.moving import NOT_LIVE_ACCOUNTS
 from shared.kernel.clock import business_day
 from shared.kernel.database import Database, driver_connection
 
@@ -12,13 +13,15 @@ from shared.kernel.database import Database, driver_connection
 PORTION = 50_000
 """Lots in one transaction."""
 
-_NEXT = """
+_NEXT = f"""
     SELECT array_agg(account_id) FROM (
         SELECT DISTINCT account_id FROM (
-            SELECT account_id FROM points_lot WHERE expires_on <= $1 ORDER BY expires_on, account_id LIMIT $2) lots) accounts"""
+            SELECT account_id FROM points_lot WHERE expires_on <= $1 AND account_id NOT IN ({NOT_LIVE_ACCOUNTS}) ORDER BY expires_on, account_id LIMIT $2) lots) accounts"""
 _LOCK = """
     SELECT count(*) FROM (
         SELECT FROM points_balance WHERE account_id = ANY($1::bigint[]) ORDER BY account_id FOR UPDATE) locked"""
+_FREE = f"SELECT array_agg(id) FROM unnest($1::bigint[]) id WHERE id NOT IN ({NOT_LIVE_ACCOUNTS})"
+"""Of accounts that are locked, those whose customers are not moving to another city."""
 _EXPIRE = f"""
     WITH over AS (
         DELETE FROM points_lot WHERE account_id = ANY($1::bigint[]) AND expires_on <= $2
@@ -58,6 +61,7 @@ async def expire(
             if accounts is None:
                 return done
             await connection.fetchval(_LOCK, accounts)
+            accounts = await connection.fetchval(_FREE, accounts)
             row = await connection.fetchrow(_EXPIRE, accounts, today, now)
         done.lots += row["lots"]
         done.points += row["points"]

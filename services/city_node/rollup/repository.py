@@ -21,6 +21,7 @@ _TENURE = f"""greatest(0, {_MONTH_NUMBER.format("reference.day")} - ({_MONTH_NUM
 
 _PROFILE = f"""
     SELECT c.id, c.kind, c.level, c.contract_term, c.sex, c.entry_date, c.left_on, c.monthly_charge_fen,
+           coalesce(o.came_on, c.entry_date) AS came_on,
            c.left_on IS NULL OR c.left_on >= $2 AS present,
            c.left_on >= $1 AND c.left_on < $2 AS lost,
            c.level IN ('diamond', 'gold', 'silver') AS is_key,
@@ -30,15 +31,18 @@ _PROFILE = f"""
                 WHEN tenure.months <= 48 THEN '25-48'
                 WHEN tenure.months <= 60 THEN '49-60'
                 ELSE '61+' END AS tenure_band
-    FROM customer c
+    FROM customer c LEFT JOIN customer_ownership o ON o.customer_id = c.id
     CROSS JOIN LATERAL (SELECT CASE WHEN c.left_on < $2 THEN c.left_on ELSE $2 - 1 END AS day) reference
     CROSS JOIN LATERAL (SELECT {_TENURE} AS months) tenure
 """  # noqa: S608 - constants alone
-"""Customers as the period from $1 up to, and without, $2 sees them."""
+"""Customers as the period from $1 up to, and without, $2 sees them.
+
+Who came from another city has tenure from before, and is counted here from that day on: until then that city does.
+"""
 
 _STATEMENTS: Mapping[str, str] = {
     "customer": f"""
-        WITH profile AS MATERIALIZED ({_PROFILE} WHERE c.entry_date < $2),
+        WITH profile AS MATERIALIZED ({_PROFILE} WHERE coalesce(o.came_on, c.entry_date) < $2),
         lines AS (
             SELECT customer_id, count(*) AS subscriptions FROM subscription
             WHERE entry_date < $2 AND (ended_on IS NULL OR ended_on >= $2)
@@ -50,7 +54,7 @@ _STATEMENTS: Mapping[str, str] = {
                count(*) FILTER (WHERE present AND is_key) AS key_customers,
                count(*) FILTER (WHERE present AND contract_term IN ('one_year', 'two_year')) AS long_contract_customers,
                count(*) FILTER (WHERE NOT present) AS retained_customers,
-               count(*) FILTER (WHERE entry_date >= $1) AS new_customers,
+               count(*) FILTER (WHERE came_on >= $1) AS new_customers,
                count(*) FILTER (WHERE lost) AS lost_customers,
                count(*) FILTER (WHERE lost AND is_key) AS lost_key_customers,
                count(*) FILTER (WHERE present OR lost) AS customers_exposed,
@@ -67,7 +71,8 @@ _STATEMENTS: Mapping[str, str] = {
         WITH profile AS MATERIALIZED ({_PROFILE}),
         billed AS (
             SELECT customer_id, count(*) AS bills, sum(charge_fen) AS charge_fen, max(charge_fen) AS highest_fen
-            FROM bill WHERE period >= $1 AND period < $2
+            FROM bill LEFT JOIN customer_ownership o USING (customer_id)
+            WHERE period >= $1 AND period < $2 AND (o.came_on IS NULL OR period >= date_trunc('month', o.came_on))
             GROUP BY customer_id
         )
         SELECT level, contract_term, tenure_band, sex,

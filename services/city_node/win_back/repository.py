@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 
+from services.city_node.customer.ownership import NOT_LIVE
 from services.city_node.customer.profile import SOURCE
 from services.city_node.win_back.schemas import RateDimension
 from shared.kernel.listing import Listing, Sort
@@ -49,7 +50,8 @@ worklist = Listing(
         "left_on": Sort("c.left_on", "date"),
     },
     filters={
-        "today": "c.library = 'retained' AND c.left_on <= {}::date AND NOT EXISTS (SELECT FROM preference w"
+        "today": f"c.library = 'retained' AND c.id NOT IN ({NOT_LIVE}) AND c.left_on <= {{}}::date"
+        " AND NOT EXISTS (SELECT FROM preference w"
         " WHERE w.customer_id = c.id AND w.topic = 'marketing' AND w.value = 'refused')",
         "scope": "starts_with(u.path, {})",
         "unit": "starts_with(u.path, (SELECT path FROM organisation_unit WHERE code = {}))",
@@ -63,7 +65,10 @@ worklist = Listing(
         "tried": "(l.at IS NOT NULL) = {}",
     },
 )
-"""Customers who left and did not ask to be left alone. ``today`` is the first filter, for the column that needs it."""
+"""Customers who left, other than to another city, and did not ask to be left alone.
+
+``today`` is the first filter, for the column that needs it.
+"""
 
 due = replace(
     worklist,
