@@ -20,8 +20,9 @@ from services.city_node.erasure.declaration import (
 )
 from services.city_node.erasure.offer_register import OFFERS
 from services.city_node.erasure.points_register import POINTS
-from services.city_node.erasure.request_register import REQUESTS
+from services.city_node.erasure.request_register import OF_REQUESTS
 from services.city_node.erasure.rule_register import OF_RULES
+from services.city_node.erasure.transfer_register import TRANSFERS
 
 # ruff: noqa: S608 - put together from declarations, never from input
 
@@ -152,7 +153,8 @@ REGISTER: Mapping[str, PersonalTable] = {
         of=_OF_LINES,
         deleted=True,
     ),
-    **REQUESTS,
+    **OF_REQUESTS,
+    **TRANSFERS,
     "subscription": PersonalTable(
         columns_of(
             (D.PSEUDONYM, "id customer_id"),
