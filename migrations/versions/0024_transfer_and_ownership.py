@@ -10,119 +10,54 @@ branch_labels = None
 depends_on = None
 
 
+_ABOUT = {
+    "customer": "SELECT r.id AS customer_id FROM {rows} r",
+    "holding": "SELECT r.customer_id FROM {rows} r",
+    "line": "SELECT s.customer_id FROM {rows} r JOIN subscription s ON s.id = r.subscription_id",
+    "account": "SELECT a.customer_id FROM {rows} r JOIN points_account a ON a.id = r.account_id",
+    "membership": "SELECT r.customer_id FROM {rows} r UNION ALL SELECT r.member_id FROM {rows} r",
+}
 _FENCED = {
-    "customer": (
-        "SELECT r.id FROM {rows} r",
-        ("UPDATE", "DELETE"),
-    ),
-    "contact_medium": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "subscription": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "bill": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "usage_month": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "enterprise": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "key_person": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "agreement": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "product_holding": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "competitor_use": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "interaction": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "preference": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "tie": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "win_back_attempt": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "customer_verification": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "contact_bounce": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "level_appointment": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "sim": (
-        "SELECT s.customer_id FROM subscription s JOIN {rows} r ON r.subscription_id = s.id",
-        ("INSERT", "UPDATE", "DELETE"),
-    ),
-    "points_account": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("UPDATE",),
-    ),
-    "points_balance": (
-        "SELECT a.customer_id FROM points_account a JOIN {rows} r ON r.account_id = a.id",
-        ("UPDATE",),
-    ),
-    "customer_proposal": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT",),
-    ),
-    "points_adjustment": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT",),
-    ),
-    "redemption": (
-        "SELECT r.customer_id FROM {rows} r",
-        ("INSERT",),
-    ),
-    "group_member": (
-        "SELECT r.member_id FROM {rows} r UNION ALL SELECT r.customer_id FROM {rows} r",
-        ("INSERT", "UPDATE"),
-    ),
+    "customer": ("customer", ("UPDATE", "DELETE")),
+    "contact_medium": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "subscription": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "bill": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "usage_month": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "enterprise": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "key_person": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "agreement": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "product_holding": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "competitor_use": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "interaction": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "preference": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "tie": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "win_back_attempt": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "customer_verification": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "contact_bounce": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "level_appointment": ("holding", ("INSERT", "UPDATE", "DELETE")),
+    "sim": ("line", ("INSERT", "UPDATE", "DELETE")),
+    "points_account": ("holding", ("UPDATE",)),
+    "points_balance": ("account", ("UPDATE",)),
+    "customer_proposal": ("holding", ("INSERT",)),
+    "points_adjustment": ("holding", ("INSERT",)),
+    "redemption": ("holding", ("INSERT",)),
+    "group_member": ("membership", ("INSERT", "UPDATE")),
 }
 _FUNCTION = """
-CREATE FUNCTION refuse_unless_live() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION refuse_{name}_unless_live() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    found record;
-    about text := replace(TG_ARGV[0], '{rows}', 'changed_rows');
+    found customer_ownership;
 BEGIN
     IF current_setting('guanxi.fence', true) = 'open'
         OR NOT EXISTS (SELECT FROM customer_ownership WHERE state <> 'live') THEN
         RETURN NULL;
     END IF;
-    IF TG_OP = 'UPDATE' THEN
-        about := about || ' UNION ALL ' || replace(TG_ARGV[0], '{rows}', 'former_rows');
+    SELECT o.* INTO found FROM ({changed}) r
+    JOIN customer_ownership o ON o.customer_id = r.customer_id WHERE o.state <> 'live' LIMIT 1;
+    IF found.customer_id IS NULL AND TG_OP = 'UPDATE' THEN
+        SELECT o.* INTO found FROM ({former}) r
+        JOIN customer_ownership o ON o.customer_id = r.customer_id WHERE o.state <> 'live' LIMIT 1;
     END IF;
-    EXECUTE 'SELECT o.customer_id, o.state, o.other, o.transfer_id FROM customer_ownership o '
-        'WHERE o.state <> ''live'' AND o.customer_id IN (' || about || ') LIMIT 1' INTO found;
     IF found.customer_id IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'customer_ownership_' || found.state,
             MESSAGE = format('customer %s is %s: the record belongs to a transfer', found.customer_id, found.state),
@@ -237,12 +172,14 @@ def upgrade() -> None:
     # What is there met a narrower condition: it is not read again while the table is locked.
     _postings(_POSTINGS + _MOVES)
     op.execute("ALTER TABLE points_entry VALIDATE CONSTRAINT points_entry_posting_check")
-    op.execute(_FUNCTION)
-    for table, (about, acts) in _FENCED.items():
+    for name, about in _ABOUT.items():
+        changed, former = (about.format(rows=rows) for rows in ("changed_rows", "former_rows"))
+        op.execute(_FUNCTION.format(name=name, changed=changed, former=former))
+    for table, (name, acts) in _FENCED.items():
         for act in acts:
             op.execute(
                 f"CREATE TRIGGER {table}_fence_{act.lower()} AFTER {act} ON {table} REFERENCING {_ROWS[act]} "
-                f"FOR EACH STATEMENT EXECUTE FUNCTION refuse_unless_live('{about}')"
+                f"FOR EACH STATEMENT EXECUTE FUNCTION refuse_{name}_unless_live()"
             )
 
 
@@ -251,7 +188,8 @@ def downgrade() -> None:
     for table, (_, acts) in _FENCED.items():
         for act in acts:
             op.execute(f"DROP TRIGGER {table}_fence_{act.lower()} ON {table}")
-    op.execute("DROP FUNCTION refuse_unless_live()")
+    for name in _ABOUT:
+        op.execute(f"DROP FUNCTION refuse_{name}_unless_live()")
     _postings(_POSTINGS)
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_table("transfer_chunk")

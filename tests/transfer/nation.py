@@ -57,13 +57,13 @@ class TransferPost(HandPost):
 
     async def answer(self, delivery: Delivery, type_: str, data: Any, **more: Any) -> UUID:
         told = answer_id(delivery.message.id, type_)
-        before = set(self.answered)
+        before = dict(self.answered)
         done = await super().answer(delivery, type_, data, **more)
         self.answered = before
         event.listen(
             delivery.session.sync_session,
             "after_commit",
-            lambda _: self.answered.add(told),
+            lambda _: self.answered.__setitem__(told, data),
             once=True,
         )
         return done

@@ -114,52 +114,54 @@ async def fence_open(connection: asyncpg.Connection) -> AsyncIterator[None]:
     await connection.execute(_SET.format(""))
 
 
-_OF_LINES = "SELECT s.customer_id FROM subscription s JOIN {rows} r ON r.subscription_id = s.id"
-_OF_ACCOUNTS = "SELECT a.customer_id FROM points_account a JOIN {rows} r ON r.account_id = a.id"
-_OF_ROWS = "SELECT r.customer_id FROM {rows} r"
 INSERTED, UPDATED, DELETED = "INSERT", "UPDATE", "DELETE"
 _ALL = (INSERTED, UPDATED, DELETED)
-
+_ABOUT: Mapping[str, str] = {
+    "customer": "SELECT r.id AS customer_id FROM {rows} r",
+    "holding": "SELECT r.customer_id FROM {rows} r",
+    "line": "SELECT s.customer_id FROM {rows} r JOIN subscription s ON s.id = r.subscription_id",
+    "account": "SELECT a.customer_id FROM {rows} r JOIN points_account a ON a.id = r.account_id",
+    "membership": "SELECT r.customer_id FROM {rows} r UNION ALL SELECT r.member_id FROM {rows} r",
+}
+"""SQL of the customers whom rows are about, by what a row is."""
 FENCED: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "customer": ("SELECT r.id FROM {rows} r", (UPDATED, DELETED)),
+    "customer": ("customer", (UPDATED, DELETED)),
     **dict.fromkeys(
         (
             *("contact_medium", "subscription", "bill", "usage_month", "enterprise", "key_person"),
             *("agreement", "product_holding", "competitor_use", "interaction", "preference", "tie"),
             *("win_back_attempt", "customer_verification", "contact_bounce", "level_appointment"),
         ),
-        (_OF_ROWS, _ALL),
+        ("holding", _ALL),
     ),
-    "sim": (_OF_LINES, _ALL),
-    "points_account": (_OF_ROWS, (UPDATED,)),
-    "points_balance": (_OF_ACCOUNTS, (UPDATED,)),
+    "sim": ("line", _ALL),
+    "points_account": ("holding", (UPDATED,)),
+    "points_balance": ("account", (UPDATED,)),
     # What stays in this city, and must not begin for somebody who is on the way.
-    "customer_proposal": (_OF_ROWS, (INSERTED,)),
-    "points_adjustment": (_OF_ROWS, (INSERTED,)),
-    "redemption": (_OF_ROWS, (INSERTED,)),
-    "group_member": (
-        "SELECT r.member_id FROM {rows} r UNION ALL SELECT r.customer_id FROM {rows} r",
-        (INSERTED, UPDATED),
-    ),
+    "customer_proposal": ("holding", (INSERTED,)),
+    "points_adjustment": ("holding", (INSERTED,)),
+    "redemption": ("holding", (INSERTED,)),
+    "group_member": ("membership", (INSERTED, UPDATED)),
 }
-"""The tables that the fence is around: SQL of the customers whom rows are about, and the statements it stops."""
+"""The tables that the fence is around: what a row of each is, and the statements that it stops."""
 
 # The rows that changed are looked at once for each statement, and not at all while nobody is on the way or has left.
+# Each statement is written out, so that a session plans it once.
 _FUNCTION = """
-CREATE FUNCTION refuse_unless_live() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION refuse_{name}_unless_live() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    found record;
-    about text := replace(TG_ARGV[0], '{rows}', 'changed_rows');
+    found customer_ownership;
 BEGIN
     IF current_setting('guanxi.fence', true) = 'open'
         OR NOT EXISTS (SELECT FROM customer_ownership WHERE state <> 'live') THEN
         RETURN NULL;
     END IF;
-    IF TG_OP = 'UPDATE' THEN
-        about := about || ' UNION ALL ' || replace(TG_ARGV[0], '{rows}', 'former_rows');
+    SELECT o.* INTO found FROM ({changed}) r
+    JOIN customer_ownership o ON o.customer_id = r.customer_id WHERE o.state <> 'live' LIMIT 1;
+    IF found.customer_id IS NULL AND TG_OP = 'UPDATE' THEN
+        SELECT o.* INTO found FROM ({former}) r
+        JOIN customer_ownership o ON o.customer_id = r.customer_id WHERE o.state <> 'live' LIMIT 1;
     END IF;
-    EXECUTE 'SELECT o.customer_id, o.state, o.other, o.transfer_id FROM customer_ownership o '
-        'WHERE o.state <> ''live'' AND o.customer_id IN (' || about || ') LIMIT 1' INTO found;
     IF found.customer_id IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'customer_ownership_' || found.state,
             MESSAGE = format('customer %s is %s: the record belongs to a transfer', found.customer_id, found.state),
@@ -175,18 +177,29 @@ _ROWS = {
 }
 
 
+def _functions() -> list[str]:
+    return [
+        _FUNCTION.format(
+            name=name,
+            changed=about.format(rows="changed_rows"),
+            former=about.format(rows="former_rows"),
+        )
+        for name, about in _ABOUT.items()
+    ]
+
+
 def _triggers() -> list[str]:
     return [
         f"CREATE TRIGGER {table}_fence_{act.lower()} AFTER {act} ON {table} REFERENCING {_ROWS[act]} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION refuse_unless_live('{about}')"
-        for table, (about, acts) in FENCED.items()
+        f"FOR EACH STATEMENT EXECUTE FUNCTION refuse_{name}_unless_live()"
+        for table, (name, acts) in FENCED.items()
         for act in acts
     ]
 
 
 def put_up_fence(metadata: MetaData) -> None:
     """Let whoever makes the tables of ``metadata`` put up the fence, too; the migration has the same."""
-    for statement in (_FUNCTION, *_triggers()):
+    for statement in (*_functions(), *_triggers()):
         ddl = DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call] # SQLAlchemy's own has no types
         event.listen(metadata, "after_create", ddl)
 

@@ -23,6 +23,7 @@ from services.city_node.erasure.payment_register import PAYMENTS
 from services.city_node.erasure.points_register import POINTS
 from services.city_node.erasure.request_register import OF_LINES, REQUESTS
 from services.city_node.erasure.rule_register import OF_RULES
+from services.city_node.erasure.transfer_register import TRANSFERS
 
 # ruff: noqa: S608 - put together from declarations, never from input
 
@@ -152,6 +153,7 @@ REGISTER: Mapping[str, PersonalTable] = {
     ),
     **REQUESTS,
     **PAYMENTS,
+    **TRANSFERS,
     "subscription": PersonalTable(
         columns_of(
             (D.PSEUDONYM, "id customer_id"),

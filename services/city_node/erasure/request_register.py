@@ -1,4 +1,4 @@
-"""The register's part about requests between cities: records, trails, attachments, cards, customers who move."""
+"""The register's part about requests between cities: records, trails, attachments and cards."""
 
 from collections.abc import Mapping
 
@@ -76,34 +76,6 @@ REQUESTS: Mapping[str, PersonalTable] = {
     ),
     "sim_switch_reservation": PersonalTable(
         columns_of((D.RECORD, "request_id subscription_id state settled_at")), of=OF_LINES
-    ),
-    "transfer_chunk": PersonalTable(
-        columns_of(
-            (D.RECORD, "request_id number came_at"), sealed=Column(D.IDENTITY, exported=False)
-        ),
-        of="p.request_id IN (SELECT t.request_id FROM transfer_case t WHERE t.customer_id = ANY($1::uuid[]))",
-        deleted=True,
-    ),
-    "transfer_case": PersonalTable(
-        columns_of(
-            (D.PSEUDONYM, "request_id customer_id"),
-            (D.RECORD, "epoch chunks sha256 had_prepared word"),
-            memo=Column(D.LINE_NUMBER, exported=False),
-        )
-    ),
-    # HQ's directory, which has the same tables as every node: ids, cities and moments.
-    "ownership": PersonalTable(
-        columns_of((D.PSEUDONYM, "customer_id transfer_id"), (D.RECORD, "owner epoch since"))
-    ),
-    "ownership_change": PersonalTable(
-        columns_of(
-            (D.PSEUDONYM, "customer_id transfer_id"), (D.RECORD, "epoch owner former_owner at")
-        )
-    ),
-    "customer_ownership": PersonalTable(
-        columns_of(
-            (D.PSEUDONYM, "customer_id transfer_id"), (D.RECORD, "epoch state other since came_on")
-        )
     ),
 }
 """Every table of requests that is about customers, in an order in which each can still find its rows."""

@@ -12,11 +12,13 @@ import structlog
 from services.city_node.billing_account import service as billing
 from services.city_node.billing_account.service import Cause
 from services.city_node.customer.models import ChangeSource
+from services.city_node.customer.ownership import is_live
 from services.city_node.payment import kind
 from services.city_node.payment.kind import PAYMENT, Reason
 from services.city_node.payment.models import PaymentCredit
 from services.city_node.payment.schemas import Credited, GivenBack, PaidFor, Taken
 from services.city_node.service_request import messages, service
+from services.city_node.service_request.finding import moved_to
 from services.city_node.service_request.home import HomeEnd
 from services.city_node.service_request.kind import Kind, Party
 from services.city_node.service_request.lines import Line, lock_line
@@ -46,7 +48,7 @@ async def hear_taken(context: NodeContext, delivery: Delivery, data: Taken) -> N
     had_credited = await context.post.answer_given(delivery, kind.CREDITED)
     reason = None
     if had_credited is None:
-        reason = await _objection(context, delivery, line)
+        reason = await _objection(context, delivery, line, paid_for)
     request = ServiceRequest(
         id=data.request_id,
         role=Party.HOME,
@@ -83,9 +85,14 @@ async def hear_taken(context: NodeContext, delivery: Delivery, data: Taken) -> N
     await END.answer_yes(context, delivery, kind.CREDITED, request.id, said)
 
 
-async def _objection(context: NodeContext, delivery: Delivery, line: Line | None) -> Reason | None:
+async def _objection(
+    context: NodeContext, delivery: Delivery, line: Line | None, paid_for: PaidFor
+) -> Reason | None:
     if line is None:
-        return Reason.SUBSCRIPTION_UNKNOWN
+        to = await moved_to(delivery.session, context.cipher, paid_for.msisdn)
+        return Reason.SUBSCRIPTION_UNKNOWN if to is None else Reason.MOVED_AWAY
+    if not await is_live(delivery.session, line.customer.id):
+        return Reason.IN_TRANSFER
     if await context.post.has_answered(delivery, kind.REFUSED):
         return Reason.GIVEN_UP
     return None

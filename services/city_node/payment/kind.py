@@ -23,6 +23,8 @@ class Reason(StrEnum):
     """Why the home city does not credit a payment."""
 
     SUBSCRIPTION_UNKNOWN = "subscription-unknown"
+    IN_TRANSFER = "in-transfer"
+    MOVED_AWAY = "moved-away"
     GIVEN_UP = "given-up"
 
 
@@ -34,6 +36,7 @@ class ReversalReason(StrEnum):
     AMOUNT_DIFFERS = "amount-differs"
     TOO_LATE = "too-late"
     LINE_ENDED = "line-ended"
+    IN_TRANSFER = "in-transfer"
     SPENT = "spent"
     GIVEN_UP = "given-up"
 
@@ -67,6 +70,14 @@ PAYMENT = Kind(
         Reason.SUBSCRIPTION_UNKNOWN: Text(
             "The home city has no such number in use. Give the money back; check the number and the home city.",
             "归属地没有该在用号码。请退款，并核对号码与归属地。",
+        ),
+        Reason.IN_TRANSFER: Text(
+            "The customer is moving to another city at this moment. Give the money back, or take it again when that has ended.",
+            "该客户正在办理转网。请退款，待转网办结后重新缴费。",
+        ),
+        Reason.MOVED_AWAY: Text(
+            "The customer has moved to another city. Give the money back, and take it again for the new home city.",
+            "该客户已转至其他地市。请退款，并按新归属地重新缴费。",
         ),
         Reason.GIVEN_UP: _GIVEN_UP,
     },
@@ -110,6 +121,10 @@ REVERSAL = Kind(
         ReversalReason.LINE_ENDED: Text(
             "The line has ended since, and its account was settled: ask the home city for a refund.",
             "该用户已离网结清，请向归属地申请退费。",
+        ),
+        ReversalReason.IN_TRANSFER: Text(
+            "The customer is moving to another city at this moment: ask the home city for a refund.",
+            "该客户正在办理转网，请向归属地申请退费。",
         ),
         ReversalReason.SPENT: Text(
             "What was paid is not there any more, nor in bills that it could be taken out of.",

@@ -2,6 +2,7 @@
 
 from services.city_node.billing_account import service as billing
 from services.city_node.billing_account.service import CannotTakeBack
+from services.city_node.customer.ownership import is_live
 from services.city_node.payment import kind, repository
 from services.city_node.payment.home import cause_of
 from services.city_node.payment.kind import REVERSAL, REVERSIBLE_FOR, ReversalReason
@@ -91,7 +92,10 @@ async def _objection(
         return ReversalReason.AMOUNT_DIFFERS
     if delivery.message.time - credit.credited_at > REVERSIBLE_FOR:
         return ReversalReason.TOO_LATE
-    return ReversalReason.LINE_ENDED if line is None else None
+    if line is None:
+        return ReversalReason.LINE_ENDED
+    is_here = await is_live(delivery.session, line.customer.id)
+    return None if is_here else ReversalReason.IN_TRANSFER
 
 
 async def _take_back(

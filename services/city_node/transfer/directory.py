@@ -66,7 +66,7 @@ async def _follow(
         await arriving.hear_moved(context, delivery, word, request)
     else:
         own = request if request is not None and request.role == Party.HOME else None
-        await home.hear_moved(delivery, word, own)
+        await home.hear_moved(context, delivery, word, own)
 
 
 async def ask_again(

@@ -67,11 +67,13 @@ async def ask_hq(
     )
 
 
-async def hear_moved(delivery: Delivery, word: Word, request: ServiceRequest | None) -> None:
+async def hear_moved(
+    context: NodeContext, delivery: Delivery, word: Word, request: ServiceRequest | None
+) -> None:
     """Hear that ownership has moved: the profile is a copy from now on."""
     if word.owner is None or word.moved_by is None:
         raise MessageRefused("HQ says that ownership has moved, and not to whom.")
-    left = await leaving.leave(delivery, word, word.moved_by, word.owner)
+    left = await leaving.leave(delivery, context.cipher, word, word.moved_by, word.owner)
     if request is None:
         log.warning(
             "HQ gives a customer of this city to another; no transfer of it is known here",
@@ -99,7 +101,7 @@ async def hear_not_moved(
             delivery.session, word.customer_id, request.id, now=delivery.now, epoch=epoch
         )
     else:
-        await hear_moved(delivery, word, None)
+        await hear_moved(context, delivery, word, None)
     words = Text(f"HQ refused: {refusal.text.en}", f"总部拒绝：{refusal.text.zh}")
     if await _hear_hq(delivery, request, "refused", words, refusal):
         data: dict[str, Any] = {

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     IDENTITY_MISMATCH = "identity-mismatch"
     TRANSFER_UNDER_WAY = "transfer-under-way"
     BILLS_UNPAID = "bills-unpaid"
+    BALANCE_LEFT = "balance-left"
     AGREEMENT_RUNNING = "agreement-running"
     GROUP_MEMBER = "group-member"
     MATTER_OPEN = "matter-open"
@@ -80,6 +81,10 @@ KIND = Kind(
         ),
         Reason.BILLS_UNPAID: Text(
             "Bills are unpaid: pay them all, then ask again.", "尚有未缴账单，请缴清后重新提交。"
+        ),
+        Reason.BALANCE_LEFT: Text(
+            "Money is left in an account of the customer's lines: it has to be paid out or used first.",
+            "用户账户尚有余额，请先退款或用完后重新提交。",
         ),
         Reason.AGREEMENT_RUNNING: Text(
             "An agreement with the home city is running: it has to end or be ended first.",

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.city_node.customer.ownership import fence_open
 from services.city_node.customer.repository import hold_keys, next_customer_number
 from services.city_node.points import moving
+from services.city_node.service_request.finding import note_returned
 from services.city_node.transfer.packing import FORMAT
 from services.city_node.transfer.record import (
     Carried,
@@ -36,6 +37,9 @@ from shared.kernel.ids import new_id
 _NUMBER_TAKEN = "SELECT EXISTS (SELECT FROM customer WHERE customer_number = $1 AND id <> $2)"
 _LAST_MIGRATION = "SELECT coalesce(max(id), 0) FROM level_migration"
 _FORGET_MIGRATIONS = "DELETE FROM level_migration WHERE customer_id = $1 AND id > $2"
+_FORGET_EVENTS = """
+    DELETE FROM event WHERE position IS NULL AND type = 'guanxi.level.changed.v1' AND subject = '/customers/' || $1::uuid
+                        AND time < $2"""
 _FORMER_NUMBER = """
     INSERT INTO customer_further_key (source, source_key, customer_id, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"""
 
@@ -111,6 +115,8 @@ async def land(
     changes = _renumbered(tables, arrival)
     async with fence_open(connection):
         await _enter(connection, cipher, record, tables, arrival)
+    for line in tables.get("subscription", []):
+        await note_returned(session, cipher, line["msisdn"])
     return changes
 
 
@@ -133,6 +139,7 @@ async def _enter(
             await connection.execute(_inserting(table, carried, rows), orjson.dumps(rows).decode())
     # History tells of levels again that moved elsewhere, and were counted there.
     await connection.execute(_FORGET_MIGRATIONS, customer_id, migrations)
+    await connection.execute(_FORGET_EVENTS, customer_id, arrival.at)
     await moving.move_in(
         connection, customer_id, record["points"], transfer_id=arrival.transfer_id, at=arrival.at
     )

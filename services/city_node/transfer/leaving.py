@@ -23,11 +23,13 @@ from services.city_node.customer.ownership import (
     ownership_of,
 )
 from services.city_node.points import moving
+from services.city_node.service_request.finding import note_moved
 from services.city_node.transfer import repository
 from shared import audit
 from shared.federation.delivery import Delivery
 from shared.kernel.clock import business_day
 from shared.kernel.database import driver_connection
+from shared.kernel.encryption import Cipher
 from shared.ownership import FIRST_EPOCH, Word
 
 REASON = "transferred"
@@ -66,11 +68,13 @@ async def thaw(
     await moving.judge_again(await driver_connection(session), customer_id)
 
 
-async def leave(delivery: Delivery, word: Word, transfer_id: UUID, owner: str) -> bool:
+async def leave(
+    delivery: Delivery, cipher: Cipher, word: Word, transfer_id: UUID, owner: str
+) -> bool:
     """Let a customer whom HQ's directory gives to another city be a copy here; tell whether it is news.
 
     The lines end, the numbers and SIMs are the other city's, the points leave the ledger, and nothing of the copy can
-    be changed from now on.
+    be changed from now on. Who asks for one of the numbers is told where it went.
     """
     session, now = delivery.session, delivery.now
     customer = await repository.lock_customer(session, word.customer_id)
@@ -84,7 +88,8 @@ async def leave(delivery: Delivery, word: Word, transfer_id: UUID, owner: str) -
         return False  # heard before, and perhaps followed by more
     connection = await driver_connection(session)
     async with fence_open(connection):
-        await _retire(delivery, customer, owner)
+        for msisdn in await _retire(delivery, customer, owner):
+            await note_moved(session, cipher, msisdn, owner, epoch=word.epoch, now=now)
         await session.flush()  # written while the fence is open
         await moving.move_out(connection, customer.id, transfer_id=transfer_id, at=now)
     left = found or CustomerOwnership(customer_id=customer.id)
@@ -95,7 +100,8 @@ async def leave(delivery: Delivery, word: Word, transfer_id: UUID, owner: str) -
     return True
 
 
-async def _retire(delivery: Delivery, customer: Customer, to: str) -> None:
+async def _retire(delivery: Delivery, customer: Customer, to: str) -> list[str]:
+    """End what the customer has here; return the numbers that went."""
     session, now = delivery.session, delivery.now
     before = snapshot(customer)
     lines = await customers.subscriptions_in_use(session, customer.id)
@@ -117,6 +123,7 @@ async def _retire(delivery: Delivery, customer: Customer, to: str) -> None:
     session.add(change_row(customer, action, told, at=now, by=by, source=source, cause_id=cause))
     actor = audit.Actor.peer(by)
     record_change(session, actor, action, customer.id, told, at=now, cause_id=cause)
+    return [line.msisdn for line in lines]
 
 
 def _ended(field: str, old: str, new: str) -> dict[str, str]:

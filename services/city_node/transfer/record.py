@@ -140,6 +140,8 @@ STAYS: Mapping[str, str] = {
     "points_accrual": "what a bill has earned is in this city's ledger; there it is noted as judged",
     "service_request": _REQUEST,
     "service_request_event": _REQUEST,
+    "billing_account": "an account with money in it bars the transfer",
+    "payment_credit": "what this city has credited is in its books",
     "sim_card_stock": _REQUEST,
     "sim_switch_reservation": _REQUEST,
     "ownership": "HQ's directory",

@@ -22,6 +22,8 @@ from services.city_node.transfer.models import TransferCase, TransferChunk
 # In the order in which they are told: what the customer can settle at once comes first.
 _OBJECTIONS = {
     Reason.BILLS_UNPAID: "SELECT FROM bill WHERE customer_id = $1 AND paid_on IS NULL AND charge_fen > 0",
+    Reason.BALANCE_LEFT: "SELECT FROM billing_account b JOIN subscription s ON s.id = b.subscription_id "
+    "WHERE s.customer_id = $1 AND b.balance_fen <> 0",
     Reason.AGREEMENT_RUNNING: "SELECT FROM agreement WHERE customer_id = $1 AND starts_on <= $2 "
     "AND (expires_on IS NULL OR expires_on >= $2 OR auto_renews)",
     Reason.GROUP_MEMBER: "SELECT FROM group_member WHERE $1 IN (customer_id, member_id) AND (until IS NULL OR until > $2)",
