@@ -9,7 +9,9 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,20 @@ import asyncpg
 import httpx
 import pytest
 
+from services.city_node.card_replacement.kind import KIND
+from services.city_node.service_request.kind import Party
+from services.city_node.service_request.models import ServiceRequest
+from services.city_node.service_request.service import Step, begin
+from shared.capability import Role
+from shared.kernel.database import Database
 from shared.kernel.embedded_postgres import EmbeddedPostgres
+from shared.kernel.ids import new_id
+from shared.kernel.language import Text
+from shared.kernel.tier import Tier
 from shared.node.pidfile import holder
+from shared.node.serve import FINISHING_SECONDS
+from shared.staff.service import add_staff_member
+from tests.conftest import PASSWORD
 
 PATIENCE = 60.0
 """Seconds that anything here may take on a busy machine."""
@@ -247,3 +261,54 @@ async def test_a_port_that_is_taken_stops_the_start_before_anything_runs(
     assert f"Node 000000 cannot listen on 127.0.0.1 port {port}" in up.lines[-1]
     assert holder(pid_file(tmp_path, "000000")) is None
     assert not (tmp_path / "postgres").exists()
+
+
+async def test_a_node_that_is_told_to_end_ends_the_streams_that_it_holds(
+    guanxi: Guanxi, database_url: Callable[..., Awaitable[str]]
+) -> None:
+    address = await database_url()
+    node = await guanxi(
+        *("node", "run", "--node", "440300", "--port", "0", "--workers", "2"),
+        GUANXI_DATABASE_URL=address,
+    )
+    url = json.loads(await node.until("serving"))["url"]
+    assert (await health(url))["status"] == "ready"
+    database, now = Database(address), datetime.now(UTC)
+    async with database.transaction() as session:
+        await add_staff_member(
+            session,
+            username="li.na",
+            password=PASSWORD,
+            role=Role.CLERK,
+            unit_code="440300",
+            by="test",
+            now=now,
+            tier=Tier.CITY,
+        )
+        asked = ServiceRequest(
+            id=new_id(),
+            role=Party.VISITED,
+            home="110100",
+            visited="440300",
+            subject="138****5678",
+            deadline=now + timedelta(hours=1),
+            data={},
+            unit_code="440300",
+            created_by="li.na",
+        )
+        step = Step("asked", Party.VISITED, now, "440300", "li.na", Text("Asked", "已申请"))
+        await begin(session, KIND, asked, step)
+    await database.close()
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as client:
+        form = {"grant_type": "password", "username": "li.na", "password": PASSWORD}
+        token = (await client.post("/oauth/token", data=form)).json()["access_token"]
+        path = f"/service-requests/{asked.id}/trail/stream"
+        headers = {"Authorization": f"Bearer {token}"}
+        async with client.stream("GET", path, headers=headers) as answer:
+            lines = answer.aiter_lines()
+            assert await anext(lines) == "event: trail"
+            ending = time.monotonic()
+            assert await node.ended(signal.SIGTERM) == 0
+            assert time.monotonic() - ending < FINISHING_SECONDS / 2
+            rest = [line async for line in lines]
+    assert "event: end" not in rest, "the request has not ended"

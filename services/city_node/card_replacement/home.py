@@ -30,9 +30,8 @@ from services.city_node.customer.models import (
 )
 from services.city_node.customer.ownership import is_live
 from services.city_node.service_request import messages, service
-from services.city_node.service_request.finding import moved_to as moved_to_home
 from services.city_node.service_request.home import HomeEnd, is_holder
-from services.city_node.service_request.kind import EXPIRED, MOVED, Party
+from services.city_node.service_request.kind import EXPIRED, Party
 from services.city_node.service_request.lines import Line, lock_line, lock_subscription
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.repository import has_heard
@@ -65,8 +64,9 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
     reason: str | None = await _objection(context, delivery, line, question, until)
     moved_to = None
     if reason == Reason.SUBSCRIPTION_UNKNOWN:
-        moved_to = await moved_to_home(delivery.session, context.cipher, question.msisdn)
-        reason = reason if moved_to is None else MOVED
+        reason, moved_to = await END.missing(
+            context, delivery.session, question.msisdn, Reason.SUBSCRIPTION_UNKNOWN
+        )
     if reason is None and await context.post.has_answered(delivery, kind.REFUSED):
         reason = Reason.GIVEN_UP
     promised = END.deadline(until, line.customer.level if line else None, delivery.now)

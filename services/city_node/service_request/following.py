@@ -7,6 +7,9 @@ record stays in its state, with another home, and the trail says so. It gives up
 after :data:`MOST_FOLLOWED` homes, when it is sent where it has asked already or to itself, when its time is over, or
 when the federation does not know the new home.
 
+At home a kind asks :meth:`~services.city_node.service_request.home.HomeEnd.missing` why it refuses a number that is not
+there; at the visited node it hands refusals to :func:`follow` first.
+
 A node that was restored from a backup finds in its own messages where it had asked last (:func:`recall`). It does not
 know the question any more, so a customer who moves on at that very time is not followed.
 """

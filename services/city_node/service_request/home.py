@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.customer.identity import document_indexes
 from services.city_node.customer.looks import LOOKED
 from services.city_node.customer.models import Customer
-from services.city_node.service_request import messages
-from services.city_node.service_request.kind import Kind, Party
+from services.city_node.service_request import finding, messages
+from services.city_node.service_request.kind import MOVED, Kind, Party
 from services.city_node.service_request.schemas import Sealed, seal_context
 from services.city_node.service_request.service import Step
 from shared import audit
@@ -91,6 +92,22 @@ class HomeEnd:
     def own_deadline(self, said: datetime) -> datetime:
         """Return until when home keeps what it promised until ``said``."""
         return said + self.kind.home_grace
+
+    async def missing(
+        self, context: NodeContext, session: AsyncSession, msisdn: str, otherwise: str
+    ) -> tuple[str, str | None]:
+        """Return why a question about a number that is not here is refused, and where its customer has moved to.
+
+        Args:
+            context: the node.
+            session: the caller's transaction.
+            msisdn: the number.
+            otherwise: the reason if nobody with that number has moved away, or the kind does not follow who has.
+        """
+        home = (
+            await finding.moved_to(session, context.cipher, msisdn) if self.kind.follows else None
+        )
+        return (otherwise, None) if home is None else (MOVED, home)
 
     async def answer_yes(
         self,

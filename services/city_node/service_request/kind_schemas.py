@@ -94,6 +94,9 @@ class KindOut(BaseModel):
     home_grace_seconds: int = Field(
         description="How much longer the home node keeps what it promised."
     )
+    follows: bool = Field(
+        description="Whether the question follows a customer who has moved to another home city."
+    )
     refusals: list[RefusalReasonOut]
 
     @classmethod
@@ -116,6 +119,7 @@ class KindOut(BaseModel):
                 for level in Level
             ],
             home_grace_seconds=int(kind.home_grace.total_seconds()),
+            follows=kind.follows,
             refusals=[
                 RefusalReasonOut(code=code, text=spoken(text))
                 for code, text in kind.refusals.items()

@@ -62,6 +62,8 @@ def _section(kind: Kind) -> Iterator[str]:
     yield (
         f"\nThe home node keeps its promise for {words(kind.home_grace)} longer, so that it never lets go first.\n"
     )
+    if kind.follows:
+        yield "The question follows a customer who has moved to another home city (请求随转网客户转往新归属地).\n"
     yield "| state | name | 名称 | awaits | patience |"
     yield "|---|---|---|---|---|"
     for state in kind.states:
