@@ -111,7 +111,11 @@ def upgrade() -> None:
     )
     op.create_index("clearing_entry_booked_on_idx", "clearing_entry", ["booked_on"], unique=False)
     op.create_index(
-        "clearing_entry_business_day_idx", "clearing_entry", ["business_day"], unique=False
+        "clearing_entry_business_day_idx",
+        "clearing_entry",
+        ["business_day"],
+        unique=False,
+        postgresql_include=["debit", "credit"],
     )
     op.create_index(
         "clearing_entry_item_key", "clearing_entry", ["request_id", "kind"], unique=True
@@ -467,7 +471,11 @@ def downgrade() -> None:
     op.drop_table("clearing_statement")
     op.drop_table("clearing_month")
     op.drop_index("clearing_entry_item_key", table_name="clearing_entry")
-    op.drop_index("clearing_entry_business_day_idx", table_name="clearing_entry")
+    op.drop_index(
+        "clearing_entry_business_day_idx",
+        table_name="clearing_entry",
+        postgresql_include=["debit", "credit"],
+    )
     op.drop_index("clearing_entry_booked_on_idx", table_name="clearing_entry")
     op.drop_table("clearing_entry")
     op.drop_index(

@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 
 from shared.capability import Every, Job, NodeContext
-from shared.clearing import statement
+from shared.clearing import repository, statement
+from shared.clearing.repository import HORIZON
 from shared.federation import repository as federation
 from shared.federation.models import Relation
+from shared.kernel.clock import business_day
 from shared.kernel.language import Text
 
 INTERVAL = timedelta(minutes=10)
@@ -21,11 +23,14 @@ async def state_days(context: NodeContext, now: datetime) -> None:
 
 async def compare_days(context: NodeContext, now: datetime) -> None:
     """At a parent: compare again the days whose books have changed here, each child in a transaction of its own."""
+    today = business_day(now)
     async with context.database.transaction() as session:
         children = [peer.code for peer in await federation.peers(session, Relation.CHILD)]
+        booked = await repository.counts(session, since=today - HORIZON, before=today)
     for child in children:
         async with context.database.transaction() as session:
-            await statement.look_again(session, context.post, child, now=now)
+            days = booked.get(child, {})
+            await statement.look_again(session, context.post, child, days, now=now)
 
 
 JOBS = (

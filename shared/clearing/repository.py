@@ -8,12 +8,11 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clearing.models import (
     ClearingDifference,
-    ClearingEntry,
     ClearingStatement,
     ItemKind,
 )
@@ -114,6 +113,15 @@ _PORTIONS = text(
 _ITEMS = text(
     f"SELECT request_id, kind, portion, fen {_OF_DAY} WHERE portion = ANY(:portions) ORDER BY portion, request_id, kind"
 )
+_COUNTS = text(
+    """
+    SELECT account, business_day, sum(items)::bigint FROM (
+        SELECT business_day, debit, credit, count(*) AS items FROM clearing_entry
+        WHERE business_day >= :since AND business_day < :before GROUP BY 1, 2, 3) pairs
+    CROSS JOIN LATERAL (VALUES (debit), (credit)) AS leg (account)
+    GROUP BY 1, 2
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,19 +215,13 @@ async def items_of(
 
 
 async def counts(
-    session: AsyncSession, neighbour: str, *, since: date, before: date
-) -> Mapping[date, int]:
-    """Return how many items are booked with a neighbour for each business day: they are only added to."""
-    rows = await session.execute(
-        select(ClearingEntry.business_day, func.count())
-        .where(
-            ClearingEntry.business_day >= since,
-            ClearingEntry.business_day < before,
-            or_(ClearingEntry.debit == neighbour, ClearingEntry.credit == neighbour),
-        )
-        .group_by(ClearingEntry.business_day)
-    )
-    return {row[0]: row[1] for row in rows}
+    session: AsyncSession, *, since: date, before: date
+) -> Mapping[str, Mapping[date, int]]:
+    """Return how many items are booked with each neighbour for each business day: they are only added to."""
+    found: dict[str, dict[date, int]] = {}
+    for account, day, items in await session.execute(_COUNTS, {"since": since, "before": before}):
+        found.setdefault(account, {})[day] = items
+    return found
 
 
 async def lock_statement(

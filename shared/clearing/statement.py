@@ -8,7 +8,7 @@ A late item changes the books of its day: a child then states the day again, und
 compares again. So what was only late settles by itself, and what is lost stays named.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -45,7 +45,7 @@ async def state(session: AsyncSession, post: PostOffice, parent: str, *, now: da
     """
     today = business_day(now)
     since = today - HORIZON
-    booked = await repository.counts(session, parent, since=since, before=today)
+    booked = (await repository.counts(session, since=since, before=today)).get(parent, {})
     known = await repository.statements(session, parent, since=since)
     first = min([*booked, *known, today - timedelta(days=1)])
     days = [first + timedelta(days=nth) for nth in range((today - first).days)]
@@ -214,16 +214,27 @@ async def hear_compared(
     await name_differences(session, parent, said.day, ours, theirs, portions=said.portions, now=now)
 
 
-async def look_again(session: AsyncSession, post: PostOffice, child: str, *, now: datetime) -> int:
+async def look_again(
+    session: AsyncSession,
+    post: PostOffice,
+    child: str,
+    booked: Mapping[date, int],
+    *,
+    now: datetime,
+) -> int:
     """At a parent: compare again the days of a child whose books have changed here, and note which are awaited.
+
+    Args:
+        session: the transaction.
+        post: this node's post office.
+        child: the child.
+        booked: how many items are booked with it for each day that is over, as far back as is looked.
+        now: the present moment.
 
     Returns:
         How many days were looked at.
     """
-    today = business_day(now)
-    since = today - HORIZON
-    booked = await repository.counts(session, child, since=since, before=today)
-    known = await repository.statements(session, child, since=since)
+    known = await repository.statements(session, child, since=business_day(now) - HORIZON)
     due = {
         *(day for day in booked if day not in known),
         *(day for day, row in known.items() if row.items != booked.get(day, 0)),

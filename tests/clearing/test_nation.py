@@ -76,6 +76,10 @@ async def test_a_day_of_payments_nets_to_zero_and_is_agreed(trade: Trade) -> Non
         totals = await trade.get(city, "/payments/totals")
         assert totals["cash_fen"] == totals["credited_fen"]
         assert totals["cash_fen"] == (await trade.accounts(city))["cash"]
+        at_home = await trade.get(city, "/billing-accounts/totals")
+        kept = at_home["credited_fen"] - at_home["reversed_fen"]
+        assert kept == at_home["applied_fen"] + at_home["balance_fen"]
+        assert kept == -(await trade.accounts(city))["customers"]
 
     await trade.next_day()
     for code in trade.nation.nodes:

@@ -32,7 +32,7 @@ from shared.kernel.language import Text
 capability = Capability(
     name="billing-account",
     summary=Text("Balances, arrears and suspension of lines", "用户余额、欠费与停复机"),
-    routers=(endpoints.router,),
+    routers=(endpoints.router, endpoints.totals_router),
     jobs=(jobs.SETTLEMENT,),
     permissions=(
         Permission(

@@ -11,6 +11,7 @@ from services.city_node.billing_account.schemas import (
     BillingAccountOut,
     BillingAccountPage,
     BillingEntryPage,
+    BillingTotals,
 )
 from services.city_node.billing_account.service import Cause
 from services.city_node.customer.answers import JSON, documented
@@ -26,6 +27,7 @@ from shared.kernel.database import driver_connection
 from shared.kernel.edge import Now, Page, Transaction
 
 router = APIRouter(prefix="/customers/{customer_id}")
+totals_router = APIRouter(prefix="/billing-accounts")
 
 _ACCOUNT = "/subscriptions/{subscription_id}/billing-account"
 Reader = Annotated[Principal, Depends(require("billing-account:read"))]
@@ -102,3 +104,12 @@ async def suspend(
     filters = {"scope": principal.unit_path, "subscription": subscription_id}
     shown = await repository.ACCOUNTS.one(connection, filters)
     return await once.answer(200, shown or b"{}")
+
+
+@totals_router.get(
+    "/totals", summary="What was credited, and what became of it", response_model=BillingTotals
+)
+async def read_totals(principal: Reader, context: Context) -> Response:
+    """Return what was credited to the lines of the caller's units, taken back, used by bills, and is left."""
+    body = await repository.totals(await context.database.pool(), principal.unit_path)
+    return Response(body, media_type=JSON)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -63,6 +64,19 @@ ENTRIES = Listing(
 )
 """How balances came and went."""
 
+_TOTALS = """
+    WITH mine AS (
+        SELECT a.subscription_id, a.balance_fen FROM billing_account a JOIN subscription p ON p.id = a.subscription_id
+        JOIN customer c ON c.id = p.customer_id JOIN organisation_unit u ON u.code = c.unit_code
+        WHERE starts_with(u.path, $1)),
+    moved AS (
+        SELECT coalesce(sum(e.amount_fen) FILTER (WHERE e.kind = 'credited'), 0)::bigint AS credited,
+               coalesce(-sum(e.amount_fen) FILTER (WHERE e.kind = 'reversed'), 0)::bigint AS reversed,
+               coalesce(-sum(e.amount_fen) FILTER (WHERE e.bill_id IS NOT NULL), 0)::bigint AS applied
+        FROM billing_entry e JOIN mine USING (subscription_id))
+    SELECT json_build_object('credited_fen', credited, 'reversed_fen', reversed, 'applied_fen', applied,
+        'balance_fen', (SELECT coalesce(sum(balance_fen), 0)::bigint FROM mine))::text FROM moved"""
+
 
 @dataclass(frozen=True, slots=True)
 class PaidBill:
@@ -70,6 +84,12 @@ class PaidBill:
 
     bill: Bill
     amount_fen: int
+
+
+async def totals(connection: asyncpg.Connection | asyncpg.Pool, unit_path: str) -> bytes:
+    """Return what was credited to the lines of a unit and those below, and what became of it, as JSON."""
+    found: str = await connection.fetchval(_TOTALS, unit_path)
+    return found.encode()
 
 
 async def lock_account(

@@ -44,6 +44,28 @@ class BillingAccountPage(BaseModel):
     count: int | None = Field(default=None, description="How many there are in all, if asked for.")
 
 
+class BillingTotals(BaseModel):
+    """What was credited, and what became of it: credited less reversed is applied and balance."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "credited_fen": 60000,
+                    "reversed_fen": 10000,
+                    "applied_fen": 30000,
+                    "balance_fen": 20000,
+                }
+            ]
+        }
+    )
+
+    credited_fen: int = Field(description="Payments credited.")
+    reversed_fen: int = Field(description="Payments taken back.")
+    applied_fen: int = Field(description="What bills have used of it.")
+    balance_fen: int = Field(description="What is left.")
+
+
 class BillingEntryOut(BaseModel):
     """One change of a balance."""
 
