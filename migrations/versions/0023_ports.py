@@ -64,7 +64,7 @@ def upgrade() -> None:
     op.create_index(
         "port_call_due_idx",
         "port_call",
-        ["port", "due_at"],
+        ["port", "due_at", "number"],
         unique=False,
         postgresql_where=sa.text("state = 'waiting'"),
     )

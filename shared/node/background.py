@@ -206,8 +206,8 @@ class Background:
                 log.warning("the connection that holds leadership was lost")
         finally:
             scheduler.shutdown(wait=False)
-            for task in (losing, *running):
-                task.cancel()
+            for each in (losing, *running):
+                each.cancel()
             await asyncio.gather(losing, *running, return_exceptions=True)
 
     def _trigger(self, job: Job) -> CronTrigger | IntervalTrigger:

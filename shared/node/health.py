@@ -1,6 +1,5 @@
 """Whether the node is alive, and whether it can do its work."""
 
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -12,7 +11,7 @@ from shared.kernel.edge import NodeDatabase, NodeSettings, Now
 from shared.kernel.migrations import current_revision, newest_revision
 from shared.kernel.privileges import rewritable
 from shared.kernel.tier import Tier
-from shared.port.status import status
+from shared.port.status import states
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -50,7 +49,8 @@ async def ready(
         }
         checks["parent"] = await _parent(request, settings.tier)
         if settings.tier is Tier.CITY:
-            checks["ports"] = await _ports(database, settings, now)
+            async with database.transaction() as session:
+                checks["ports"] = await states(session, settings)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the database is the answer
         checks["database"] = {"status": "down", "reason": f"{type(error).__name__}: {error}"}
     well = checks["database"]["status"] == "up" and checks["migrations"]["status"] == "current"
@@ -62,11 +62,6 @@ async def ready(
         "checks": checks,
     }
     return Response(orjson.dumps(body), 200 if well else 503, media_type="application/json")
-
-
-async def _ports(database: NodeDatabase, settings: NodeSettings, now: datetime) -> dict[str, str]:
-    async with database.transaction() as session:
-        return {port.name: port.state for port in await status(session, settings, now=now)}
 
 
 async def _parent(request: Request, tier: Tier) -> dict[str, Any]:

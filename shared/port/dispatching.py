@@ -115,6 +115,8 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Send what there is to send, until cancelled."""
+        async with self._context.database.transaction() as session:
+            await repository.clear_troubles(session)
         async with asyncio.TaskGroup() as tasks:
             for port in self.ports:
                 for _ in range(self._context.settings.port_calls_at_once):

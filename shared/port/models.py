@@ -36,7 +36,13 @@ class PortCall(Base):
         CheckConstraint(f"({_OPEN}) = (content_cipher IS NOT NULL)", name="content"),
         CheckConstraint("(state = 'waiting') = (due_at IS NOT NULL)", name="due"),
         CheckConstraint("state <> 'handed_over' OR refusal IS NOT NULL", name="refusal"),
-        Index("port_call_due_idx", "port", "due_at", postgresql_where=text("state = 'waiting'")),
+        Index(
+            "port_call_due_idx",
+            "port",
+            "due_at",
+            "number",
+            postgresql_where=text("state = 'waiting'"),
+        ),
         Index(
             "port_call_order_idx", "port", "ordering_key", "number", postgresql_where=text(_OPEN)
         ),

@@ -145,6 +145,11 @@ async def clear_trouble(session: AsyncSession, port: str) -> None:
     await session.execute(delete(PortTrouble).where(PortTrouble.port == port))
 
 
+async def clear_troubles(session: AsyncSession) -> None:
+    """Note that nothing is known of any trouble: a process begins to send, and tries every port at once."""
+    await session.execute(delete(PortTrouble))
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """What is open of a port's calls in one state."""
