@@ -22,7 +22,6 @@ from services.demo.memory import Memory
 from services.demo.nodes import (
     ACCOUNTS,
     MAPPING,
-    SIMULATED,
     TOPOLOGY,
     make_accounts,
     run_command,
@@ -345,10 +344,8 @@ class Story:
             users = " or ".join(ACCOUNTS[node.tier])
             self.console.print(f"{node.name}: {node.url}/docs", soft_wrap=True)
             self._say(f"    sign in as {users}, password {self.memory.passwords[node.code]}")
-        counter, outside = self._node(AT_COUNTER), simulator_url(self.memory.ports)
-        self._say(
-            f"Systems outside, simulated: {', '.join(f'{outside}/{name}/docs' for name in SIMULATED)}"
-        )
+        counter = self._node(AT_COUNTER)
+        self._say(f"Systems outside: {simulator_url(self.memory.ports)}/network/docs")
         self._say(
             "In the documentation press Authorize and sign in, or:\n"
             f"  curl -s {counter.url}/oauth/token -d grant_type=password -d username=clerk -d password={self.memory.passwords[AT_COUNTER]}\n"

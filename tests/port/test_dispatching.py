@@ -9,7 +9,7 @@ import pytest
 from services.simulator.faults import Faults
 from shared.kernel.ids import new_id
 from shared.port.contracts import network, sms
-from shared.port.dispatching import GRACE, TOLERATED
+from shared.port.dispatching import GRACE, TOLERATED, Dispatcher
 from tests.port.outside import NUMBER, PORTS, Killed, Outside
 
 
@@ -245,3 +245,29 @@ async def test_it_sends_by_itself_when_it_is_woken_and_when_a_pause_is_over(out:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert [port.name for port in PORTS] == ["network", "sms"]
+
+
+async def test_two_processes_that_both_believe_to_lead_do_nothing_twice_and_nothing_out_of_order(
+    out: Outside,
+) -> None:
+    out.faults(sms.PORT, lost_answer_rate=0.3, error_rate=0.1)
+    for n in range(40):
+        await out.say(str(n), order=f"line {n % 4}")
+    first = out.dispatcher
+    out.restart()
+
+    async def work(dispatcher: Dispatcher) -> None:
+        while await dispatcher.step(sms.PORT):
+            pass
+
+    for _ in range(400):
+        await asyncio.gather(*(work(each) for each in (first, out.dispatcher) for _ in range(4)))
+        if not await out.fetch("SELECT FROM port_call WHERE state = 'waiting'"):
+            break
+        await out.wait(5)
+    said = [int(entry.content["text"]) for entry in out.simulators["sms"].journal]
+    assert sorted(said) == list(range(40))
+    for line in range(4):
+        of_line = [n for n in said if n % 4 == line]
+        assert of_line == sorted(of_line)
+    assert "repeated" in outcomes(out)

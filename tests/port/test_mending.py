@@ -228,3 +228,24 @@ async def test_the_same_from_the_command_line(
     assert (await guanxi("approve", refused, by="another"))["state"] == "discarded"
     assert await guanxi("calls") == []
     assert [each["id"] for each in await guanxi("calls", "--state", "discarded")] == [refused]
+
+
+async def test_a_running_node_sends_what_a_commit_has_left(
+    make_node: MakeNode, network: Reachable, clock: Any
+) -> None:
+    asked = asyncio.Event()
+
+    async def note(_: float) -> None:
+        asked.set()
+
+    simulator = Simulator(sms.PORT, clock=clock, pause=note)
+    simulator.faults = Faults(latency_ms=1)
+    network.apps["sms"] = simulator.app
+    node = await make_node("440300", port_sms_url="http://sms")
+    await node.node.serve_background()
+    leading = asyncio.create_task(node.node.background.run())
+    async with asyncio.timeout(20):
+        await call(node)
+        await asked.wait()
+    leading.cancel()
+    await asyncio.gather(leading, return_exceptions=True)

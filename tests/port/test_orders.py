@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from shared import audit
 from shared.kernel.embedded_postgres import EmbeddedPostgres
 from shared.kernel.ids import new_id
-from shared.port import service
+from shared.port import Effect, service
 from shared.port.contracts import network, sms
+from shared.port.declaration import Form
 from shared.port.dispatching import Dispatcher
 from shared.port.mending import Mending
 from shared.port.models import CallState
@@ -24,7 +25,7 @@ from tests.examples import examples
 from tests.port.outside import PORTS, Killed, Outside, outside
 
 ORDERS = (None, "one", "other")
-FAULTS = (
+FAULTS: tuple[dict[str, Any], ...] = (
     {},
     {"down": True},
     {"down": True, "retry_after": 30},
@@ -100,7 +101,7 @@ class Run:
 
     async def _made(self, session: Any, cause: UUID, port: str, order: str | None) -> UUID:
         number = f"138{cause.int % 10**8:08d}"
-        effect, content = (
+        made: tuple[Effect[Any, Any], Form] = (
             (self.out.send, sms.ShortMessage(to=number, text="hello"))
             if port == "sms"
             else (self.out.suspend, network.Suspension(msisdn=number))
@@ -108,8 +109,7 @@ class Run:
         called = await service.call(
             self.out.context,
             session,
-            effect,  # type: ignore[arg-type] # each with its own form
-            content,
+            *made,
             cause=cause,
             now=self.out.clock.now(),
             order=order,
@@ -141,7 +141,7 @@ class Run:
         async def kill(*_: Any) -> None:
             raise Killed
 
-        self.out.dispatcher._settle = kill  # type: ignore[method-assign]
+        self.out.dispatcher._settle = kill  # type: ignore[method-assign, assignment]
         try:
             await self.out.dispatcher.step(port)
         except Killed:
@@ -176,6 +176,8 @@ class Run:
         assert {h["call"] for h in heard if h["what"] == "done"} == done
         assert all(h["times"] == 1 for h in heard if h["what"] == "done"), heard
         for row in rows:
+            if row["state"] == CallState.HANDED_OVER:
+                event("handed over")
             match row["state"]:
                 case CallState.DONE:
                     assert effects[row["id"]] == 1
