@@ -60,6 +60,11 @@ def people() -> Iterator[Person]:
             )
 
 
+def username_of(role: Role) -> str:
+    """Return what somebody of that role signs in as."""
+    return role.value.replace("_", "-")
+
+
 async def settle(context: NodeContext, tier: Tier) -> None:
     """Put into a node that is prepared who works there and, at a city, who is at home there and the stock of cards."""
     code, now = context.settings.code, context.clock.now()
@@ -67,7 +72,7 @@ async def settle(context: NodeContext, tier: Tier) -> None:
         for role in STAFF[tier]:
             await add_staff_member(
                 session,
-                username=role.value.replace("_", "-"),
+                username=username_of(role),
                 password=PASSWORD,
                 role=role,
                 unit_code=code,
