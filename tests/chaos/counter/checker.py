@@ -7,13 +7,16 @@ requests_open
 requests_disputed
     One that both ends know and that was done at the one and not at the other.
 owners_violated
-    Customers whose number no city, or more than one, has as that of a customer in its network.
+    Customers whose number no city, or more than one, has as that of a customer in its network; and those whom HQ's
+    directory gives to another city than the one that has them, or in another epoch.
 sims_violated
     Lines in use without a SIM, SIMs that are in use on two lines, cards of a stock that are in use and were not issued,
     and cards that are still reserved or written for somebody when every request has ended.
 payments_violated
     Payments that the visited city has as credited and the home city has not, or with another amount, or the reverse;
     and payments that are not in the balance of their line exactly once.
+points_violated
+    Customers whose points are not as many as in the beginning: nobody earns or redeems any.
 clearing_difference_fen
     What the nodes' ledgers are out by: each should add up to zero, the accounts at both ends of a link should mirror
     each other, the cash of each city be what its tills have of it, and its customers' account what it has credited.
@@ -21,9 +24,9 @@ clearing_difference_fen
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
-from tests.chaos.counter.people import CARDS, Person
+from tests.chaos.counter.people import CARDS, POINTS, Person
 from tests.chaos.counter.services import Served
 from tests.chaos.schedule import CITIES, PARENTS
 
@@ -62,6 +65,8 @@ class Line:
     id: str
     msisdn: str
     iccid: str | None
+    points: int
+    epoch: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,7 @@ class Books:
 
     Attributes:
         credits: the payment of each credit of a line's balance, and how much.
+        directory: whose a customer is, and in which epoch, by HQ; without those who never moved.
     """
 
     requests: tuple[Request, ...]
@@ -112,6 +118,7 @@ class Books:
     payments: tuple[Payment, ...] = ()
     credits: tuple[tuple[str, int], ...] = ()
     ledgers: tuple[Ledger, ...] = ()
+    directory: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,7 @@ class Broken:
     owners_violated: int = 0
     sims_violated: int = 0
     payments_violated: int = 0
+    points_violated: int = 0
     clearing_difference_fen: int = 0
 
     def __bool__(self) -> bool:
@@ -143,6 +151,7 @@ def judge(served: Iterable[Served], everybody: Iterable[Person], books: Books) -
         owners_violated=_owners(everybody, books),
         sims_violated=_sims(books),
         payments_violated=_payments(books),
+        points_violated=sum(line.points != POINTS for line in books.lines),
         clearing_difference_fen=_clearing(books),
     )
 
@@ -157,7 +166,11 @@ def _owners(everybody: Iterable[Person], books: Books) -> int:
     owners: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for line in books.lines:
         owners[line.msisdn].add((line.node, line.customer))
-    return sum(len(owners[person.msisdn]) != 1 for person in everybody)
+    apart = sum(
+        books.directory.get(line.customer, (line.node, 1)) != (line.node, line.epoch)
+        for line in books.lines
+    )
+    return apart + sum(len(owners[person.msisdn]) != 1 for person in everybody)
 
 
 def _sims(books: Books) -> int:

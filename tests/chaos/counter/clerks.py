@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from dataclasses import replace
 from uuid import UUID
 
 from shared.kernel.ids import derived_id
@@ -34,6 +35,8 @@ class Clerks:
     def __init__(self, nation: Nation, *, seed: int, gates: dict[str, Gate]) -> None:
         self._seed = seed
         self._people = list(people())
+        self._homes = {person.msisdn: person.city for person in self._people}
+        """Where customers are at home by now, as far as the clerks know."""
         self._busy: set[str] = set()
         """Numbers of customers who stand at some counter."""
         self._ending = asyncio.Event()
@@ -86,14 +89,18 @@ class Clerks:
         turn = 0
         while not self._ending.is_set():
             turn += 1
-            kind = chance.choice(list(SERVICES))
             person = chance.choice(self._people)
+            person = replace(person, city=self._homes[person.msisdn])
+            kind = chance.choice(["card-replacement", "transfer" if person.moves else "payment"])
             if person.city == city or person.msisdn in self._busy:
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             self._busy.add(person.msisdn)
             key = derived_id(_NAMESPACE, str(self._seed), city, str(number), str(turn))
             try:
-                self.served += await SERVICES[kind](self._desks[city], person, key)
+                served = await SERVICES[kind](self._desks[city], person, key)
+                self.served += served
+                if ("transfer", "completed") in [(each.kind, each.state) for each in served]:
+                    self._homes[person.msisdn] = city
             finally:
                 self._busy.discard(person.msisdn)

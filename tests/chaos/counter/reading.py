@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
+import httpx
+
 from shared.capability import Role
 from shared.organisation.division import division
 from tests.chaos.counter.checker import Books, Card, Ledger, Line, Payment, Request
@@ -25,6 +27,7 @@ async def books(nation: Nation) -> Books:
             staff[code] = Staff(nation[code], username_of(role))
             stack.push_async_callback(staff[code].close)
         found = await asyncio.gather(*(_city(staff[city]) for city in CITIES))
+        directory = [await _owner(staff["000000"], line) for one in found for line in one.lines]
         ledgers = await asyncio.gather(*(_ledger(each) for each in staff.values()))
     return Books(
         requests=tuple(each for one in found for each in one.requests),
@@ -33,6 +36,7 @@ async def books(nation: Nation) -> Books:
         payments=tuple(each for one in found for each in one.payments),
         credits=tuple(each for one in found for each in one.credits),
         ledgers=tuple(ledgers),
+        directory={customer: owner for customer, owner in directory if owner is not None},
     )
 
 
@@ -101,7 +105,8 @@ async def _held(staff: Staff, msisdn: str) -> AsyncIterator[tuple[Line, list[Cre
     """Give the lines with that number of customers in the network of a city, and what was credited to each."""
     for customer in await staff.all("/customers", msisdn=msisdn, fields="id"):
         path = f"/customers/{customer['id']}"
-        _, whole = await staff.get(path, include="subscriptions")
+        _, whole = await staff.get(path, include="subscriptions,ownership")
+        _, points = await staff.get(f"{path}/points")
         for line in whole["subscriptions"]:
             if line["msisdn"] == msisdn and line["status"] != "ended":
                 entries = await staff.all(
@@ -112,10 +117,22 @@ async def _held(staff: Staff, msisdn: str) -> AsyncIterator[tuple[Line, list[Cre
                     for each in entries
                     if each["kind"] == "credited"
                 ]
-                yield (
-                    Line(staff.code, customer["id"], line["id"], msisdn, line["iccid"]),
-                    credits_,
+                held = Line(
+                    node=staff.code,
+                    customer=customer["id"],
+                    id=line["id"],
+                    msisdn=msisdn,
+                    iccid=line["iccid"],
+                    points=points["balance"],
+                    epoch=whole["ownership"]["epoch"],
                 )
+                yield held, credits_
+
+
+async def _owner(staff: Staff, line: Line) -> tuple[str, tuple[str, int] | None]:
+    """Return whose a customer is by HQ's directory, which knows those who have moved."""
+    status, found = await staff.get(f"/ownership/{line.customer}")
+    return line.customer, (found["owner"], found["epoch"]) if status == httpx.codes.OK else None
 
 
 async def _ledger(staff: Staff) -> Ledger:

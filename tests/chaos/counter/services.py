@@ -144,7 +144,27 @@ async def pay(desk: Desk, person: Person, key: UUID) -> list[Served]:
     return [*served, desk.served("payment", request, person)]
 
 
+async def transfer(desk: Desk, person: Person, key: UUID) -> list[Served]:
+    """Take a customer over; one in ten changes their mind."""
+    body = {
+        "msisdn": person.msisdn,
+        "home": person.city,
+        "document_type": "id_card",
+        "document_number": person.document,
+        "consent": "signed at the counter",
+    }
+    request = desk.accepted(await desk.clerk.post("/transfers", body, key))
+    if request is None:
+        return []
+    path = f"/transfers/{request['id']}"
+    if key.int % 10 == 0:
+        await desk.clerk.post(f"{path}/cancel", {"note": "stays"}, derived_id(key, "cancel"))
+    request = await desk.awaited(path, "asked", "offered", "prepared")
+    return [desk.served("transfer", request, person)]
+
+
 SERVICES: Mapping[str, Callable[[Desk, Person, UUID], Awaitable[list[Served]]]] = {
     "card-replacement": replace_card,
     "payment": pay,
+    "transfer": transfer,
 }

@@ -6,7 +6,7 @@ import pytest
 
 from services.city_node.customer.identity import check_document
 from tests.chaos.counter.checker import Books, Broken, Card, Ledger, Line, Payment, Request, judge
-from tests.chaos.counter.people import CARDS, people
+from tests.chaos.counter.people import CARDS, POINTS, people
 from tests.chaos.counter.services import Served
 from tests.chaos.schedule import CITIES
 
@@ -18,8 +18,8 @@ VISITED = replace(AT_HOME, node="440300", role="visited")
 SERVED = Served("card-replacement", "r1", "440300", SOMEBODY, "completed")
 NEW = "898601100000000000001"
 LINES = (
-    Line("110100", "c1", "l1", SOMEBODY.msisdn, NEW),
-    Line("110100", "c2", "l2", ANOTHER.msisdn, ANOTHER.iccid),
+    Line("110100", "c1", "l1", SOMEBODY.msisdn, NEW, POINTS),
+    Line("110100", "c2", "l2", ANOTHER.msisdn, ANOTHER.iccid, POINTS),
 )
 STOCK = tuple(
     Card(city, f"{city}-{number}", "in_stock")
@@ -76,6 +76,12 @@ def test_nothing_is_broken_where_all_is_well() -> None:
         (
             replace(WELL, cards=(*STOCK[1:], replace(STOCK[0], state="reserved"), WELL.cards[-1])),
             Broken(sims_violated=1),
+        ),
+        (replace(WELL, directory={"c1": ("110100", 1)}), Broken()),
+        (replace(WELL, directory={"c1": ("440300", 2)}), Broken(owners_violated=1)),
+        (
+            replace(WELL, lines=(LINES[0], replace(LINES[1], points=POINTS + 1))),
+            Broken(points_violated=1),
         ),
         (replace(WELL, credits=()), Broken(payments_violated=1)),
         (replace(WELL, credits=(("p1", 500),) * 2), Broken(payments_violated=1)),
