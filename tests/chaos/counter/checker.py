@@ -7,19 +7,28 @@ requests_open
 requests_disputed
     One that both ends know and that was done at the one and not at the other.
 owners_violated
-    Customers whose number no city, or more than one, has as that of a customer in its network.
+    Customers whose number no city, or more than one, has as that of a customer in its network; and those whom HQ's
+    directory gives to another city than the one that has them, or in another epoch.
 sims_violated
     Lines in use without a SIM, SIMs that are in use on two lines, cards of a stock that are in use and were not issued,
     and cards that are still reserved or written for somebody when every request has ended.
+payments_violated
+    Payments that the visited city has as credited and the home city has not, or with another amount, or the reverse;
+    and payments that are not in the balance of their line exactly once.
+points_violated
+    Customers whose points are not as many as in the beginning: nobody earns or redeems any.
+clearing_difference_fen
+    What the nodes' ledgers are out by: each should add up to zero, the accounts at both ends of a link should mirror
+    each other, the cash of each city be what its tills have of it, and its customers' account what it has credited.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 
-from tests.chaos.counter.clerks import Served
-from tests.chaos.counter.people import CARDS, Person
-from tests.chaos.schedule import CITIES
+from tests.chaos.counter.people import CARDS, POINTS, Person
+from tests.chaos.counter.services import Served
+from tests.chaos.schedule import CITIES, PARENTS
 
 DONE = frozenset({"completed"})
 
@@ -56,15 +65,60 @@ class Line:
     id: str
     msisdn: str
     iccid: str | None
+    points: int
+    epoch: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One end's record of a payment."""
+
+    node: str
+    id: str
+    role: str
+    state: str
+    amount_fen: int
+    is_reversed: bool
+
+    @property
+    def is_credited(self) -> bool:
+        """Whether the line has it."""
+        return self.state == "credited"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a node has booked.
+
+    Attributes:
+        node: which.
+        positions: what each account owes, less what is due to it, in fen.
+        sum_fen: what the node says that they add up to.
+        till_fen: what the tills have of what was credited and not reversed; nothing at nodes without tills.
+    """
+
+    node: str
+    positions: Mapping[str, int]
+    sum_fen: int
+    till_fen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What the nodes say."""
+    """What the nodes say.
+
+    Attributes:
+        credits: the payment of each credit of a line's balance, and how much.
+        directory: whose a customer is, and in which epoch, by HQ; without those who never moved.
+    """
 
     requests: tuple[Request, ...]
     cards: tuple[Card, ...]
     lines: tuple[Line, ...]
+    payments: tuple[Payment, ...] = ()
+    credits: tuple[tuple[str, int], ...] = ()
+    ledgers: tuple[Ledger, ...] = ()
+    directory: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +130,9 @@ class Broken:
     requests_disputed: int = 0
     owners_violated: int = 0
     sims_violated: int = 0
+    payments_violated: int = 0
+    points_violated: int = 0
+    clearing_difference_fen: int = 0
 
     def __bool__(self) -> bool:
         return any(asdict(self).values())
@@ -93,6 +150,9 @@ def judge(served: Iterable[Served], everybody: Iterable[Person], books: Books) -
         requests_disputed=sum(_is_disputed(each) for each in ends.values()),
         owners_violated=_owners(everybody, books),
         sims_violated=_sims(books),
+        payments_violated=_payments(books),
+        points_violated=sum(line.points != POINTS for line in books.lines),
+        clearing_difference_fen=_clearing(books),
     )
 
 
@@ -106,7 +166,11 @@ def _owners(everybody: Iterable[Person], books: Books) -> int:
     owners: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for line in books.lines:
         owners[line.msisdn].add((line.node, line.customer))
-    return sum(len(owners[person.msisdn]) != 1 for person in everybody)
+    apart = sum(
+        books.directory.get(line.customer, (line.node, 1)) != (line.node, line.epoch)
+        for line in books.lines
+    )
+    return apart + sum(len(owners[person.msisdn]) != 1 for person in everybody)
 
 
 def _sims(books: Books) -> int:
@@ -118,3 +182,38 @@ def _sims(books: Books) -> int:
     stuck = sum(card.state in {"reserved", "written"} for card in books.cards)
     missing = len(CITIES) * CARDS - len(books.cards)
     return without + twice + not_issued + stuck + missing
+
+
+def _payments(books: Books) -> int:
+    ends: dict[str, dict[str, Payment]] = defaultdict(dict)
+    for payment in books.payments:
+        ends[payment.id][payment.role] = payment
+    credited = Counter(books.credits)
+    broken = 0
+    for request, both in ends.items():
+        amounts = {each.amount_fen for each in both.values() if each.is_credited}
+        is_at_both = len(amounts) == 1 and all(
+            role in both and both[role].is_credited for role in ("visited", "home")
+        )
+        times = sum(count for (of, _), count in credited.items() if of == request)
+        if amounts:
+            broken += not is_at_both or times != 1 or credited[request, amounts.pop()] != 1
+        else:
+            broken += times > 0
+    return broken + sum(of not in ends for of, _ in books.credits)
+
+
+def _clearing(books: Books) -> int:
+    ledgers = {ledger.node: ledger for ledger in books.ledgers}
+    standing = [p for p in books.payments if p.is_credited and not p.is_reversed]
+    out = 0
+    for node, ledger in ledgers.items():
+        own = ledger.positions
+        out += abs(ledger.sum_fen) + abs(sum(own.values()))
+        above = PARENTS[node]
+        if above is not None:
+            out += abs(own.get(above, 0) + ledgers[above].positions.get(node, 0))
+        if ledger.till_fen is not None:
+            home = sum(p.amount_fen for p in standing if (p.node, p.role) == (node, "home"))
+            out += abs(own.get("cash", 0) - ledger.till_fen) + abs(own.get("customers", 0) + home)
+    return out

@@ -1,18 +1,14 @@
-"""The clerks: each serves one customer of another city after another, from the first question to the end."""
+"""The clerks: each serves one customer of another city after another."""
 
 import asyncio
 import random
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 from uuid import UUID
 
-import httpx
-
 from shared.kernel.ids import derived_id
-from tests.chaos.counter.people import Person, people
+from tests.chaos.counter.people import people
+from tests.chaos.counter.services import SERVICES, Desk, Served
 from tests.chaos.counter.staff import Staff
 from tests.chaos.nation import Nation
 from tests.chaos.schedule import CITIES
@@ -20,30 +16,8 @@ from tests.chaos.traffic import Gate
 
 CLERKS = 8
 """At each city."""
-LOOK_SECONDS = 0.5
-"""How often a clerk looks whether the other city has answered."""
+PAUSE_SECONDS = 0.05
 _NAMESPACE = UUID("2f6f2c0a-5d0e-5a6e-9e52-3a1f0c5e7b2a")
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What a clerk was told of one request: it was accepted, and how it was when the clerk last looked.
-
-    Attributes:
-        kind: of request.
-        id: as both ends know it.
-        city: where the customer stood.
-        person: who it was.
-        state: the last that was seen.
-        amount_fen: the money of it.
-    """
-
-    kind: str
-    id: str
-    city: str
-    person: Person
-    state: str
-    amount_fen: int = 0
 
 
 class Clerks:
@@ -53,33 +27,46 @@ class Clerks:
         nation: where they work.
         seed: decides who comes for what.
         gates: whether people may go to a city at the moment.
+
+    Attributes:
+        served: what the clerks were told, by city of the counter.
     """
 
     def __init__(self, nation: Nation, *, seed: int, gates: dict[str, Gate]) -> None:
         self._seed = seed
         self._people = list(people())
+        self._homes = {person.msisdn: person.city for person in self._people}
+        """Where customers are at home by now, as far as the clerks know."""
         self._busy: set[str] = set()
         """Numbers of customers who stand at some counter."""
         self._ending = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._staff = {city: Staff(nation[city], "clerk", gates[city]) for city in CITIES}
-        self.services: dict[str, Callable[[Staff, Person, UUID], Awaitable[Served | None]]] = {
-            "card-replacement": self._replace_card,
+        self._desks = {
+            city: Desk(
+                Staff(nation[city], "clerk", gates[city]),
+                Staff(nation[city], "supervisor", gates[city]),
+            )
+            for city in CITIES
         }
         self.served: list[Served] = []
-        self.refused: Counter[str] = Counter()
-        """What was not accepted at all, by the type of the problem."""
 
     @property
     def repeated(self) -> int:
         """How often something was asked again."""
-        return sum(staff.repeated for staff in self._staff.values())
+        return sum(desk.clerk.repeated + desk.supervisor.repeated for desk in self._desks.values())
+
+    @property
+    def refused(self) -> Counter[str]:
+        """What was not accepted at all, by status and type of the problem."""
+        return sum((desk.refused for desk in self._desks.values()), Counter())
 
     def begin(self) -> None:
         """Open the counters."""
         for city in CITIES:
+            opened = asyncio.create_task(self._desks[city].open())
+            self._tasks.append(opened)
             self._tasks += [
-                asyncio.create_task(self._work(city, number)) for number in range(CLERKS)
+                asyncio.create_task(self._work(city, number, opened)) for number in range(CLERKS)
             ]
 
     async def finish(self, patience: float) -> int:
@@ -89,68 +76,31 @@ class Clerks:
         for task in waiting:
             task.cancel()
         results = await asyncio.gather(*self._tasks, return_exceptions=True)
-        for staff in self._staff.values():
-            await staff.close()
+        for desk in self._desks.values():
+            await desk.close()
         for result in results:
             if isinstance(result, Exception):
                 raise result
         return len(waiting)
 
-    async def _work(self, city: str, number: int) -> None:
+    async def _work(self, city: str, number: int, opened: asyncio.Task[None]) -> None:
+        await asyncio.shield(opened)
         chance = random.Random(f"{self._seed} clerk {city} {number}")  # noqa: S311 - to be repeated
         turn = 0
         while not self._ending.is_set():
             turn += 1
-            kind = chance.choice(list(self.services))
             person = chance.choice(self._people)
+            person = replace(person, city=self._homes[person.msisdn])
+            kind = chance.choice(["card-replacement", "transfer" if person.moves else "payment"])
             if person.city == city or person.msisdn in self._busy:
-                await asyncio.sleep(LOOK_SECONDS / 10)
+                await asyncio.sleep(PAUSE_SECONDS)
                 continue
             self._busy.add(person.msisdn)
             key = derived_id(_NAMESPACE, str(self._seed), city, str(number), str(turn))
             try:
-                served = await self.services[kind](self._staff[city], person, key)
+                served = await SERVICES[kind](self._desks[city], person, key)
+                self.served += served
+                if ("transfer", "completed") in [(each.kind, each.state) for each in served]:
+                    self._homes[person.msisdn] = city
             finally:
                 self._busy.discard(person.msisdn)
-            if served is not None:
-                self.served.append(served)
-
-    async def _replace_card(self, staff: Staff, person: Person, key: UUID) -> Served | None:
-        body = {
-            "msisdn": person.msisdn,
-            "home": person.city,
-            "document_type": "id_card",
-            "document_number": person.document,
-            "reason": "lost",
-        }
-        request = await self._accepted(await staff.post("/card-replacements", body, key))
-        if request is None:
-            return None
-        path = f"/card-replacements/{request['id']}"
-        request = await self._awaited(staff, path, "asked")
-        if request["state"] == "approved" and key.int % 10 == 0:
-            await staff.post(f"{path}/cancel", {"note": "found it"}, derived_id(key, "cancel"))
-        elif request["state"] == "approved":
-            await staff.post(f"{path}/write-card", None, derived_id(key, "write"))
-            request = await self._awaited(staff, path, "approved", "written")
-        _, request = await staff.get(path)
-        return Served("card-replacement", request["id"], staff.code, person, request["state"])
-
-    async def _accepted(self, answer: tuple[int, Any]) -> dict[str, Any] | None:
-        status, content = answer
-        if status == httpx.codes.CREATED:
-            accepted: dict[str, Any] = content
-            return accepted
-        self.refused[f"{status} {content.get('type', '').rpartition(':')[2]}"] += 1
-        return None
-
-    async def _awaited(self, staff: Staff, path: str, *states: str) -> dict[str, Any]:
-        """Return the request once it is in none of these states; a clerk who is to go home looks no less."""
-        began = time.monotonic()
-        while True:
-            status, request = await staff.get(path)
-            if status == httpx.codes.OK and request["state"] not in states:
-                found: dict[str, Any] = request
-                return found
-            pause = LOOK_SECONDS if time.monotonic() - began < 10 else 4 * LOOK_SECONDS
-            await asyncio.sleep(pause)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy import text
+
 from services.city_node.card_replacement import stock
 from services.city_node.customer.identity import seal_document
 from services.city_node.customer.models import Customer, Sim, Subscription
@@ -16,6 +18,8 @@ from tests.chaos.schedule import CITIES
 PASSWORD = "correct-horse-battery"
 PEOPLE = 60
 """Customers of each city."""
+POINTS = 1_000
+"""What each of them has."""
 CARDS = 2000
 """Blank cards at each city: more than are ever written."""
 STAFF = {
@@ -24,6 +28,15 @@ STAFF = {
     Tier.HQ: (Role.HQ_ANALYST,),
 }
 """Who works at a node; each is called as the role."""
+_GIVE_POINTS = text("""
+    WITH account AS (
+        INSERT INTO points_account (customer_id, opened_at) VALUES (:customer, now()) RETURNING id),
+    balance AS (INSERT INTO points_balance (account_id, balance) SELECT id, :points FROM account),
+    lot AS (
+        INSERT INTO points_lot (account_id, expires_on, remaining)
+        SELECT id, current_date + 700, :points FROM account)
+    INSERT INTO points_entry (at, kind, debit_id, credit_id, points, expires_on, cause_id)
+    SELECT now(), 'adjustment', 4, id, :points, current_date + 700, gen_random_uuid() FROM account""")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
@@ -36,12 +49,14 @@ class Person:
         msisdn: their number.
         document: what they show.
         iccid: their first card.
+        moves: whether they move from city to city; the others pay, and nobody moves whose account has money.
     """
 
     city: str
     msisdn: str
     document: str
     iccid: str
+    moves: bool
 
 
 def people() -> Iterator[Person]:
@@ -57,7 +72,13 @@ def people() -> Iterator[Person]:
                 f"19{place}{number:08}",
                 digits + check,
                 f"898600{place}{number:012}",
+                moves=number % 2 == 0,
             )
+
+
+def username_of(role: Role) -> str:
+    """Return what somebody of that role signs in as."""
+    return role.value.replace("_", "-")
 
 
 async def settle(context: NodeContext, tier: Tier) -> None:
@@ -67,7 +88,7 @@ async def settle(context: NodeContext, tier: Tier) -> None:
         for role in STAFF[tier]:
             await add_staff_member(
                 session,
-                username=role.value.replace("_", "-"),
+                username=username_of(role),
                 password=PASSWORD,
                 role=role,
                 unit_code=code,
@@ -110,6 +131,7 @@ async def settle(context: NodeContext, tier: Tier) -> None:
             for row in (customer, line, sim):
                 session.add(row)
                 await session.flush()
+            await session.execute(_GIVE_POINTS, {"customer": customer.id, "points": POINTS})
         place = CITIES.index(code)
         cards = [(f"898601{place}{n:012}", f"461{place}{n:011}") for n in range(CARDS)]
         await stock.load(session, code, cards, unit_path="", now=now)

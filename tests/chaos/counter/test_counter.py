@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from services.city_node.customer.identity import check_document
-from tests.chaos.counter.checker import Books, Broken, Card, Line, Request, judge
-from tests.chaos.counter.clerks import Served
-from tests.chaos.counter.people import CARDS, people
+from tests.chaos.counter.checker import Books, Broken, Card, Ledger, Line, Payment, Request, judge
+from tests.chaos.counter.people import CARDS, POINTS, people
+from tests.chaos.counter.services import Served
 from tests.chaos.schedule import CITIES
 
 SOMEBODY, ANOTHER = [each for each in people() if each.city == "110100"][:2]
@@ -18,15 +18,31 @@ VISITED = replace(AT_HOME, node="440300", role="visited")
 SERVED = Served("card-replacement", "r1", "440300", SOMEBODY, "completed")
 NEW = "898601100000000000001"
 LINES = (
-    Line("110100", "c1", "l1", SOMEBODY.msisdn, NEW),
-    Line("110100", "c2", "l2", ANOTHER.msisdn, ANOTHER.iccid),
+    Line("110100", "c1", "l1", SOMEBODY.msisdn, NEW, POINTS),
+    Line("110100", "c2", "l2", ANOTHER.msisdn, ANOTHER.iccid, POINTS),
 )
 STOCK = tuple(
     Card(city, f"{city}-{number}", "in_stock")
     for city in CITIES
     for number in range(CARDS - (city == "440300"))
 )
-WELL = Books((AT_HOME, VISITED), (*STOCK, Card("440300", NEW, "issued")), LINES)
+PAID = Payment("110100", "p1", "home", "credited", 500, is_reversed=False)
+TAKEN = replace(PAID, node="440300", role="visited")
+LEDGERS = (
+    Ledger("110100", {"customers": -500, "110000": 500}, 0, 0),
+    Ledger("110000", {"110100": -500, "000000": 500}, 0),
+    Ledger("000000", {"110000": -500, "440000": 500}, 0),
+    Ledger("440000", {"000000": -500, "440300": 500}, 0),
+    Ledger("440300", {"440000": -500, "cash": 500}, 0, 500),
+)
+WELL = Books(
+    requests=(AT_HOME, VISITED),
+    cards=(*STOCK, Card("440300", NEW, "issued")),
+    lines=LINES,
+    payments=(PAID, TAKEN),
+    credits=(("p1", 500),),
+    ledgers=LEDGERS,
+)
 
 
 def broken(books: Books) -> Broken:
@@ -60,6 +76,32 @@ def test_nothing_is_broken_where_all_is_well() -> None:
         (
             replace(WELL, cards=(*STOCK[1:], replace(STOCK[0], state="reserved"), WELL.cards[-1])),
             Broken(sims_violated=1),
+        ),
+        (replace(WELL, directory={"c1": ("110100", 1)}), Broken()),
+        (replace(WELL, directory={"c1": ("440300", 2)}), Broken(owners_violated=1)),
+        (
+            replace(WELL, lines=(LINES[0], replace(LINES[1], points=POINTS + 1))),
+            Broken(points_violated=1),
+        ),
+        (replace(WELL, credits=()), Broken(payments_violated=1)),
+        (replace(WELL, credits=(("p1", 500),) * 2), Broken(payments_violated=1)),
+        (replace(WELL, credits=(("p1", 400),)), Broken(payments_violated=1)),
+        (replace(WELL, credits=(("p1", 500), ("p2", 500))), Broken(payments_violated=1)),
+        (
+            replace(WELL, payments=(PAID, replace(TAKEN, state="taken"))),
+            Broken(payments_violated=1),
+        ),
+        (
+            replace(WELL, ledgers=(*LEDGERS[:4], replace(LEDGERS[4], till_fen=400))),
+            Broken(clearing_difference_fen=100),
+        ),
+        (
+            replace(WELL, ledgers=(*LEDGERS[:4], Ledger("440300", {"cash": 500}, 500, 500))),
+            Broken(clearing_difference_fen=1500),
+        ),
+        (
+            replace(WELL, payments=(replace(PAID, is_reversed=True), TAKEN)),
+            Broken(clearing_difference_fen=500),
         ),
     ],
 )
