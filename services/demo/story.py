@@ -6,16 +6,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from services.demo import figures, rules
 from services.demo.memory import Memory
@@ -30,8 +27,8 @@ from services.demo.nodes import (
 from services.demo.outside import Called, Outside, counted, simulated, told
 from services.demo.people import ITEM, Person, number_segments, write_file
 from services.demo.replacements import Counter, Request, await_line, load_cards, sign_in
+from services.demo.telling import local, table_of
 from shared.commandline import CommandFailed
-from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.settings import HQ_CODE
 from shared.kernel.tier import Tier
 from shared.node.plan import PlannedNode, listed
@@ -182,7 +179,7 @@ class Story:
                 return report
 
             reports = await _some_at_a_time([partial(load, node) for node in self._cities])
-        table = _table("city", *_REPORTED)
+        table = table_of("city", *_REPORTED)
         for node, report in zip(self._cities, reports, strict=True):
             table.add_row(node.name, *(f"{report[name]:,}" for name in _REPORTED))
             if report["rejected"]:
@@ -213,7 +210,7 @@ class Story:
             )
 
     def _show_national(self, national: figures.National) -> None:
-        table = _table(
+        table = table_of(
             "region", "in network", "retained", "yuan/month", "yuan each", "key", "churn"
         )
         for row in national.rows:
@@ -228,7 +225,7 @@ class Story:
                 f"{values['churn_rate']:.1f}%",
             )
         self.console.print(table)
-        levels = _table("level", "in network", "yuan/month", "yuan each")
+        levels = table_of("level", "in network", "yuan/month", "yuan each")
         for row in national.by_level:
             values = row["values"]
             levels.add_row(
@@ -246,7 +243,7 @@ class Story:
             missing = ", ".join(made_of["missing"]) or "none"
             self._say(
                 f"Made of the slices of {made_of['included']} of {made_of['expected']} cities, dataset {made_of['dataset']}: {revisions}. "
-                f"Missing: {missing}. The oldest was counted at {_local(made_of['as_of'])}."
+                f"Missing: {missing}. The oldest was counted at {local(made_of['as_of'])}."
             )
         self.console.print("A plain count over the table gives the same.", style="green")
 
@@ -272,7 +269,7 @@ class Story:
         return rules.Judged(reference, levels, explained, tried)
 
     def _show_judged(self, judged: rules.Judged) -> None:
-        table = _table("city", *rules.LEVELS)
+        table = table_of("city", *rules.LEVELS)
         for node in self._cities:
             counts = judged.levels[node.code]
             table.add_row(node.name, *(f"{counts[level]:,}" for level in rules.LEVELS))
@@ -286,7 +283,7 @@ class Story:
             highlight=False,
             soft_wrap=True,
         )
-        lines = _table("from", "to", "customers", "cost before", "cost after")
+        lines = table_of("from", "to", "customers", "cost before", "cost after")
         for line in judged.tried:
             lines.add_row(
                 line["was_label"] or "-",
@@ -331,7 +328,7 @@ class Story:
         )
         for entry in request["trail"]:
             state = f" [{entry['state']}]" if entry["state"] else ""
-            self._say(f"  {_local(entry['at'])}  {entry['node']}  {entry['event']}{state}")
+            self._say(f"  {local(entry['at'])}  {entry['node']}  {entry['event']}{state}")
             if entry["state"]:
                 self._say(f"                        {entry['note']['en']} {entry['note']['zh']}")
 
@@ -342,7 +339,7 @@ class Story:
         for code, event in ((FROM_CITY, "customer-told"), (AT_COUNTER, "receipt-printed")):
             async with self._client(code, "clerk") as clerk:
                 line = await await_line(clerk, request["id"], event)
-            self._say(f"  {_local(line['at'])}  {code}  {line['note']['en']} {line['note']['zh']}")
+            self._say(f"  {local(line['at'])}  {code}  {line['note']['en']} {line['note']['zh']}")
         return await outside.everything()
 
     def _show_outside(self, called: Sequence[Called]) -> None:
@@ -395,16 +392,3 @@ async def _some_at_a_time(work: Sequence[Callable[[], Awaitable[Any]]]) -> list[
         for task in begun:
             task.cancel()
         await asyncio.gather(*begun, return_exceptions=True)
-
-
-def _table(first: str, *numbers: str) -> Table:
-    """Return a table of figures that fits a terminal of 80 columns."""
-    table = Table(first, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in numbers:
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.columns[0].no_wrap = True
-    return table
-
-
-def _local(moment: str) -> str:
-    return f"{datetime.fromisoformat(moment).astimezone(BUSINESS_ZONE):%H:%M:%S.%f}"[:-3]

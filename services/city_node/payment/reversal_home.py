@@ -92,6 +92,10 @@ async def _objection(
         return ReversalReason.AMOUNT_DIFFERS
     if delivery.message.time - credit.credited_at > REVERSIBLE_FOR:
         return ReversalReason.TOO_LATE
+    return await _objection_to_line(delivery, line)
+
+
+async def _objection_to_line(delivery: Delivery, line: Line | None) -> ReversalReason | None:
     if line is None:
         return ReversalReason.LINE_ENDED
     is_here = await is_live(delivery.session, line.customer.id)
