@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation import receipt
 from shared.federation.delivery import Hop, hops_to_json
-from shared.federation.envelope import Message, Packed
+from shared.federation.envelope import Message, Packed, unpack
 from shared.federation.keys import NodeKey
 from shared.federation.lane import Diverged, Position, beginning, links_after
 from shared.federation.models import Direction, Lane, LaneState, OutboxMessage
@@ -140,6 +140,14 @@ async def has_posted(session: AsyncSession, message_id: UUID) -> bool:
         select(OutboxMessage.position).where(OutboxMessage.message_id == message_id).limit(1)
     )
     return found is not None
+
+
+async def posted(session: AsyncSession, message_id: UUID) -> Message | None:
+    """Return a message of that id that was put on its way, as far as it is still kept."""
+    envelope = await session.scalar(
+        select(OutboxMessage.envelope).where(OutboxMessage.message_id == message_id).limit(1)
+    )
+    return None if envelope is None else unpack(envelope)
 
 
 async def lock_lane(

@@ -145,6 +145,11 @@ class PostOffice:
         """
         return await outbox.has_posted(delivery.session, answer_id(delivery.message.id, type_))
 
+    async def answer_given(self, delivery: Delivery, type_: str) -> Mapping[str, Any] | None:
+        """Return what this node has answered ``delivery`` by that type before, as :meth:`has_answered` knows it."""
+        given = await outbox.posted(delivery.session, answer_id(delivery.message.id, type_))
+        return None if given is None else given.data
+
     async def seal_for(
         self, session: AsyncSession, destination: str, plaintext: bytes, *, context: str
     ) -> str:

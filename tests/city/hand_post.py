@@ -32,7 +32,7 @@ class HandPost:
         self.key = NodeKey.generate()
         self._keys = keys
         self._lanes = lanes
-        self.answered: set[UUID] = set()
+        self.answered: dict[UUID, Mapping[str, Any]] = {}
         """What this post office has answered, whatever the database remembers."""
         keys[code] = self.key.public
 
@@ -87,7 +87,7 @@ class HandPost:
         deadline: datetime | None = None,
     ) -> UUID:
         cause = delivery.message
-        self.answered.add(answer_id(cause.id, type_))
+        self.answered[answer_id(cause.id, type_)] = data
         return await self.post(
             delivery.session,
             type_,
@@ -105,6 +105,9 @@ class HandPost:
 
     async def has_answered(self, delivery: Delivery, type_: str) -> bool:
         return answer_id(delivery.message.id, type_) in self.answered
+
+    async def answer_given(self, delivery: Delivery, type_: str) -> Mapping[str, Any] | None:
+        return self.answered.get(answer_id(delivery.message.id, type_))
 
     async def seal_for(
         self, _: AsyncSession, destination: str, plaintext: bytes, *, context: str

@@ -14,24 +14,24 @@ from services.city_node.erasure.declaration import (
     BLANK,
     KEPT,
     Column,
-    DataClass,
     PersonalTable,
     columns_of,
 )
+from services.city_node.erasure.declaration import DataClass as D
 from services.city_node.erasure.offer_register import OFFERS
 from services.city_node.erasure.points_register import POINTS
+from services.city_node.erasure.repair_register import REPAIRS
 from services.city_node.erasure.rule_register import OF_RULES
 
 # ruff: noqa: S608 - put together from declarations, never from input
 
-
-D = DataClass
 _OF_LINES = (
     "p.subscription_id IN (SELECT s.id FROM subscription s WHERE s.customer_id = ANY($1::uuid[]))"
 )
 _OF_REQUESTS = """p.{} IN (
     SELECT v.request_id FROM sim_switch_reservation v JOIN subscription s ON s.id = v.subscription_id
-    WHERE s.customer_id = ANY($1::uuid[]))"""
+    WHERE s.customer_id = ANY($1::uuid[]) UNION ALL
+    SELECT q.request_id FROM repair_promise q WHERE q.customer_id = ANY($1::uuid[]))"""
 _OF_MERGES = "({}.survivor_id = ANY($1::uuid[]) OR {}.merged_id = ANY($1::uuid[]))"
 _KEPT_IN_HISTORY = (
     "kind", "library", "sex", "level", "unit_code", "manager_id", "contract_term", "monthly_charge_fen",
@@ -181,6 +181,7 @@ REGISTER: Mapping[str, PersonalTable] = {
     "sim_switch_reservation": PersonalTable(
         columns_of((D.RECORD, "request_id subscription_id state settled_at")), of=_OF_LINES
     ),
+    **REPAIRS,
     "subscription": PersonalTable(
         columns_of(
             (D.PSEUDONYM, "id customer_id"),
