@@ -21,7 +21,7 @@ from shared.federation.delivery import Delivery
 from shared.federation.envelope import Message
 from tests.city.two_cities import DOCUMENT, HOME, OTHER_DOCUMENT, VISITED
 from tests.examples import examples
-from tests.repair.workshop import HANDLERS, IMEI, LOANED, OTHER_IMEI, Workshops
+from tests.repair.workshop import HANDLERS, IMEI, LOANED, NEW_IMEI, OTHER_IMEI, Workshops
 
 MOST_AT_ONCE = 3
 ALLOWED_ENDS = {state.code for state in KIND.states if state.final}
@@ -72,7 +72,8 @@ class Run:
             for what, among in COUNTER.items()
             if states[request_id] in among and (what != "rate" or request_id not in self.rated)
         ]
-        asks = [(IMEI, DOCUMENT), (OTHER_IMEI, DOCUMENT)] * 2 + [(IMEI, OTHER_DOCUMENT)]
+        asks = [(imei, DOCUMENT) for imei in (IMEI, OTHER_IMEI, NEW_IMEI)]
+        asks += [*asks, (IMEI, OTHER_DOCUMENT)]
         return [
             *[("ask", ask) for ask in asks if len(alive) < MOST_AT_ONCE],
             *[("carry", way) for way in waiting] * 6,

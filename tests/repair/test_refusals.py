@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -175,7 +176,7 @@ async def test_neither_clock_nor_clerk_acts_at_home(shop: Workshops) -> None:
 def test_a_warranty_ends_on_the_same_day_of_the_month(
     *, purchased_on: date | None, today: date, expected: bool
 ) -> None:
-    asked = {"months": 12, "imei_matches": True, "needs_imei": True}
+    asked: dict[str, Any] = {"months": 12, "imei_matches": True, "needs_imei": True}
     assert is_in_warranty(purchased_on, today, **asked) is expected
     assert not is_in_warranty(purchased_on, today, **asked | {"imei_matches": False})
     loose = asked | {"imei_matches": False, "needs_imei": False}
@@ -193,7 +194,7 @@ def test_a_warranty_ends_on_the_same_day_of_the_month(
     ],
 )
 def test_a_slip_of_the_pen_is_found_at_the_counter(given: dict[str, object]) -> None:
-    example = RepairIn.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index,call-overload]
+    example: dict[str, Any] = RepairIn.model_json_schema()["examples"][0]
     RepairIn.model_validate(example)
     with pytest.raises(ValidationError):
         RepairIn.model_validate(example | given)

@@ -1,6 +1,7 @@
 """Repairs between two cities, messages carried by hand."""
 
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import pytest
@@ -12,12 +13,13 @@ from services.city_node.repair.problems import (
     GoodwillTooHigh,
     ReceiptMissing,
 )
-from services.city_node.repair.repository import satisfaction
+from services.city_node.repair.repository import REPAIRS, satisfaction
 from services.city_node.service_request.problems import RequestTimedOut
 from services.city_node.service_request.service import RequestNotInState
+from shared.kernel.listing import PageRequest
 from shared.policy.kinds.repair import REPAIR
 from tests.city.two_cities import DOCUMENT, HOME, MSISDN, VISITED
-from tests.repair.workshop import COST, IMEI, NEW_IMEI, TOTAL, Workshops
+from tests.repair.workshop import IMEI, NEW_IMEI, TOTAL, Workshops
 
 GOLD = REPAIR.default.of("gold")
 HOME_PART = TOTAL * GOLD.share_permille // 1000
@@ -202,7 +204,7 @@ async def test_goodwill_is_the_visited_city_s_part(shop: Workshops) -> None:
 
 async def test_a_higher_cost_needs_a_new_estimate_and_a_new_word(shop: Workshops) -> None:
     request_id = await shop.agreed()
-    dearer = {"labour_fen": TOTAL + 1}
+    dearer: dict[str, Any] = {"labour_fen": TOTAL + 1}
     with pytest.raises(CostAboveAgreed):
         await shop.repaired(request_id, **dearer)
     await shop.estimate(request_id, dearer)
@@ -324,7 +326,29 @@ async def test_home_s_figure_counts_and_people_are_told_where_it_differs(shop: W
     ticket = await shop.ticket(request_id)
     assert (ticket["home_fen"], ticket["promised_fen"]) == (HOME_PART, claimed)
     assert ticket["visited_fen"] == record["visited_fen"] == claimed - HOME_PART
-    assert ("110100", "differs") in [
-        (HOME, event) for _, event in await shop.visited.trail(request_id)
-    ]
-    assert COST["labour_fen"] == 5_001
+    assert "differs" in [event for _, event in await shop.visited.trail(request_id)]
+    await shop.completed()
+    for city in (shop.visited, shop.home):
+        for differs in (True, False):
+            body = await REPAIRS.page(
+                await city.context.database.pool(), PageRequest(), {"differs": differs}
+            )
+            shown = [(item["id"], item["differs"]) for item in orjson.loads(body)["items"]]
+            assert len(shown) == 1
+            assert ((str(request_id), True) in shown) is differs
+
+
+async def test_of_a_customer_who_was_erased_meanwhile_only_figures_are_kept(
+    shop: Workshops,
+) -> None:
+    request_id = await shop.agreed()
+    await shop.repaired(request_id, "replaced", replacement=_replacement())
+    await shop.hand_back(request_id)
+    pool = await shop.home.context.database.pool()
+    await pool.execute("UPDATE customer SET library = 'erased', left_on = entry_date")
+    await shop.settle()
+    (record,) = await shop.recorded()
+    told = ("home_fen", "imei", "handset", "fault", "replacement", "replacement_imei")
+    assert [record[name] for name in told] == [HOME_PART, "—", "—", "—", None, None]
+    assert await shop.changes() == []
+    assert await shop.visited.state(request_id) == "completed"

@@ -176,7 +176,7 @@ async def test_the_home_city_keeps_its_word_whatever_has_changed_meanwhile(
     await heard.settle()
     states = [await city.state(request_id) for city in (shop.home, shop.visited)]
     promise = "SELECT level, home_share_permille, cap_fen, state FROM repair_promise"
-    record = "SELECT total_fen, home_fen, claimed_fen, result FROM repair_record"
+    record = "SELECT total_fen, home_fen, claimed_fen, result, business_day FROM repair_record"
     rating = "SELECT score, comment FROM repair_satisfaction"
     line = "SELECT handset, imei FROM subscription"
     before = [await shop.home.fetch(query) for query in (promise, record, rating, line)]

@@ -20,6 +20,12 @@ EVERY_UNIT = ""
 """The path that every unit's path begins with: whoever runs a command is the node's operator."""
 
 _COLUMNS = "id,role,home,visited,state,handset,level,result,total_fen,home_fen,differs"
+_SHOWN = {
+    "estimates": ("number", "total_fen", "customer_fen", "home_fen", "decision", "decided_by"),
+    "loans": ("make", "model", "deposit_fen", "due_on", "ending", "refunded_fen", "kept_fen"),
+    "trail": ("at", "node", "event", "state", "note", "by"),
+}
+"""What is shown of each list; `--json` has all of it."""
 _NESTED = ("handset", "terms", "outcome", "satisfaction")
 
 
@@ -83,13 +89,14 @@ def show_repair(
     if json:
         show(repair, json=True)
         return
-    lists = {name: repair.pop(name) for name in ("estimates", "loans", "trail")}
+    lists = {name: repair.pop(name) for name in _SHOWN}
     for name in _NESTED:
         repair |= {f"{name}.{key}": value for key, value in (repair.pop(name) or {}).items()}
     show(repair, json=False, title=f"Repair {request_id} at node {node}")
     for title, rows in lists.items():
         if rows:
-            show([_flat(row) for row in rows], json=False, title=title.capitalize())
+            lines = [{name: _spoken(row[name]) for name in _SHOWN[title]} for row in rows]
+            show(lines, json=False, title=title.capitalize())
 
 
 @app.command("satisfaction")
@@ -104,10 +111,5 @@ def show_satisfaction(node: NodeOption, json: JsonOption = False) -> None:
     show(run(node, act), json=json, title=f"Satisfaction with repairs at node {node}")
 
 
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    flat = dict(row)
-    if "note" in flat and isinstance(flat["note"], dict):
-        flat["note"] = f"{flat['note']['en']} {flat['note']['zh']}"
-    if "parts" in flat:
-        flat["parts"] = ", ".join(f"{part['quantity']} {part['code']}" for part in flat["parts"])
-    return flat
+def _spoken(value: Any) -> Any:
+    return f"{value['en']} {value['zh']}" if isinstance(value, dict) else value

@@ -16,7 +16,7 @@ from services.city_node.repair.representations import (
     SatisfactionLine,
     SatisfactionReport,
 )
-from services.city_node.repair.schemas import CancelIn, RepairIn, SatisfactionIn
+from services.city_node.repair.schemas import RepairCancelIn, RepairIn, SatisfactionIn
 from services.city_node.service_request.endpoints import WORD
 from services.city_node.service_request.repository import read
 from services.city_node.service_request.schemas import DivisionCode
@@ -126,7 +126,7 @@ async def read_one(
 )
 async def cancel(
     request_id: UUID,
-    body: CancelIn,
+    body: RepairCancelIn,
     desk: AtCounter,
     once: OnceDependency,
 ) -> Response:

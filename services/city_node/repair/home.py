@@ -27,6 +27,7 @@ from services.city_node.repair.wire import (
     Progressed,
     Question,
     Rated,
+    Recorded,
 )
 from services.city_node.service_request import messages, service
 from services.city_node.service_request.home import HomeEnd, is_holder
@@ -207,7 +208,12 @@ async def hear_closed(context: NodeContext, delivery: Delivery, data: Closed) ->
         if data.sealed is not None:
             sealed = Sealed(request_id=data.request_id, sealed=data.sealed)
             replacement = END.open(context, delivery, sealed, "closed", Device)
-        done = await record(delivery, request, data, replacement)
+        # A restored node that had recorded it says the same day again: the cities have cleared it on that one.
+        said = await context.post.answer_given(delivery, kind.RECORDED)
+        day = business_day(delivery.now)
+        if said is not None:
+            day = Recorded.model_validate(said).business_day
+        done = await record(delivery, request, data, replacement, day=day)
         words = Text(
             f"The repair was recorded; this city bears {done.home_fen} fen.",
             f"已登记维修，本市承担 {done.home_fen} 分。",
@@ -222,8 +228,8 @@ async def hear_closed(context: NodeContext, delivery: Delivery, data: Closed) ->
             return
         # A visited node that was restored from a backup closes what it had closed: what is recorded stands.
         done = await repository.record_of(session, request.id)
-    said = {"home_fen": done.home_fen, "business_day": done.business_day.isoformat()}
-    await END.answer_yes(context, delivery, kind.RECORDED, request.id, said)
+    answer = {"home_fen": done.home_fen, "business_day": done.business_day.isoformat()}
+    await END.answer_yes(context, delivery, kind.RECORDED, request.id, answer)
 
 
 async def hear_rated(context: NodeContext, delivery: Delivery, data: Rated) -> None:

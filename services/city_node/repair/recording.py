@@ -1,5 +1,7 @@
 """A repair on the record of the home node's customer."""
 
+from datetime import date
+
 from services.city_node.customer.audited import record_change
 from services.city_node.customer.history import Changes, change_row
 from services.city_node.customer.models import (
@@ -17,18 +19,29 @@ from services.city_node.repair.wire import Closed
 from services.city_node.service_request.models import ServiceRequest
 from shared import audit
 from shared.federation.delivery import Delivery
-from shared.kernel.clock import business_day
 
 GONE = "—"
 """What stands for the handset of a customer who was erased while it was in the workshop."""
 
 
 async def record(
-    delivery: Delivery, request: ServiceRequest, data: Closed, replacement: Device | None
+    delivery: Delivery,
+    request: ServiceRequest,
+    data: Closed,
+    replacement: Device | None,
+    *,
+    day: date,
 ) -> RepairRecord:
     """Use the promise made to a locked request: the repair stands on the customer's record, a new handset on the line.
 
     What the customer paid, they paid: this city bears its share, and no more than the rest of the cost.
+
+    Args:
+        delivery: the message that tells of the end of the repair.
+        request: the locked request.
+        data: what it tells.
+        replacement: the handset that the customer was given instead.
+        day: the business day on which it is cleared.
     """
     session, now = delivery.session, delivery.now
     promise = await repository.promise_of(session, request.id)
@@ -62,7 +75,7 @@ async def record(
         claimed_fen=data.home_fen,
         days=data.days,
         recorded_at=now,
-        business_day=business_day(now),
+        business_day=day,
     )
     session.add(done)
     promise.state, promise.settled_at = PromiseState.USED, now

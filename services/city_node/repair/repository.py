@@ -32,6 +32,8 @@ _TERMS = (
     *("level", "in_warranty", "imei_matches", "home_share_permille", "cap_fen"),
     *("deposit_fen", "loan_days"),
 )
+_DIFFERING = """SELECT x.request_id FROM repair_ticket x WHERE x.promised_fen <> x.home_fen
+    UNION ALL SELECT y.request_id FROM repair_record y WHERE y.claimed_fen <> y.home_fen"""
 _DIFFERS = "coalesce(t.promised_fen <> t.home_fen, d.claimed_fen <> d.home_fen, false)"
 
 
@@ -89,7 +91,7 @@ REPAIRS = Listing(
         **{name: LISTING.columns[name] for name in ("deadline", "version")},
     },
     LISTING.sorts,
-    {**LISTING.filters, "differs": f"{_DIFFERS} = {{}}"},
+    {**LISTING.filters, "differs": f"(r.id IN ({_DIFFERING})) = {{}}"},
 )
 """The repairs of a node, at either end."""
 

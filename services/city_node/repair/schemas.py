@@ -102,7 +102,7 @@ class RepairIn(Device):
         return check_document(document_type, number) if document_type else number
 
 
-class CancelIn(Body):
+class RepairCancelIn(Body):
     """Why the clerk gives up."""
 
     note: Annotated[Line, Field(max_length=200, examples=["The customer took the handset back."])]
