@@ -9,12 +9,21 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from sqlalchemy import text
 
 from shared.capability import Role
 from tests.city.two_cities import DOCUMENT, HOME, MSISDN, VISITED, City, add_line
 from tests.conftest import Nation, TestNode
 from tests.repair.workshop import IMEI, LOANED
 
+OF_LINKS = (
+    *("federation_peer", "federation_lane", "federation_outbox", "federation_inbox"),
+    *("federation_receipt", "federation_registry", "federation_reconciliation"),
+)
+OF_REPAIRS = (
+    *("service_request", "service_request_event", "repair_ticket", "repair_estimate"),
+    *("loan_handset", "handset_loan"),
+)
 PAGE = Path(__file__).parents[2] / "docs" / "repair.md"
 SignIn = Callable[..., Awaitable[dict[str, str]]]
 
@@ -55,6 +64,24 @@ class Shell:
         if answer.status_code == 201:
             self._variables["REPAIR"] = answer.json()["id"]
         return answer
+
+
+async def back_up(node: TestNode) -> None:
+    """Remember what a node's database holds of its links and of repairs."""
+    async with node.database.transaction() as session:
+        for table in (*OF_LINKS, *OF_REPAIRS):
+            await session.execute(text(f"CREATE TABLE backup_{table} AS TABLE {table}"))
+
+
+async def restore(node: TestNode) -> None:
+    """Put back what :func:`back_up` remembered."""
+    async with node.database.transaction() as session:
+        await session.execute(text("SET LOCAL session_replication_role = replica"))
+        for table in (*OF_LINKS, *OF_REPAIRS):
+            await session.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - a fixed list
+            await session.execute(
+                text(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM backup_{table}")  # noqa: S608 - as above
+            )
 
 
 @pytest.fixture
@@ -154,3 +181,28 @@ async def test_a_cut_link_delays_the_repair_and_nothing_else(nation: Nation, she
     kept = await pool.fetch("SELECT t::text FROM repair_ticket t")
     assert IMEI not in str(kept)
     assert DOCUMENT not in str(kept)
+
+
+async def test_a_restored_workshop_gets_its_work_back_from_its_province(
+    nation: Nation, shell: Shell
+) -> None:
+    ask, _, estimate, agree, lend, *_ = examples()
+    visited = nation[VISITED]
+    for command in (ask, estimate):
+        await shell.run(command)
+        await nation.settle()
+    await back_up(visited)
+    for command in (agree, lend):
+        await shell.run(command)
+        await nation.settle()
+    pool = await visited.database.pool()
+    whole = "SELECT r.state, t::text, e::text, l::text FROM service_request r JOIN repair_ticket t ON t.request_id = r.id JOIN repair_estimate e ON e.request_id = r.id LEFT JOIN handset_loan l ON l.request_id = r.id"
+    before = await pool.fetch(whole)
+    assert before[0]["state"] == "agreed"
+    await restore(visited)
+    assert (await pool.fetchval("SELECT state FROM service_request")) == "estimated"
+    assert (await pool.fetchval("SELECT state FROM loan_handset")) == "in_stock"
+    await visited.node.dialler.reconcile()
+    await nation.settle()
+    assert await pool.fetch(whole) == before
+    assert (await pool.fetchval("SELECT state FROM loan_handset")) == "lent"

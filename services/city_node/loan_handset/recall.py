@@ -1,6 +1,7 @@
 """What a node recalls of its loans when its database was restored from an old backup."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,21 +20,29 @@ class HandsetTaken(Exception):
     """The handset of a loan that is recalled is lent to another request by now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What a request has had.
+
+    Attributes:
+        loans: rows of ``handset_loan``, the first first.
+        handsets: rows of ``loan_handset`` as they stood, of all the handsets that the loans name.
+    """
+
+    loans: Sequence[dict[str, Any]]
+    handsets: Sequence[dict[str, Any]]
+
+
 async def recall(
-    session: AsyncSession,
-    request_id: UUID,
-    loans: Sequence[dict[str, Any]],
-    handsets: Sequence[dict[str, Any]],
-    *,
-    now: datetime,
+    session: AsyncSession, request_id: UUID, lent: Lent, *, city: str, now: datetime
 ) -> None:
     """Let a request have had these loans, and their handsets be where they ended.
 
     Args:
         session: the caller's transaction.
         request_id: the request.
-        loans: rows of ``handset_loan``, the first first.
-        handsets: rows of ``loan_handset`` as they stood, of all the handsets that the loans name.
+        lent: what it had.
+        city: the unit that has handsets whose own unit is no more.
         now: the present moment.
 
     Raises:
@@ -47,9 +56,9 @@ async def recall(
     await session.execute(
         text("DELETE FROM handset_loan WHERE request_id = :id"), {"id": request_id}
     )
-    by_id = {row["id"]: row for row in handsets}
-    for loan in loans:
-        handset = await _known(session, by_id[loan["handset_id"]], now=now)
+    by_id = {row["id"]: row for row in lent.handsets}
+    for loan in lent.loans:
+        handset = await _known(session, by_id[loan["handset_id"]], city, now=now)
         if UUID(loan["id"]) not in ended:
             await _follow(session, handset, loan, now=now)
         await session.execute(
@@ -60,10 +69,11 @@ async def recall(
         )
 
 
-async def _known(session: AsyncSession, row: dict[str, Any], *, now: datetime) -> LoanHandset:
+async def _known(
+    session: AsyncSession, row: dict[str, Any], city: str, *, now: datetime
+) -> LoanHandset:
     """Return the handset, which was loaded after the backup if it does not have it: the loan proves that it was."""
     unit = await active_unit(session, row["unit_code"], "")
-    city = row["unit_code"].partition("-")[0]
     given = (UUID(row["id"]), row["imei"], row["make"], row["model"])
     await repository.add(session, unit.code if unit else city, [given], now=now)
     handset = await repository.lock_by_imei(session, row["imei"])

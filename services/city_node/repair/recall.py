@@ -20,6 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.loan_handset import recall as handsets
+from services.city_node.loan_handset.recall import Lent
 from services.city_node.repair.kind import KIND
 from services.city_node.repair.telling import MEMO, Memo
 from services.city_node.repair.wire import Recallable
@@ -68,8 +69,8 @@ async def recall(context: NodeContext, delivery: Delivery) -> None:
     rows = ([memo.ticket], memo.estimates, memo.ratings)
     for table, kept in zip(_ROWS, rows, strict=True):
         await _put_back(session, table, request.id, kept)
-    await handsets.recall(session, request.id, memo.loans, memo.handsets, now=delivery.now)
-    session.expire_all()
+    known = Lent(memo.loans, memo.handsets)
+    await handsets.recall(session, request.id, known, city=request.visited, now=delivery.now)
 
 
 async def _begin(
