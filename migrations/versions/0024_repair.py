@@ -211,6 +211,7 @@ def upgrade() -> None:
         sa.Column("returned_by", sa.String(), nullable=True),
         sa.Column("promised_fen", sa.BigInteger(), nullable=True),
         sa.Column("business_day", sa.Date(), nullable=True),
+        sa.Column("told", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint(
             "level IN ('diamond', 'gold', 'silver', 'standard')",
             name=op.f("repair_ticket_level_check"),

@@ -232,7 +232,7 @@ async def test_what_a_restored_city_closes_anew_is_not_recorded_again(shop: Work
     )
     await pool.execute(
         "UPDATE repair_ticket SET customer_fen = NULL, home_fen = NULL, visited_fen = NULL, days = NULL, receipt = NULL,"
-        " returned_at = NULL, returned_by = NULL, promised_fen = NULL, business_day = NULL"
+        " returned_at = NULL, returned_by = NULL, promised_fen = NULL, business_day = NULL, told = told - 1"
     )
     assert await everything(shop.visited) == backup
     await shop.let_off(request_id, 5_000)
@@ -252,9 +252,12 @@ async def test_what_a_restored_city_does_before_it_recalls_is_taken_over_by_its_
     for table in ("handset_loan", "repair_estimate"):
         await pool.execute(f"DELETE FROM {table}")  # noqa: S608 - a fixed list
     await pool.execute("UPDATE loan_handset SET state = 'in_stock'")
-    await pool.execute("UPDATE service_request SET state = 'confirmed', version = 2")
+    # Notes of the meantime count up the version of the record, and are no word of its own.
+    await pool.execute("UPDATE service_request SET state = 'confirmed', version = 20")
+    await pool.execute("UPDATE repair_ticket SET told = 1")
     await recall(shop.visited, heard.of(VISITED))
     assert await shop.visited.state(request_id) == "agreed"
+    assert (await shop.visited.request(request_id)).version > 20
     assert await shop.stock() == {"lent": 1, "in_stock": 1}
     assert (await shop.visited.fetch("SELECT total_fen FROM repair_estimate")) == [
         {"total_fen": TOTAL}

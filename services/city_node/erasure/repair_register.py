@@ -32,7 +32,7 @@ REPAIRS: Mapping[str, PersonalTable] = {
             (D.RECORD, "imei_matches home_share_permille cap_fen deposit_fen loan_days result"),
             (D.RECORD, "parts labour_fen total_fen repaired_at replacement replacement_masked"),
             (D.RECORD, "goodwill_fen customer_fen home_fen visited_fen days receipt returned_at"),
-            (D.RECORD, "promised_fen business_day"),
+            (D.RECORD, "promised_fen business_day told"),
             (D.STAFF, "repaired_by returned_by"),
             replacement_sealed=Column(D.RECORD, exported=False),
         ),

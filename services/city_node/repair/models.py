@@ -105,6 +105,8 @@ class RepairTicket(Base):
     """What this node took home's part for, before home said it itself."""
     business_day: Mapped[date | None]
     """The day on which home recorded it: what the cities owe each other is counted by it."""
+    told: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many messages this node has told home: by it a restored node knows which of its own words are newer."""
 
 
 class RepairEstimate(Base):

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.loan_handset import recall as handsets
 from services.city_node.loan_handset.recall import Lent
+from services.city_node.repair import repository
 from services.city_node.repair.kind import KIND
 from services.city_node.repair.telling import MEMO, Memo
 from services.city_node.repair.wire import Recallable
@@ -58,14 +59,14 @@ async def recall(context: NodeContext, delivery: Delivery) -> None:
         if await exists(session, told.request_id):
             return
         request = await _begin(context, delivery, told.request_id, memo)
-    elif request.role != Party.VISITED or request.version >= memo.version:
+    elif request.role != Party.VISITED or await _told(session, request.id) >= memo.ticket["told"]:
         return
     if request.state != memo.state:
         step = _step(delivery, request, "recalled")
         await service.reopen(session, KIND, request, memo.state, step)
     if memo.refusal is not None:
         request.refusal_code, request.refusal_text = memo.refusal
-    request.version = memo.version
+    request.version = max(request.version, memo.version)
     rows = ([memo.ticket], memo.estimates, memo.ratings)
     for table, kept in zip(_ROWS, rows, strict=True):
         await _put_back(session, table, request.id, kept)
@@ -92,6 +93,10 @@ async def _begin(
     step = _step(delivery, request, "asked")
     await service.begin(delivery.session, KIND, request, step)
     return request
+
+
+async def _told(session: AsyncSession, request_id: UUID) -> int:
+    return (await repository.ticket_of(session, request_id)).told
 
 
 async def _put_back(

@@ -13,6 +13,7 @@ from sqlalchemy import column, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.city_node.repair import repository
 from services.city_node.repair.kind import KIND
 from services.city_node.service_request import service
 from services.city_node.service_request.kind import Party
@@ -66,6 +67,8 @@ async def tell(
     deadline: datetime | None = None,
 ) -> None:
     """Post a message about the request to its home node, with the memo of how it stands now."""
+    ticket = await repository.ticket_of(session, request.id)
+    ticket.told += 1
     memo = END.seal_for_self(context, request.id, MEMO, await _memo(session, request))
     await END.tell(
         context, session, request, type_, {**data, "memo": memo}, now=now, deadline=deadline
