@@ -327,3 +327,33 @@ async def test_a_payment_keeps_its_figures_without_the_number(
     assert "138****0001" not in await everything(city)
     pool = await city.database.pool()
     assert await pool.fetchval("SELECT amount_fen FROM payment_credit") == 777
+
+
+async def test_a_repair_keeps_its_figures_without_the_handset(
+    city: TestNode, clerk: Headers
+) -> None:
+    gone = await long_gone(city, clerk)
+    async with city.database.transaction() as session:
+        await session.execute(
+            text(
+                "WITH r AS (INSERT INTO service_request (id, kind, role, home, visited, state, subject, deadline,"
+                " unit_code, created_by, created_at, updated_at, ended_at) VALUES (gen_random_uuid(),"
+                " 'repair', 'home', '440300', '440100', 'completed', '138****0001', now(), '440300', 'x',"
+                " now(), now(), now()) RETURNING id), p AS (INSERT INTO repair_promise (request_id, customer_id, make,"
+                " model, imei, fault, level, in_warranty, imei_matches, home_share_permille, cap_fen, deposit_fen,"
+                " loan_days, policy, state, settled_at) SELECT r.id, :id, '秘密手机', 'x', '490154203237518', '屏幕碎裂',"
+                " 'gold', true, true, 1000, 9, 0, 7, 'x', 'used', now() FROM r), d AS (INSERT INTO repair_record"
+                " (request_id, customer_id, visited, handset, imei, fault, level, in_warranty, result, replacement,"
+                " replacement_imei, parts, labour_fen, total_fen, customer_fen, home_fen, visited_fen, claimed_fen, days,"
+                " recorded_at, business_day) SELECT r.id, :id, '440100', '秘密手机', '490154203237518', '屏幕碎裂',"
+                " 'gold', true, 'replaced', '新手机', '352099001761481', '[]', 778899, 778899, 0, 778899, 0, 778899, 1,"
+                " now(), current_date FROM r) INSERT INTO repair_satisfaction (request_id, score, comment, level,"
+                " unit_code, answered_at) SELECT r.id, 5, '感谢李师傅', 'gold', '440300', now() FROM r"
+            ),
+            {"id": UUID(gone["id"])},
+        )
+    await erase(city)
+    kept = await everything(city)
+    for secret in ("秘密手机", "新手机", "490154203237518", "352099001761481", "碎裂", "李师傅"):
+        assert secret not in kept
+    assert "778899" in kept

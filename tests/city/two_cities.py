@@ -310,7 +310,7 @@ async def load_cards(city: City, count: int, *, unit: str = HALL, first: int = 1
         await stock.load(session, unit, cards, unit_path="", now=NOON)
 
 
-async def _copy_of(postgres: EmbeddedPostgres, template: str) -> str:
+async def copy_of(postgres: EmbeddedPostgres, template: str) -> str:
     name = f"two_cities_{new_id()}"
     connection = await asyncpg.connect(postgres.database_url("postgres"))
     try:
@@ -332,7 +332,7 @@ async def two_cities(
     lanes: Lanes = defaultdict(list)
     cities = []
     for code in (HOME, VISITED):
-        url = await _copy_of(postgres, template)
+        url = await copy_of(postgres, template)
         context = NodeContext(
             settings=load_settings(code=code, home=directory, database_url=url, **given),
             clock=clock,

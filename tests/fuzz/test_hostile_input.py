@@ -76,6 +76,20 @@ NEW = {
     ("POST", "/sim-cards"): {
         "cards": [{"iccid": "89860026440300000017", "imsi": "460002644030001"}]
     },
+    ("POST", "/repairs"): {
+        "msisdn": "13800005678",
+        "home": "110100",
+        "document_type": "id_card",
+        "document_number": "11010519491231002X",
+        "make": "Huawei",
+        "model": "Mate 60",
+        "imei": "490154203237518",
+        "fault": "屏幕碎裂",
+        "purchased_on": "2025-06-18",
+    },
+    ("POST", "/loan-handsets"): {
+        "handsets": [{"imei": "490154203237518", "make": "Huawei", "model": "Enjoy 70"}]
+    },
     ("POST", "/operations/invitations"): {"code": "440399"},
     ("POST", "/statistics/rollups"): {"period": "2026-10"},
 }

@@ -8,9 +8,11 @@ import pytest
 from services.city_node.attachment.models import Attachment
 from services.city_node.customer_import.models import CustomerImport
 from services.city_node.erasure.models import Erasure
+from services.city_node.loan_handset.models import LoanHandset
 from services.city_node.points.models import PointsAdjustment
 from services.city_node.prospect.models import Prospect
 from services.city_node.redemption.models import Redemption
+from services.city_node.repair.models import RepairTicket
 from services.city_node.reward.models import Reward
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.subject_request.models import SubjectRequest
@@ -32,7 +34,7 @@ PATHS = {
 }
 OWNED = (
     *("{customer_id}", "{staff_id}", "{import_id}", "{request_id}", "/units/{code}"),
-    *("{adjustment_id}", "{redemption_id}", "{prospect_id}", "{shift_id}"),
+    *("{adjustment_id}", "{redemption_id}", "{prospect_id}", "{shift_id}", "{handset_id}"),
 )
 """What in a path names something of a unit."""
 
@@ -208,11 +210,51 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
         )
     ids[""] |= {"import_id": str(import_id), "request_id": str(request_id)}
     ids[""]["attachment_id"] = str(request_id)
+    ids["repairs"], ids["loan-handsets"] = await settle_repair(node)
     ids[""]["prospect_id"] = str(prospect_id)
     ids[""] |= await settle_points(node, customer_id)
     ids["subject-requests"] = {"request_id": str(asked_id)}
     ids["win-back-attempts"] = {"item": str(attempt_id)}
     ids |= await settle_payments(node, TEAM)
+
+
+async def settle_repair(node: TestNode) -> tuple[dict[str, str], dict[str, str]]:
+    """Add a repair that has ended, and a handset to lend."""
+    repair_id, handset_id, now = new_id(), new_id(), node.clock.now()
+    async with node.database.transaction() as session:
+        session.add(
+            ServiceRequest(
+                id=repair_id,
+                kind="repair",
+                role="visited",
+                home="110100",
+                visited=CITY,
+                state="cancelled",
+                subject="138****0001",
+                deadline=now,
+                unit_code=TEAM,
+                created_by="test",
+                created_at=now,
+                updated_at=now,
+                ended_at=now,
+            )
+        )
+        await session.flush()
+        session.add(
+            RepairTicket(request_id=repair_id, make="x", model="x", imei_masked="*", fault="x")
+        )
+        session.add(
+            LoanHandset(
+                id=handset_id,
+                imei="490154203237518",
+                make="x",
+                model="x",
+                unit_code=TEAM,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+    return {"request_id": str(repair_id)}, {"handset_id": str(handset_id)}
 
 
 async def settle_points(node: TestNode, customer_id: UUID) -> dict[str, str]:
@@ -338,4 +380,5 @@ async def test_a_list_holds_nothing_of_another_unit(node: TestNode, sign_in: Sig
     assert shown >= {
         *("/customers", "/agreements", "/staff", "/organisation/units"),
         *("/customer-imports", "/service-requests", "/prospects", "/payments", "/tills/shifts"),
+        *("/repairs", "/loan-handsets"),
     }

@@ -14,21 +14,20 @@ from services.city_node.erasure.declaration import (
     BLANK,
     KEPT,
     Column,
-    DataClass,
     PersonalTable,
     columns_of,
 )
+from services.city_node.erasure.declaration import DataClass as D
 from services.city_node.erasure.offer_register import OFFERS
 from services.city_node.erasure.payment_register import PAYMENTS
 from services.city_node.erasure.points_register import POINTS
+from services.city_node.erasure.repair_register import REPAIRS
 from services.city_node.erasure.request_register import OF_LINES, REQUESTS
 from services.city_node.erasure.rule_register import OF_RULES
 from services.city_node.erasure.transfer_register import TRANSFERS
 
 # ruff: noqa: S608 - put together from declarations, never from input
 
-
-D = DataClass
 _OF_MERGES = "({}.survivor_id = ANY($1::uuid[]) OR {}.merged_id = ANY($1::uuid[]))"
 _KEPT_IN_HISTORY = (
     "kind", "library", "sex", "level", "unit_code", "manager_id", "contract_term", "monthly_charge_fen",
@@ -154,6 +153,7 @@ REGISTER: Mapping[str, PersonalTable] = {
     **REQUESTS,
     **PAYMENTS,
     **TRANSFERS,
+    **REPAIRS,
     "subscription": PersonalTable(
         columns_of(
             (D.PSEUDONYM, "id customer_id"),

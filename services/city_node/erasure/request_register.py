@@ -23,6 +23,7 @@ _ABOUT_LINES = (
 _REQUESTS = (
     f"SELECT v.request_id FROM sim_switch_reservation v {_ABOUT_LINES}",
     f"SELECT unnest(ARRAY[v.request_id, v.reversal_id]) FROM payment_credit v {_ABOUT_LINES}",
+    "SELECT v.request_id FROM repair_promise v WHERE v.customer_id = ANY($1::uuid[])",
     "SELECT v.request_id FROM transfer_case v WHERE v.customer_id = ANY($1::uuid[])",
 )
 """By kind, the requests that are about a customer."""

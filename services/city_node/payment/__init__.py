@@ -42,6 +42,7 @@ Who may write: :mod:`~services.city_node.payment.visited` and :mod:`~services.ci
 """
 
 from services.city_node.payment import endpoints, messages
+from services.city_node.payment.kind import PAYMENT, REVERSAL
 from shared.capability import Capability, Conflict, Permission, Role
 from shared.kernel.language import Text
 
@@ -77,4 +78,5 @@ capability = Capability(
             of_one_change=True,
         ),
     ),
+    offers=(PAYMENT, REVERSAL),
 )

@@ -43,6 +43,7 @@ Who may write: :mod:`~services.city_node.transfer.visited` and :mod:`~services.c
 """
 
 from services.city_node.transfer import access, commands, endpoints, jobs, messages
+from services.city_node.transfer.kind import KIND
 from services.city_node.transfer.reading import part
 from shared.capability import Capability
 from shared.kernel.language import Text
@@ -55,5 +56,5 @@ capability = Capability(
     jobs=(jobs.EXPIRY, jobs.INQUIRY),
     permissions=access.permissions,
     commands=(("transfer", commands.app),),
-    offers=(part,),
+    offers=(part, KIND),
 )

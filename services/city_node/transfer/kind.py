@@ -22,6 +22,7 @@ class Reason(StrEnum):
     MATTER_OPEN = "matter-open"
     POINTS_BOUND = "points-bound"
     REPLACEMENT_UNDER_WAY = "replacement-under-way"
+    REPAIR_UNDER_WAY = "repair-under-way"
     LEGAL_HOLD = "legal-hold"
     RECORD_TOO_LARGE = "record-too-large"
     DEADLINE_PASSED = "deadline-passed"
@@ -106,6 +107,10 @@ KIND = Kind(
         Reason.REPLACEMENT_UNDER_WAY: Text(
             "A card of the customer is being replaced in another city: that has to end first.",
             "该客户正在异地补卡，须先办结。",
+        ),
+        Reason.REPAIR_UNDER_WAY: Text(
+            "A handset of the customer is being repaired in another city: that has to end first.",
+            "该客户的手机正在异地维修，须先办结。",
         ),
         Reason.LEGAL_HOLD: Text(
             "The record must stay with its home city for the time being.",

@@ -35,6 +35,7 @@ _OBJECTIONS = {
     Reason.MATTER_OPEN: "SELECT FROM customer_proposal WHERE customer_id = $1 AND state = 'pending' "
     "UNION ALL SELECT FROM level_appointment WHERE customer_id = $1 AND state = 'proposed' "
     "UNION ALL SELECT FROM subject_request WHERE customer_id = $1 AND ended_at IS NULL",
+    Reason.REPAIR_UNDER_WAY: "SELECT FROM repair_promise WHERE customer_id = $1 AND state = 'held'",
     Reason.LEGAL_HOLD: "SELECT FROM legal_hold WHERE customer_id = $1 AND lifted_at IS NULL",
 }
 

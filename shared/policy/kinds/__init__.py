@@ -11,6 +11,7 @@ from shared.policy.kinds.level import LEVEL
 from shared.policy.kinds.offer import OFFER
 from shared.policy.kinds.points import POINTS
 from shared.policy.kinds.prospect import PROSPECT
+from shared.policy.kinds.repair import REPAIR
 
-KINDS: tuple[PolicyKind[Any], ...] = (LEVEL, CREDIT, POINTS, OFFER, PROSPECT)
+KINDS: tuple[PolicyKind[Any], ...] = (LEVEL, CREDIT, POINTS, OFFER, PROSPECT, REPAIR)
 """Every kind that ships with the program, in the order in which they are listed."""
