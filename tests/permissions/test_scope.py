@@ -211,6 +211,7 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
     ids[""] |= {"import_id": str(import_id), "request_id": str(request_id)}
     ids[""]["attachment_id"] = str(request_id)
     ids["repairs"], ids["loan-handsets"] = await settle_repair(node)
+    ids["transfers"] = {"request_id": str(await settle_ended(node, "transfer"))}
     ids[""]["prospect_id"] = str(prospect_id)
     ids[""] |= await settle_points(node, customer_id)
     ids["subject-requests"] = {"request_id": str(asked_id)}
@@ -218,14 +219,14 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
     ids |= await settle_payments(node, TEAM)
 
 
-async def settle_repair(node: TestNode) -> tuple[dict[str, str], dict[str, str]]:
-    """Add a repair that has ended, and a handset to lend."""
-    repair_id, handset_id, now = new_id(), new_id(), node.clock.now()
+async def settle_ended(node: TestNode, kind: str) -> UUID:
+    """Add a request for another city that has ended."""
+    request_id, now = new_id(), node.clock.now()
     async with node.database.transaction() as session:
         session.add(
             ServiceRequest(
-                id=repair_id,
-                kind="repair",
+                id=request_id,
+                kind=kind,
                 role="visited",
                 home="110100",
                 visited=CITY,
@@ -239,7 +240,13 @@ async def settle_repair(node: TestNode) -> tuple[dict[str, str], dict[str, str]]
                 ended_at=now,
             )
         )
-        await session.flush()
+    return request_id
+
+
+async def settle_repair(node: TestNode) -> tuple[dict[str, str], dict[str, str]]:
+    """Add a repair that has ended, and a handset to lend."""
+    repair_id, handset_id, now = await settle_ended(node, "repair"), new_id(), node.clock.now()
+    async with node.database.transaction() as session:
         session.add(
             RepairTicket(request_id=repair_id, make="x", model="x", imei_masked="*", fault="x")
         )
