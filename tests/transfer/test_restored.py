@@ -77,6 +77,35 @@ async def test_a_city_that_forgot_a_transfer_cannot_give_the_customer_away_again
     assert await watch.owner() == (NEW, 2)
 
 
+async def test_a_new_home_that_lost_the_transfer_for_good_lets_the_customer_stay(
+    nation: SmallNation,
+) -> None:
+    watch = await begin(nation)
+    saved = await nation.save(NEW)
+    request = await ask(nation, OLD, NEW)
+    await carry(nation, 1)
+    nation.heard.clear()
+    nation.lanes.clear()  # nobody can give back what it had said, or was told
+    await nation.restore(saved)
+    assert not await watch.change(OLD)
+    await watch.finish()
+    assert await nation.states(request) == {OLD: "cancelled"}
+    assert await watch.owner() == (OLD, 1)
+    assert await watch.change(OLD)
+
+
+async def test_hqs_word_that_is_lost_is_asked_for(nation: SmallNation) -> None:
+    watch = await begin(nation)
+    request = await ask(nation, OLD, NEW)
+    await carry(nation, STEPS - 2)
+    assert [lane for lane, messages in nation.lanes.items() if messages] == [(HQ, OLD), (HQ, NEW)]
+    nation.lanes.clear()
+    assert await watch.live() == []
+    await watch.finish()
+    assert await nation.states(request) == {OLD: "completed", NEW: "completed"}
+    assert await watch.owner() == (NEW, 2)
+
+
 async def forget(nation: SmallNation) -> None:
     """Move the customer, and restore the old home to before that, with nothing that its peers still could give back."""
     saved = await nation.save(OLD)
