@@ -76,3 +76,30 @@ async def test_nothing_is_lost_or_doubled(trade: Trade, restored: str) -> None:
     await reconcile(trade)
     assert await facts(trade) == before
     await trade.mirrored()
+
+
+async def test_a_payment_whose_line_is_lost_is_allocated_to_another(trade: Trade) -> None:
+    for code in trade.nation.nodes:
+        await trade.headers(code)
+    node = trade.nation[BEIJING]
+    kept = await back_up(node)
+    payment = await trade.take(SHENZHEN, BEIJING, 700)
+    await trade.nation.settle()
+    await restore(node, kept)
+    pool = await node.database.pool()
+    await pool.execute("UPDATE subscription SET msisdn = '13711111111'")
+    await reconcile(trade)
+    (lost,) = (await trade.get(BEIJING, "/payments?allocated=false"))["items"]
+    assert (lost["id"], lost["state"], lost["allocated"]) == (payment, "credited", False)
+
+    path = f"/payment-credits/{payment}/allocate"
+    nobody = await trade.post(BEIJING, path, {"subscription_id": payment})
+    assert nobody.json()["type"].endswith("line-unknown"), nobody.text
+    line = str(await pool.fetchval("SELECT id FROM subscription"))
+    found = await trade.post(BEIJING, path, {"subscription_id": line})
+    assert (found.status_code, found.json()["allocated"]) == (200, True), found.text
+    assert found.json()["trail"][-1]["event"] == "allocated"
+    again = await trade.post(BEIJING, path, {"subscription_id": line})
+    assert again.json()["type"].endswith("payment-has-line")
+    at_home = await trade.get(BEIJING, "/billing-accounts/totals")
+    assert at_home["credited_fen"] == 700 == -(await trade.accounts(BEIJING))["customers"]

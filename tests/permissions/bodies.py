@@ -53,6 +53,9 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/card-replacements/{request_id}/cancel"): {"note": "不办了"},
     ("POST", "/service-requests/{request_id}/attention/resolve"): {"note": "已联系归属地"},
     ("POST", "/payments/{request_id}/reverse"): {"reason": "号码有误"},
+    ("POST", "/payment-credits/{request_id}/allocate"): {
+        "subscription_id": "0198f2b4-6c1e-7d3a-9a44-1f0c5e7b2a40"
+    },
     ("POST", "/tills/shifts/{shift_id}/cash-up"): {"counted_fen": 0},
     ("POST", "/tills/shifts/{shift_id}/confirm"): {"note": "已核实"},
     ("POST", "/transfers/{request_id}/cancel"): {"note": "不转了"},

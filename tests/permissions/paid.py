@@ -13,11 +13,13 @@ from tests.conftest import TestNode
 async def settle_payments(node: TestNode, unit: str) -> dict[str, dict[str, str]]:
     """Add a shift, a payment and a reversal of another; return what fills the paths, by a word of them."""
     now = node.clock.now()
-    shift, paid, reversed_one, reversal = (new_id() for _ in range(4))
+    shift, paid, reversed_one, reversal, at_home = (new_id() for _ in range(5))
 
-    def request(id_: UUID, kind: str, state: str, **data: Any) -> ServiceRequest:
+    def request(
+        id_: UUID, kind: str, state: str, role: str = "visited", **data: Any
+    ) -> ServiceRequest:
         return ServiceRequest(
-            id=id_, kind=kind, role="visited", home="110100", visited=node.code, state=state, subject="138****0001",
+            id=id_, kind=kind, role=role, home="110100", visited=node.code, state=state, subject="138****0001",
             deadline=now, data={"amount_fen": 100, **data}, unit_code=unit, created_by="test", created_at=now,
             updated_at=now,
         )  # fmt: skip
@@ -30,6 +32,7 @@ async def settle_payments(node: TestNode, unit: str) -> dict[str, dict[str, str]
             )
         )  # fmt: skip
         session.add(request(paid, "payment", "credited"))
+        session.add(request(at_home, "payment", "refused", "home"))
         session.add(request(reversed_one, "payment", "credited"))
         session.add(request(reversal, "payment-reversal", "asked", payment_id=str(reversed_one)))
         await session.flush()
@@ -45,6 +48,7 @@ async def settle_payments(node: TestNode, unit: str) -> dict[str, dict[str, str]
         session.add(PaymentReversal(request_id=reversal, payment_id=reversed_one, reason="x"))
     return {
         "payments": {"request_id": str(paid)},
+        "payment-credits": {"request_id": str(at_home)},
         "payment-reversals": {"request_id": str(reversal)},
         "shifts": {"shift_id": str(shift)},
     }

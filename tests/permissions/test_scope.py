@@ -16,6 +16,7 @@ from services.city_node.repair.models import RepairTicket
 from services.city_node.reward.models import Reward
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.subject_request.models import SubjectRequest
+from services.city_node.transfer.models import TransferCase
 from services.city_node.win_back.models import WinBackAttempt
 from shared.access import Guard
 from shared.capability import Role
@@ -240,6 +241,9 @@ async def settle_ended(node: TestNode, kind: str) -> UUID:
                 ended_at=now,
             )
         )
+        await session.flush()
+        if kind == "transfer":
+            session.add(TransferCase(request_id=request_id))
     return request_id
 
 

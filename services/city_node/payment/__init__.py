@@ -51,7 +51,12 @@ _COUNTER = frozenset({Role.CLERK, Role.SUPERVISOR})
 capability = Capability(
     name="payment",
     summary=Text("Cross-region payments, reversals and receipts", "跨地区缴费、冲正与收据"),
-    routers=(endpoints.router, endpoints.reversal_router, endpoints.receipt_router),
+    routers=(
+        endpoints.router,
+        endpoints.reversal_router,
+        endpoints.credit_router,
+        endpoints.receipt_router,
+    ),
     messages=messages.HANDLERS,
     permissions=(
         Permission(
@@ -62,6 +67,14 @@ capability = Capability(
         Permission(
             "payment:reverse",
             Text("Reverse a payment that somebody else took", "冲正他人收取的缴费"),
+            frozenset({Role.SUPERVISOR}),
+        ),
+        Permission(
+            "payment:allocate",
+            Text(
+                "Find the line of a payment that a restore has lost",
+                "为恢复后缺失用户的入账指定用户",
+            ),
             frozenset({Role.SUPERVISOR}),
         ),
         Permission(

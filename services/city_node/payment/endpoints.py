@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.city_node.payment import home as home_end
 from services.city_node.payment import repository, reversal_visited, visited
 from services.city_node.payment.kind import PAYMENT, REVERSAL
 from services.city_node.payment.problems import (
@@ -19,6 +20,7 @@ from services.city_node.payment.problems import (
 )
 from services.city_node.payment.receipt import city_of, is_well_formed
 from services.city_node.payment.schemas import (
+    AllocationIn,
     PaymentIn,
     PaymentOut,
     PaymentPage,
@@ -41,10 +43,12 @@ from shared.kernel.preconditions import entity_tag
 
 router = APIRouter(prefix="/payments")
 reversal_router = APIRouter(prefix="/payment-reversals")
+credit_router = APIRouter(prefix="/payment-credits")
 receipt_router = APIRouter(prefix="/receipts")
 
 Cashier = Annotated[Principal, Depends(require("payment:take"))]
 Reverser = Annotated[Principal, Depends(require("payment:reverse"))]
+Allocator = Annotated[Principal, Depends(require("payment:allocate"))]
 Reader = Annotated[Principal, Depends(require("payment:read"))]
 Fields = Annotated[
     str | None,
@@ -86,6 +90,9 @@ async def list_payments(
     was_reversed: Annotated[
         bool | None, Query(alias="reversed", description="Whether the home city took it back.")
     ] = None,
+    allocated: Annotated[
+        bool | None, Query(description="At the home city: `false` finds those whose line was lost.")
+    ] = None,
     is_open: Annotated[
         bool | None, Query(alias="open", description="`true`: not ended yet; `false`: ended.")
     ] = None,
@@ -103,6 +110,7 @@ async def list_payments(
         "shift": shift,
         "business_day": business_day,
         "reversed": was_reversed,
+        "allocated": allocated,
         "open": is_open,
         "deadline_before": deadline_before,
     }
@@ -175,6 +183,26 @@ async def reverse(
     found = await _read(session, principal, REVERSAL, reversal_id)
     location = f"{reversal_router.prefix}/{reversal_id}"
     return await once.answer(201, found.json, Location=location, ETag=entity_tag(found.version))
+
+
+@credit_router.post(
+    "/{request_id}/allocate",
+    summary="Find the line of a payment that a restore has lost",
+    response_model=PaymentOut,
+)
+async def allocate(
+    request_id: UUID,
+    body: AllocationIn,
+    principal: Allocator,
+    session: Transaction,
+    context: Context,
+    now: Now,
+    once: OnceDependency,
+) -> Response:
+    """At the home city: credit a line with a payment that was credited before a restore to a line the backup lacks."""
+    await home_end.allocate(context, session, principal, request_id, body.subscription_id, now=now)
+    found = await _read(session, principal, PAYMENT, request_id)
+    return await once.answer(200, found.json, ETag=entity_tag(found.version))
 
 
 @reversal_router.get(

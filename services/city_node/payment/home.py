@@ -5,26 +5,32 @@ owed, the ledger books it and the answer is posted.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.billing_account import service as billing
 from services.city_node.billing_account.service import Cause
 from services.city_node.customer.models import ChangeSource
 from services.city_node.customer.ownership import is_live
-from services.city_node.payment import kind
+from services.city_node.payment import kind, repository
 from services.city_node.payment.kind import PAYMENT, Reason
 from services.city_node.payment.models import PaymentCredit
+from services.city_node.payment.problems import LineUnknown, PaymentHasLine
 from services.city_node.payment.schemas import Credited, GivenBack, PaidFor, Taken
 from services.city_node.service_request import messages, service
 from services.city_node.service_request.finding import moved_to
 from services.city_node.service_request.home import HomeEnd
 from services.city_node.service_request.kind import Kind, Party
-from services.city_node.service_request.lines import Line, lock_line
+from services.city_node.service_request.lines import Line, lock_line, lock_subscription
 from services.city_node.service_request.models import ServiceRequest
-from services.city_node.service_request.repository import has_heard
+from services.city_node.service_request.repository import active_unit, has_heard, lock_within
+from services.city_node.service_request.service import RequestNotFound, Step
 from shared import audit
+from shared.access import Principal
 from shared.capability import NodeContext
 from shared.clearing.ledger import Item, book_at_home
 from shared.clearing.models import ItemKind
@@ -32,6 +38,7 @@ from shared.federation.delivery import Delivery
 from shared.kernel.clock import business_day
 from shared.kernel.encryption import mask
 from shared.kernel.language import Text
+from shared.kernel.problems import Fault
 
 log = structlog.get_logger("payment")
 
@@ -138,6 +145,44 @@ async def _book(
         request.visited,
     )
     await book_at_home(delivery.session, item, here=context.settings.code, now=delivery.now)
+
+
+async def allocate(
+    context: NodeContext,
+    session: AsyncSession,
+    principal: Principal,
+    request_id: UUID,
+    subscription_id: UUID,
+    *,
+    now: datetime,
+) -> None:
+    """Give a payment whose line a restored database has lost to the line that it belongs to.
+
+    Raises:
+        RequestNotFound: if there is no such payment in the caller's units (404).
+        PaymentHasLine: if its line is known, or it was not credited, or was taken back (409).
+        LineUnknown: if there is no such line in use in the caller's units (422).
+    """
+    path = principal.unit_path
+    request = await lock_within(session, PAYMENT, Party.HOME, request_id, path)
+    if request is None:
+        raise RequestNotFound(id=request_id)
+    credit = await repository.credit_of(session, request_id)
+    if credit is None or credit.subscription_id is not None or credit.reversal_id is not None:
+        raise PaymentHasLine(payment=request_id)
+    line = await lock_subscription(session, subscription_id)
+    if line is None or not await active_unit(session, line.customer.unit_code, path):
+        faults = [Fault("/subscription_id", "no line in use of your units")]
+        raise LineUnknown(faults=faults, subscription=subscription_id)
+    cause = Cause(audit.Actor.of(principal), ChangeSource.REST, now, cause_id=request_id)
+    credit.resumed = await billing.credit(session, line, credit.amount_fen, cause)
+    credit.subscription_id = line.subscription.id
+    words = Text("The line was found and credited.", "已查明用户并入账。")
+    await service.note(
+        session,
+        request,
+        Step("allocated", Party.HOME, now, context.settings.code, principal.username, words),
+    )
 
 
 async def hear_given_back(delivery: Delivery, data: GivenBack, of: Kind) -> None:

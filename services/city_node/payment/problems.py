@@ -15,6 +15,28 @@ class PaymentNotReversible(Problem):
     )
 
 
+class PaymentHasLine(Problem):
+    """The payment was credited to a line: there is nothing to allocate."""
+
+    status = 409
+    title = Text("Payment has its line", "缴费已有所属用户")
+    sentence = Text(
+        "Payment {payment} was not credited at this node, or to a line: only one whose line was lost is allocated.",
+        "缴费 {payment} 未在本节点入账，或已计入用户账户；仅所属用户缺失的入账可分配。",
+    )
+
+
+class LineUnknown(Problem):
+    """The line does not exist, has ended, or belongs to units that the caller does not see."""
+
+    status = 422
+    title = Text("Line unknown", "用户不存在")
+    sentence = Text(
+        "There is no line {subscription} in use in your units.",
+        "您所辖单位内没有在用用户 {subscription}。",
+    )
+
+
 class ReversalTooLate(Problem):
     """A payment is reversed on the business day on which it was taken."""
 

@@ -23,6 +23,7 @@ _FACTS = {
     "given_back_at": "p.given_back_at",
     "reversal_id": "coalesce(p.reversal_id, c.reversal_id)",
     "reversed_at": "coalesce(p.reversed_at, c.reversed_at)",
+    "allocated": "CASE WHEN c.request_id IS NOT NULL THEN c.subscription_id IS NOT NULL END",
 }
 _SUMMARY = (
     *("id", "role", "home", "visited", "state", "awaiting", "subject", "deadline", "refusal"),
@@ -39,6 +40,7 @@ PAYMENTS = Listing(
         "id": "r.id = {}",
         "shift": "p.shift_id = {}",
         "business_day": "coalesce(p.business_day, c.business_day) = {}",
+        "allocated": "(c.subscription_id IS NOT NULL) = {} AND c.request_id IS NOT NULL",
         "reversed": "(coalesce(p.reversed_at, c.reversed_at) IS NOT NULL) = {}",
     },
 )

@@ -42,6 +42,7 @@ _PAYMENT: dict[str, JsonValue] = {
     "given_back_at": None,
     "reversal_id": None,
     "reversed_at": None,
+    "allocated": None,
 }
 _REQUEST: dict[str, JsonValue] = {
     **REQUEST_EXAMPLE,
@@ -90,6 +91,19 @@ class ReversalIn(BaseModel):
     reason: Annotated[Line, Field(max_length=200)]
 
 
+class AllocationIn(BaseModel):
+    """The line that a payment belongs to."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"subscription_id": "0198f2b4-6c1e-7d3a-9a44-1f0c5e7b2a40"}]
+        },
+    )
+
+    subscription_id: UUID
+
+
 class PaymentFacts(BaseModel):
     """What a payment has beside what every request has."""
 
@@ -104,6 +118,9 @@ class PaymentFacts(BaseModel):
     )
     reversal_id: UUID | None = Field(description="The reversal under way or done.")
     reversed_at: datetime | None = Field(description="When the home city took it back.")
+    allocated: bool | None = Field(
+        description="At the home city: whether the line is known; false only after a restore that has lost it."
+    )
 
 
 class PaymentSummary(PaymentFacts):
