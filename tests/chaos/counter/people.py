@@ -124,7 +124,7 @@ async def settle(context: NodeContext, tier: Tier) -> None:
             )
             sim = Sim(
                 iccid=person.iccid,
-                imsi=f"460{person.iccid[-12:]}",
+                imsi=f"460{person.iccid[6]}{person.iccid[-11:]}",
                 subscription_id=line.id,
                 activated_at=now - timedelta(days=400),
             )
