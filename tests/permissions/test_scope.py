@@ -101,7 +101,9 @@ async def settle(node: TestNode, headers: dict[str, str]) -> dict[str, dict[str,
 
 async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
     """Add what comes only from elsewhere, or only after years: an import, requests, an attempt, a proof of erasure."""
-    import_id, request_id, asked_id, attempt_id, prospect_id = (new_id() for _ in range(5))
+    import_id, request_id, asked_id, attempt_id, prospect_id, transfer_id = (
+        new_id() for _ in range(6)
+    )
     now, customer_id = node.clock.now(), UUID(ids[""]["customer_id"])
     async with node.database.transaction() as session:
         session.add(
@@ -121,10 +123,10 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
                 rejected=0,
             )
         )
-        session.add(
+        session.add_all(
             ServiceRequest(
-                id=request_id,
-                kind="card-replacement",
+                id=each,
+                kind=kind,
                 role="visited",
                 home="110100",
                 visited=CITY,
@@ -137,6 +139,7 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
                 updated_at=now,
                 ended_at=now,
             )
+            for each, kind in ((request_id, "card-replacement"), (transfer_id, "transfer"))
         )
         await session.flush()
         session.add(
@@ -215,6 +218,7 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
     ids["transfers"] = {"request_id": str(await settle_ended(node, "transfer"))}
     ids[""]["prospect_id"] = str(prospect_id)
     ids[""] |= await settle_points(node, customer_id)
+    ids["transfers"] = {"request_id": str(transfer_id)}
     ids["subject-requests"] = {"request_id": str(asked_id)}
     ids["win-back-attempts"] = {"item": str(attempt_id)}
     ids |= await settle_payments(node, TEAM)

@@ -135,18 +135,18 @@ async def cancel(
         RequestNotInState: if this city is prepared already, or it has ended (409).
     """
     request = await END.lock_own(session, principal, request_id)
-    if (await repository.case_of(session, request.id)).had_prepared:
-        raise RequestNotInState(
-            id=request.id,
-            state=request.state,
-            event="cancelled",
-            possible_en="This city had said that it was prepared: HQ decides.",
-            possible_zh="本地此前已备妥，由总部决定。",
-        )
     words = Text(f"Cancelled: {note}", f"已取消：{note}")
     await service.advance(
         session, KIND, request, END.step(context, "cancelled", principal.username, words, now)
     )
+    if (await repository.case_of(session, request.id)).had_prepared:
+        raise RequestNotInState(
+            id=request.id,
+            state="prepared",
+            event="cancelled",
+            possible_en="This city had said that it was prepared: HQ decides.",
+            possible_zh="本地此前已备妥，由总部决定。",
+        )
     await repository.forget_record(session, request.id)
     await END.tell(context, session, request, kind.CANCELLED, {}, now=now)
 
