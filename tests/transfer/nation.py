@@ -43,7 +43,7 @@ TABLES = (
     "win_back_attempt", "tie", "preference", "interaction", "competitor_use", "product_holding", "agreement",
     "key_person", "enterprise", "usage_month", "bill", "sim_switch_reservation", "sim", "subscription",
     "customer_verification", "contact_bounce", "contact_medium", "group_member", "customer_proposal", "legal_hold",
-    "erasure", "suppression", "customer",
+    "erasure", "suppression", "moved_number", "customer",
 )  # fmt: skip
 """What the tests here write, in an order in which it can be emptied."""
 

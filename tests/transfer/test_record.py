@@ -206,6 +206,16 @@ async def test_the_copy_is_in_the_retained_library(nation: SmallNation) -> None:
     )
 
 
+async def test_the_city_that_was_left_knows_where_the_number_is(nation: SmallNation) -> None:
+    old, new, customer = nation[OLD], nation[NEW], await settle(nation[OLD], running=7)
+    await move(nation, customer, 7)
+    known = "SELECT home, epoch FROM moved_number"
+    assert await old.fetch(known) == [{"home": NEW, "epoch": 2}]
+    await move(nation, customer, 7, home=NEW, to=OLD)
+    assert await old.fetch(known) == []
+    assert await new.fetch(known) == [{"home": OLD, "epoch": 3}]
+
+
 async def test_one_line_may_have_another_number(nation: SmallNation) -> None:
     new, customer = nation[NEW], await settle(nation[OLD], running=7)
     await move(nation, customer, 7, new_msisdn="13900009999")
