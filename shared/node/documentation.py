@@ -6,6 +6,7 @@ the documentation cannot be.
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from shared.node.tiers import composition
 from shared.policy import reference as policy_reference
 from shared.staff.service import ROLES
 from shared.statistics import reference
+from shared.statistics.indicators import CATALOGUE
 
 MADE = "<!-- Made from the program by `make docs`; change it there. -->\n"
 
@@ -307,6 +309,10 @@ PAGES: dict[str, Callable[[], Any]] = {
     "capabilities.md": capabilities_page,
     "permissions.md": permissions,
     "indicators.md": reference.render_markdown,
+    **{
+        f"indicators/{code}.md": partial(reference.render_indicator, code)
+        for code in CATALOGUE.indicators
+    },
     "policy-kinds.md": policy_reference.render_markdown,
     "glossary.md": glossary.render_markdown,
 }
@@ -314,6 +320,7 @@ PAGES: dict[str, Callable[[], Any]] = {
 
 def write(directory: Path) -> None:
     """Write every page into ``directory``."""
+    (directory / "indicators").mkdir(exist_ok=True)
     for name, render in PAGES.items():
         (directory / name).write_text(render(), encoding="utf-8")
 

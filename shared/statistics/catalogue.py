@@ -4,11 +4,14 @@ A *measure* is an indicator that cities compute: a plain count, sum or extremum 
 values of its dataset's dimensions. A *ratio* is one measure over another, divided when it is asked for, from sums: so
 that no average is ever averaged. Both measures of a ratio come from one dataset, hence from the same cities, and add
 up over time in the same way, hence speak of the same periods.
+
+A measure's formula is one SQL expression, of which the city's statement is made: what is shown is what is counted.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from functools import cached_property
 
@@ -60,8 +63,33 @@ class Unit(StrEnum):
     BILLS = "bills"
     FEN = "fen"
     MONTHS = "months"
+    LINES = "lines"
+    PRODUCTS = "products"
+    SECONDS = "seconds"
+    MESSAGES = "messages"
+    KILOBYTES = "kilobytes"
+    POINTS = "points"
+    TIMES = "times"
+    PEOPLE = "people"
+    TASKS = "tasks"
+    DAYS = "days"
+    MINUTES = "minutes"
+    MARKS = "marks"
+    MANAGERS = "managers"
+    PLACE = "place"
     PERCENT = "percent"
     PER_CUSTOMER = "per_customer"
+
+
+OWNERS: Mapping[Family, Text] = {
+    Family.CUSTOMERS: Text("Key-customer management", "大客户管理"),
+    Family.VOLUME: Text("Network and product management", "业务与产品管理"),
+    Family.REVENUE: Text("Finance", "财务"),
+    Family.MANAGERS: Text("Account-manager supervision", "客户经理管理"),
+    Family.SERVICE: Text("Customer service", "客户服务"),
+    Family.MARKETING: Text("Marketing", "市场营销"),
+}
+"""Which department of HQ answers for what an indicator means."""
 
 
 UNIT_NAMES: Mapping[Unit, Text] = {
@@ -70,6 +98,20 @@ UNIT_NAMES: Mapping[Unit, Text] = {
     Unit.BILLS: Text("bills", "张"),
     Unit.FEN: Text("fen", "分"),
     Unit.MONTHS: Text("months", "月"),
+    Unit.LINES: Text("lines", "线"),
+    Unit.PRODUCTS: Text("products", "个产品"),
+    Unit.SECONDS: Text("seconds", "秒"),
+    Unit.MESSAGES: Text("messages", "条"),
+    Unit.KILOBYTES: Text("kilobytes", "千字节"),
+    Unit.POINTS: Text("points", "积分"),
+    Unit.TIMES: Text("times", "次"),
+    Unit.PEOPLE: Text("people", "人"),
+    Unit.TASKS: Text("tasks", "项"),
+    Unit.DAYS: Text("days", "天"),
+    Unit.MINUTES: Text("minutes", "分钟"),
+    Unit.MARKS: Text("marks", "评分"),
+    Unit.MANAGERS: Text("managers", "名经理"),
+    Unit.PLACE: Text("place", "名次"),
     Unit.PERCENT: Text("%", "%"),
     Unit.PER_CUSTOMER: Text("per customer", "每户"),
 }
@@ -114,26 +156,60 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """An angle from which figures are seen, and what it distinguishes, in the order in which it is shown."""
+    """An angle from which figures are seen, and what it distinguishes, in the order in which it is shown.
+
+    Attributes:
+        values: what it distinguishes; none if the cities say, as they do of their brands, units and offers.
+        version: which edition of its values this is.
+        of: the finer dimension whose values it puts together; a dataset of that one can be asked by this one too.
+        parents: to which value each value of the finer dimension belongs.
+    """
 
     code: str
     name: Text
     values: Mapping[str, Text]
+    version: str = "1"
+    of: str | None = None
+    parents: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the cities say what it distinguishes."""
+        return not self.values
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Measures that are computed together, by the same dimensions, and sent as one slice."""
+    """Measures that are computed together, by the same dimensions, and sent as one slice.
+
+    Attributes:
+        rows: SQL of the rows that a city counts: a column for each dimension, and those of which formulas speak.
+            ``:first`` is the period's first day, ``:after`` the day after its last, ``:first_at`` and ``:after_at`` are
+            the moments at which these begin in China.
+        late: tables of which rows may come, change or go long after their day, with the column that tells it: a past
+            period is counted again when, and only when, they do. Without any, nothing of a past period can change, or
+            it is the state at its end that is counted.
+        present_only: whether the tables know the present alone, so that a past period cannot be counted any more.
+    """
 
     code: str
     name: Text
     dimensions: tuple[str, ...]
     periods: frozenset[PeriodKind]
+    rows: str = ""
+    late: Mapping[str, str] = field(default_factory=dict)
+    present_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """A figure that can be asked for."""
+    """A figure that can be asked for.
+
+    Attributes:
+        sql: of a measure: the aggregate over its dataset's rows.
+        valid_from: first day that it speaks of; ``None`` if there is no first.
+        valid_until: first day that it speaks of no longer; ``None`` if it goes on.
+    """
 
     code: str
     name: Text
@@ -142,6 +218,9 @@ class Indicator:
     dataset: str
     aggregation: Aggregation | Ratio
     formula: Text
+    sql: str = ""
+    valid_from: date | None = None
+    valid_until: date | None = None
 
     @property
     def aggregation_code(self) -> str:
@@ -191,13 +270,28 @@ class Catalogue:
                 raise CatalogueInvalid(
                     f"No dimension can be called {dimension.code!r}: a question or its answer uses that word."
                 )
-            if not dimension.values:
-                raise CatalogueInvalid(f"The dimension {dimension.code} distinguishes nothing.")
+            if dimension.of is None:
+                continue
+            finer = self.dimensions.get(dimension.of)
+            if finer is None or finer.of is not None:
+                raise CatalogueInvalid(
+                    f"The dimension {dimension.code} puts together {dimension.of}, which is no dimension of cells."
+                )
+            if set(dimension.parents) != set(finer.values) or not set(
+                dimension.parents.values()
+            ) <= set(dimension.values):
+                raise CatalogueInvalid(
+                    f"The dimension {dimension.code} does not say where each value of {dimension.of} belongs."
+                )
         for dataset in self.dataset_list:
             for code in dataset.dimensions:
                 if code not in self.dimensions:
                     raise CatalogueInvalid(
                         f"The dataset {dataset.code} has an unknown dimension {code}."
+                    )
+                if self.dimensions[code].of is not None:
+                    raise CatalogueInvalid(
+                        f"The dataset {dataset.code} is counted by {code}, which follows from a finer dimension."
                     )
 
     def _check_indicator(self, indicator: Indicator) -> None:
@@ -246,6 +340,11 @@ class Catalogue:
     def indicators(self) -> Mapping[str, Indicator]:
         """Indicators by code."""
         return {each.code: each for each in self.indicator_list}
+
+    def dimensions_of(self, dataset: str) -> tuple[Dimension, ...]:
+        """Return what a dataset can be asked by: the dimensions of its cells, and the coarser ones above them."""
+        own = self.datasets[dataset].dimensions
+        return tuple(each for each in self.dimension_list if each.code in own or each.of in own)
 
     def measures_of(self, dataset: str) -> tuple[Indicator, ...]:
         """Return the measures that make up a dataset's slices."""

@@ -9,11 +9,17 @@ from shared.access import Principal, require
 from shared.kernel.edge import NodeDatabase, NodeSettings, Now, Page, Speech, Transaction
 from shared.kernel.language import Text
 from shared.organisation.division import cities_of, is_within
-from shared.statistics.catalogue import QUESTION_WORDS, UNIT_NAMES, Indicator, Ratio
+from shared.statistics.catalogue import OWNERS, QUESTION_WORDS, UNIT_NAMES, Indicator, Ratio
 from shared.statistics.indicators import CATALOGUE
-from shared.statistics.question import Words, read_question
+from shared.statistics.question import IndicatorUnknown, Words, read_question
 from shared.statistics.repository import SLICES
-from shared.statistics.schemas import DimensionsOut, IndicatorsOut, SlicePage, ValuesOut
+from shared.statistics.schemas import (
+    DimensionsOut,
+    IndicatorOut,
+    IndicatorsOut,
+    SlicePage,
+    ValuesOut,
+)
 from shared.statistics.service import answer
 
 router = APIRouter(prefix="/statistics")
@@ -28,7 +34,8 @@ _FILTERS_DOCUMENTED: dict[str, Any] = {
             "description": f"Count only these: {dimension.name.en}.",
             "schema": {
                 "type": "array",
-                "items": {"type": "string", "enum": list(dimension.values)},
+                "items": {"type": "string"}
+                | ({} if dimension.is_open else {"enum": list(dimension.values)}),
             },
         }
         for dimension in CATALOGUE.dimension_list
@@ -177,6 +184,15 @@ async def list_indicators(_: Reader) -> dict[str, Any]:
     return {"items": [_indicator(each) for each in CATALOGUE.indicator_list]}
 
 
+@router.get("/indicators/{code}", summary="One indicator", response_model=IndicatorOut)
+async def read_indicator(code: str, _: Reader) -> dict[str, Any]:
+    """Return what an indicator means and how it is counted, in both languages."""
+    found = CATALOGUE.indicators.get(code)
+    if found is None:
+        raise IndicatorUnknown(code=code)
+    return _indicator(found)
+
+
 @router.get("/dimensions", summary="The catalogue of dimensions", response_model=DimensionsOut)
 async def list_dimensions(_: Reader) -> dict[str, Any]:
     """Return every dimension with its values, in both languages."""
@@ -185,8 +201,16 @@ async def list_dimensions(_: Reader) -> dict[str, Any]:
             {
                 "code": each.code,
                 "name": _named(each.name),
+                "version": each.version,
+                "of": each.of,
+                "open": each.is_open,
                 "values": [
-                    {"code": code, "name": _named(name)} for code, name in each.values.items()
+                    {
+                        "code": code,
+                        "name": _named(name),
+                        "parts": [part for part, whole in each.parents.items() if whole == code],
+                    }
+                    for code, name in each.values.items()
                 ],
             }
             for each in CATALOGUE.dimension_list
@@ -195,7 +219,6 @@ async def list_dimensions(_: Reader) -> dict[str, Any]:
 
 
 def _indicator(each: Indicator) -> dict[str, Any]:
-    dataset = CATALOGUE.datasets[each.dataset]
     how = each.aggregation
     return {
         "code": each.code,
@@ -208,8 +231,12 @@ def _indicator(each: Indicator) -> dict[str, Any]:
         if isinstance(how, Ratio)
         else None,
         "formula": _named(each.formula),
-        "dimensions": list(dataset.dimensions),
-        "periods": sorted(kind.value for kind in dataset.periods),
+        "sql": each.sql or None,
+        "dimensions": [dimension.code for dimension in CATALOGUE.dimensions_of(each.dataset)],
+        "owner": _named(OWNERS[each.family]),
+        "valid_from": each.valid_from,
+        "valid_until": each.valid_until,
+        "periods": sorted(kind.value for kind in CATALOGUE.datasets[each.dataset].periods),
     }
 
 

@@ -8,12 +8,13 @@ part of the statement's text; everything that was asked goes in as a value.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.kernel.language import Language, Text
 from shared.kernel.tier import Tier
 from shared.organisation.division import Division
-from shared.statistics.catalogue import Aggregation, Catalogue, Indicator, Ratio
+from shared.statistics.catalogue import Aggregation, Catalogue, Dimension, Indicator, Ratio
 from shared.statistics.question import Question
 from shared.statistics.repository import StoredSlice, fetch_json, measure_ids
 
@@ -64,7 +65,7 @@ class _Statement:
     def text(self) -> str:
         dimensions = self.question.dimensions
         filters = [
-            f"k.dims->>'{dimension.code}' = ANY(${at}::text[])"
+            f"{_cell_value(dimension)} = ANY(${at}::text[])"
             for at, (dimension, _) in enumerate(self.question.filters, start=9)
         ]
         pairs = [
@@ -78,16 +79,13 @@ class _Statement:
         order = [
             "s.bucket",
             "s.region",
-            *(
-                f"array_position(ARRAY[{', '.join(map(_literal, each.values))}], g.dim_{each.code})"
-                for each in dimensions
-            ),
+            *(_order(each) for each in dimensions),
         ]
-        keys = ["c.bucket", "c.region", *(f"k.dims->>'{each.code}'" for each in dimensions)]
+        keys = ["c.bucket", "c.region", *(_cell_value(each) for each in dimensions)]
         columns = [
             "c.bucket",
             "c.region",
-            *(f"k.dims->>'{each.code}' AS dim_{each.code}" for each in dimensions),
+            *(f"{_cell_value(each)} AS dim_{each.code}" for each in dimensions),
             *(self.aggregated(each) for each in self.measures),
         ]
         datasets = self.question.measures
@@ -163,6 +161,21 @@ async def rows(
 def _name(region: Division) -> Text:
     # Its division stands for HQ, where nobody lives; its figures are the nation's.
     return NATION if region.tier is Tier.HQ else Text(region.name_en, region.name_zh)
+
+
+def _cell_value(dimension: Dimension) -> str:
+    """Return a dimension's value of the cell ``k``; that of a coarser one follows from the finer's."""
+    if dimension.of is None:
+        return f"(k.dims->>'{dimension.code}')"
+    parents = _literal(orjson.dumps(dict(dimension.parents)).decode())
+    return f"({parents}::jsonb->>(k.dims->>'{dimension.of}'))"
+
+
+def _order(dimension: Dimension) -> str:
+    column = f"g.dim_{dimension.code}"
+    if dimension.is_open:
+        return column
+    return f"array_position(ARRAY[{', '.join(map(_literal, dimension.values))}], {column})"
 
 
 def _literal(text: str) -> str:

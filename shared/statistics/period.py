@@ -67,8 +67,12 @@ class Period:
     @classmethod
     def at(cls, moment: datetime, kind: PeriodKind = PeriodKind.MONTH) -> Self:
         """Return the month or day in which ``moment`` falls in China."""
-        today = moment.astimezone(BUSINESS_ZONE).date()
-        return cls(kind, today.replace(day=1) if kind is PeriodKind.MONTH else today)
+        return cls.of(moment.astimezone(BUSINESS_ZONE).date(), kind)
+
+    @classmethod
+    def of(cls, day: date, kind: PeriodKind) -> Self:
+        """Return the month or day in which ``day`` falls."""
+        return cls(kind, day.replace(day=1) if kind is PeriodKind.MONTH else day)
 
     @property
     def end(self) -> date:
@@ -90,8 +94,7 @@ class Period:
 
     def at_date(self, day: date) -> Self:
         """Return the period of this kind in which ``day`` falls."""
-        month = self.kind is PeriodKind.MONTH
-        return type(self)(self.kind, day.replace(day=1) if month else day)
+        return self.of(day, self.kind)
 
     def __str__(self) -> str:
         iso = self.start.isoformat()

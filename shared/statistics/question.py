@@ -26,6 +26,8 @@ from shared.statistics.period import Period
 MOST_INDICATORS = 40
 MOST_PERIODS = 400
 MOST_ROWS = 100_000
+OPEN_VALUES = 50
+"""So many values are expected of a dimension whose values the cities say."""
 
 BY_PERIOD, BY_REGION = "period", "region"
 
@@ -42,6 +44,17 @@ class RegionLevel(StrEnum):
 
 _LEVELS = tuple(RegionLevel)
 _LEVEL_OF_TIER = dict(zip((Tier.HQ, Tier.PROVINCE, Tier.CITY), _LEVELS, strict=True))
+
+
+class IndicatorUnknown(Problem):
+    """An indicator that the catalogue of this node does not have."""
+
+    status = 404
+    title = Text("Indicator unknown", "指标不存在")
+    sentence = Text(
+        "There is no indicator {code}: `GET /statistics/indicators` lists them.",
+        "没有指标 {code}：可用 GET /statistics/indicators 查看全部指标。",
+    )
 
 
 class RegionOutOfScope(Problem):
@@ -148,7 +161,9 @@ class Question:
         filtered = {dimension.code: len(values) for dimension, values in self.filters}
         cities = cities_of(self.region.code)
         regions = {self.region_of(city.code).code for city in cities}
-        cells = math.prod(filtered.get(each.code, len(each.values)) for each in self.dimensions)
+        cells = math.prod(
+            filtered.get(each.code, len(each.values) or OPEN_VALUES) for each in self.dimensions
+        )
         return len(regions) * cells * (len(self.periods) if self.by_period else 1)
 
 
@@ -211,7 +226,7 @@ def _common_dimensions(
     return {
         code: dimension
         for code, dimension in catalogue.dimensions.items()
-        if all(code in catalogue.datasets[dataset].dimensions for dataset in datasets)
+        if all(dimension in catalogue.dimensions_of(dataset) for dataset in datasets)
     }
 
 
@@ -246,6 +261,10 @@ def _periods(
         if periods[0].kind not in kinds:
             offered = ", ".join(f"a {kind.value}" for kind in kinds)
             raise QueryInvalid("period", str(periods[0]), f"{offered}, for {indicator.code}")
+        begins, ends = indicator.valid_from, indicator.valid_until
+        if (begins and periods[0].start < begins) or (ends and periods[-1].end > ends):
+            valid = f"what lies from {begins or '…'} up to {ends or '…'}, for {indicator.code}"
+            raise QueryInvalid("period", str(periods[0]), valid)
     return tuple(periods)
 
 
@@ -279,7 +298,7 @@ def _filters(
     for code, values in asked.items():
         if code not in dimensions:
             raise QueryInvalid(code, ",".join(values), f"filters by {', '.join(dimensions)}")
-        for value in values:
+        for value in () if dimensions[code].is_open else values:
             _offered(code, value, dimensions[code].values)
         filters.append((dimensions[code], tuple(dict.fromkeys(values))))
     return tuple(filters)

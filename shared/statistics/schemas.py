@@ -1,6 +1,6 @@
 """What goes over the wire: questions' answers, the catalogue, and the slice message."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -102,6 +102,7 @@ class DimensionValue(BaseModel):
 
     code: str
     name: Named
+    parts: list[str] = Field(description="Values of the finer dimension that it puts together.")
 
 
 class DimensionOut(BaseModel):
@@ -109,6 +110,9 @@ class DimensionOut(BaseModel):
 
     code: str
     name: Named
+    version: str = Field(description="Edition of its values.", examples=["GB/T 4754-2017"])
+    of: str | None = Field(description="The finer dimension whose values it puts together.")
+    open: bool = Field(description="Whether the cities say what it distinguishes.")
     values: list[DimensionValue]
 
 
@@ -137,8 +141,12 @@ class IndicatorOut(BaseModel):
     aggregation: Literal["sum", "snapshot", "max", "min", "ratio"]
     ratio: RatioOut | None
     formula: Named
+    sql: str | None = Field(description="Of a measure: the aggregate over its dataset's rows.")
     dimensions: list[str]
     periods: list[str]
+    owner: Named = Field(description="Which department of HQ answers for its meaning.")
+    valid_from: date | None = Field(description="First day that it speaks of.")
+    valid_until: date | None = Field(description="First day that it speaks of no longer.")
 
 
 class IndicatorsOut(BaseModel):
