@@ -26,8 +26,10 @@ from shared.node.app import Node
 from shared.node.background import TIDY
 from shared.node.tiers import composition
 from shared.policy import reference as policy_reference
+from shared.policy.kinds import KINDS
 from shared.staff.service import ROLES
 from shared.statistics import reference
+from shared.statistics.definition import INDICATOR
 from shared.statistics.indicators import CATALOGUE
 
 MADE = "<!-- Made from the program by `make docs`; change it there. -->\n"
@@ -313,7 +315,7 @@ PAGES: dict[str, Callable[[], Any]] = {
         f"indicators/{code}.md": partial(reference.render_indicator, code)
         for code in CATALOGUE.indicators
     },
-    "policy-kinds.md": policy_reference.render_markdown,
+    "policy-kinds.md": partial(policy_reference.render_markdown, (*KINDS, INDICATOR)),
     "glossary.md": glossary.render_markdown,
 }
 

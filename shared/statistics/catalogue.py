@@ -5,6 +5,9 @@ values of its dataset's dimensions. A *ratio* is one measure over another, divid
 that no average is ever averaged. Both measures of a ratio come from one dataset, hence from the same cities, and add
 up over time in the same way, hence speak of the same periods.
 
+What HQ defines besides (:mod:`shared.statistics.definition`) is *derived* from these when it is asked for: a ratio, a
+difference, a share, growth, a rank, or a moving sum.
+
 A measure's formula is one SQL expression, of which the city's statement is made: what is shown is what is counted.
 """
 
@@ -17,6 +20,7 @@ from functools import cached_property
 
 from shared.kernel.language import Text
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 QUESTION_WORDS = frozenset(
     {
@@ -32,89 +36,6 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,49}")
 
 class CatalogueInvalid(ValueError):
     """A catalogue contradicts itself or common sense."""
-
-
-class Family(StrEnum):
-    """One of the six families of indicators (9.3)."""
-
-    CUSTOMERS = "customers"
-    VOLUME = "volume"
-    REVENUE = "revenue"
-    MANAGERS = "managers"
-    SERVICE = "service"
-    MARKETING = "marketing"
-
-
-FAMILY_NAMES: Mapping[Family, Text] = {
-    Family.CUSTOMERS: Text("Customers", "客户类"),
-    Family.VOLUME: Text("Volume", "业务量类"),
-    Family.REVENUE: Text("Revenue", "收入类"),
-    Family.MANAGERS: Text("Managers", "客户经理类"),
-    Family.SERVICE: Text("Service", "服务类"),
-    Family.MARKETING: Text("Marketing", "营销类"),
-}
-
-
-class Unit(StrEnum):
-    """What a value counts."""
-
-    CUSTOMERS = "customers"
-    SUBSCRIPTIONS = "subscriptions"
-    BILLS = "bills"
-    FEN = "fen"
-    MONTHS = "months"
-    LINES = "lines"
-    PRODUCTS = "products"
-    SECONDS = "seconds"
-    MESSAGES = "messages"
-    KILOBYTES = "kilobytes"
-    POINTS = "points"
-    TIMES = "times"
-    PEOPLE = "people"
-    TASKS = "tasks"
-    DAYS = "days"
-    MINUTES = "minutes"
-    MARKS = "marks"
-    MANAGERS = "managers"
-    PLACE = "place"
-    PERCENT = "percent"
-    PER_CUSTOMER = "per_customer"
-
-
-OWNERS: Mapping[Family, Text] = {
-    Family.CUSTOMERS: Text("Key-customer management", "大客户管理"),
-    Family.VOLUME: Text("Network and product management", "业务与产品管理"),
-    Family.REVENUE: Text("Finance", "财务"),
-    Family.MANAGERS: Text("Account-manager supervision", "客户经理管理"),
-    Family.SERVICE: Text("Customer service", "客户服务"),
-    Family.MARKETING: Text("Marketing", "市场营销"),
-}
-"""Which department of HQ answers for what an indicator means."""
-
-
-UNIT_NAMES: Mapping[Unit, Text] = {
-    Unit.CUSTOMERS: Text("customers", "户"),
-    Unit.SUBSCRIPTIONS: Text("subscriptions", "用户"),
-    Unit.BILLS: Text("bills", "张"),
-    Unit.FEN: Text("fen", "分"),
-    Unit.MONTHS: Text("months", "月"),
-    Unit.LINES: Text("lines", "线"),
-    Unit.PRODUCTS: Text("products", "个产品"),
-    Unit.SECONDS: Text("seconds", "秒"),
-    Unit.MESSAGES: Text("messages", "条"),
-    Unit.KILOBYTES: Text("kilobytes", "千字节"),
-    Unit.POINTS: Text("points", "积分"),
-    Unit.TIMES: Text("times", "次"),
-    Unit.PEOPLE: Text("people", "人"),
-    Unit.TASKS: Text("tasks", "项"),
-    Unit.DAYS: Text("days", "天"),
-    Unit.MINUTES: Text("minutes", "分钟"),
-    Unit.MARKS: Text("marks", "评分"),
-    Unit.MANAGERS: Text("managers", "名经理"),
-    Unit.PLACE: Text("place", "名次"),
-    Unit.PERCENT: Text("%", "%"),
-    Unit.PER_CUSTOMER: Text("per customer", "每户"),
-}
 
 
 class Aggregation(StrEnum):
@@ -142,6 +63,11 @@ AGGREGATION_NAMES: Mapping[str, Text] = {
     "ratio": Text(
         "divided from sums when asked for, never averaged", "查询时由合计相除，不对平均值再平均"
     ),
+    "difference": Text("subtracted from sums when asked for", "查询时由合计相减"),
+    "share": Text("of the answer's total of the period", "占查询结果当期合计的比重"),
+    "growth": Text("compared with an earlier period of the same cities", "与相同地市的往期相比"),
+    "rank": Text("among the answer's rows of the period", "在查询结果当期各行中的名次"),
+    "moving_sum": Text("added over the last periods of the same cities", "按相同地市的近几期累加"),
 }
 
 
@@ -152,6 +78,55 @@ class Ratio:
     numerator: str
     denominator: str
     scale: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One measure less another of the same unit."""
+
+    minuend: str
+    subtrahend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many percent of the answer's total of the period."""
+
+    of: "Indicator"
+
+
+class Earlier(StrEnum):
+    """With which period growth compares."""
+
+    PERIOD = "period"
+    YEAR = "year"
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """By how many percent more than in the period before, or in the same one a year before."""
+
+    of: "Indicator"
+    over: Earlier
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Which place among the answer's rows of the period, the greatest first."""
+
+    of: "Indicator"
+
+
+@dataclass(frozen=True, slots=True)
+class MovingSum:
+    """The sum over so many periods, of which the one asked for is the last."""
+
+    of: "Indicator"
+    periods: int
+
+
+Windowed = Share | Growth | Rank | MovingSum
+"""Made of other rows of the answer, or of other periods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +184,7 @@ class Indicator:
         sql: of a measure: the aggregate over its dataset's rows.
         valid_from: first day that it speaks of; ``None`` if there is no first.
         valid_until: first day that it speaks of no longer; ``None`` if it goes on.
+        defined_by: the version of HQ's definitions that it comes from; nothing if it ships with the program.
     """
 
     code: str
@@ -216,23 +192,41 @@ class Indicator:
     unit: Unit
     family: Family
     dataset: str
-    aggregation: Aggregation | Ratio
+    aggregation: Aggregation | Ratio | Difference | Windowed
     formula: Text
     sql: str = ""
     valid_from: date | None = None
     valid_until: date | None = None
+    defined_by: str = ""
 
     @property
     def aggregation_code(self) -> str:
-        """``sum``, ``snapshot``, ``max``, ``min`` or ``ratio``."""
+        """How its values come about, as :data:`AGGREGATION_NAMES` has it."""
         how = self.aggregation
-        return "ratio" if isinstance(how, Ratio) else how.value
+        return how.value if isinstance(how, Aggregation) else _CODES[type(how)]
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Codes of the measures that it is made of: itself, or both sides of the ratio."""
-        how = self.aggregation
-        return (how.numerator, how.denominator) if isinstance(how, Ratio) else (self.code,)
+        """Codes of the measures that it is made of: itself, both sides, or those of what it is derived from."""
+        match self.aggregation:
+            case Aggregation():
+                return (self.code,)
+            case Ratio(numerator, denominator):
+                return numerator, denominator
+            case Difference(minuend, subtrahend):
+                return minuend, subtrahend
+            case windowed:
+                return windowed.of.measures
+
+
+_CODES = {
+    Ratio: "ratio",
+    Difference: "difference",
+    Share: "share",
+    Growth: "growth",
+    Rank: "rank",
+    MovingSum: "moving_sum",
+}
 
 
 @dataclass(frozen=True)
@@ -312,7 +306,7 @@ class Catalogue:
                 raise CatalogueInvalid(
                     f"The ratio {indicator.code} is made of the ratio {code}: averages are never averaged."
                 )
-            if not measure.aggregation.adds_up:
+            if not isinstance(measure.aggregation, Aggregation) or not measure.aggregation.adds_up:
                 raise CatalogueInvalid(
                     f"The ratio {indicator.code} is made of {code}, which does not add up."
                 )

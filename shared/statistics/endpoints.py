@@ -9,7 +9,8 @@ from shared.access import Principal, require
 from shared.kernel.edge import NodeDatabase, NodeSettings, Now, Page, Speech, Transaction
 from shared.kernel.language import Text
 from shared.organisation.division import cities_of, is_within
-from shared.statistics.catalogue import OWNERS, QUESTION_WORDS, UNIT_NAMES, Indicator, Ratio
+from shared.statistics.catalogue import QUESTION_WORDS, Indicator, Ratio
+from shared.statistics.definition import catalogue_in_force
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.question import IndicatorUnknown, Words, read_question
 from shared.statistics.repository import SLICES
@@ -21,6 +22,7 @@ from shared.statistics.schemas import (
     ValuesOut,
 )
 from shared.statistics.service import answer
+from shared.statistics.vocabulary import OWNERS, UNIT_NAMES
 
 router = APIRouter(prefix="/statistics")
 
@@ -129,11 +131,12 @@ async def read_values(
         filters,
         as_known_at,
     )
-    question = read_question(words, CATALOGUE, scope=scope_of(principal, settings.code), now=now)
+    catalogue = await catalogue_in_force(session, settings.code, now)
+    question = read_question(words, catalogue, scope=scope_of(principal, settings.code), now=now)
     found = await answer(
         session,
         question,
-        CATALOGUE,
+        catalogue,
         here=settings.code,
         language=language,
         held=request.headers.get("if-none-match"),
@@ -179,15 +182,20 @@ async def list_slices(
 
 
 @router.get("/indicators", summary="The catalogue of indicators", response_model=IndicatorsOut)
-async def list_indicators(_: Reader) -> dict[str, Any]:
-    """Return every indicator, in both languages."""
-    return {"items": [_indicator(each) for each in CATALOGUE.indicator_list]}
+async def list_indicators(
+    session: Transaction, settings: NodeSettings, now: Now, _: Reader
+) -> dict[str, Any]:
+    """Return every indicator, in both languages: those that ship, and those that HQ has defined."""
+    catalogue = await catalogue_in_force(session, settings.code, now)
+    return {"items": [_indicator(each) for each in catalogue.indicator_list]}
 
 
 @router.get("/indicators/{code}", summary="One indicator", response_model=IndicatorOut)
-async def read_indicator(code: str, _: Reader) -> dict[str, Any]:
+async def read_indicator(
+    code: str, session: Transaction, settings: NodeSettings, now: Now, _: Reader
+) -> dict[str, Any]:
     """Return what an indicator means and how it is counted, in both languages."""
-    found = CATALOGUE.indicators.get(code)
+    found = (await catalogue_in_force(session, settings.code, now)).indicators.get(code)
     if found is None:
         raise IndicatorUnknown(code=code)
     return _indicator(found)
@@ -231,11 +239,13 @@ def _indicator(each: Indicator) -> dict[str, Any]:
         if isinstance(how, Ratio)
         else None,
         "formula": _named(each.formula),
+        "measures": list(each.measures),
         "sql": each.sql or None,
         "dimensions": [dimension.code for dimension in CATALOGUE.dimensions_of(each.dataset)],
         "owner": _named(OWNERS[each.family]),
         "valid_from": each.valid_from,
         "valid_until": each.valid_until,
+        "defined_by": each.defined_by or None,
         "periods": sorted(kind.value for kind in CATALOGUE.datasets[each.dataset].periods),
     }
 

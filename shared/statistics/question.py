@@ -20,7 +20,7 @@ from shared.organisation.division import (
     is_within,
     province_of,
 )
-from shared.statistics.catalogue import Catalogue, Dimension, Indicator
+from shared.statistics.catalogue import Catalogue, Dimension, Earlier, Growth, Indicator, MovingSum
 from shared.statistics.period import Period
 
 MOST_INDICATORS = 40
@@ -139,9 +139,22 @@ class Question:
             needed.setdefault(indicator.dataset, {}).update(dict.fromkeys(indicator.measures))
         return {dataset: list(codes) for dataset, codes in needed.items()}
 
+    @property
+    def tells_periods_apart(self) -> bool:
+        """Whether every period has rows of its own."""
+        return self.by_period or len(self.periods) == 1
+
+    @property
+    def consulted(self) -> tuple[Period, ...]:
+        """The periods that are needed: those asked for, and the earlier ones that are looked back to."""
+        found = set(self.periods)
+        for indicator in self.indicators:
+            found.update(back for each in self.periods for back in _looked_back_to(indicator, each))
+        return tuple(sorted(found))
+
     def bucket(self, period: str) -> str:
         """Return how rows call the period: itself, or the whole range, ``2026-09/2026-11`` as in ISO 8601."""
-        if self.by_period or len(self.periods) == 1:
+        if self.tells_periods_apart:
             return period
         return f"{self.periods[0]}/{self.periods[-1]}"
 
@@ -165,6 +178,20 @@ class Question:
             filtered.get(each.code, len(each.values) or OPEN_VALUES) for each in self.dimensions
         )
         return len(regions) * cells * (len(self.periods) if self.by_period else 1)
+
+
+def _looked_back_to(indicator: Indicator, period: Period) -> list[Period]:
+    match indicator.aggregation:
+        case Growth(over=Earlier.PERIOD):
+            return [period.previous]
+        case Growth():
+            return [period.year_before] if period.year_before else []
+        case MovingSum(periods=count):
+            back = [period]
+            while len(back) < count:
+                back.append(back[-1].previous)
+            return back[1:]
+    return []
 
 
 def read_question(words: Words, catalogue: Catalogue, *, scope: str, now: datetime) -> Question:
@@ -202,6 +229,10 @@ def read_question(words: Words, catalogue: Catalogue, *, scope: str, now: dateti
         filters=_filters(words.filters or {}, dimensions),
         as_known_at=words.as_known_at,
     )
+    if not question.tells_periods_apart:
+        for each in indicators:
+            if _looked_back_to(each, question.periods[0]):
+                raise QueryInvalid("by", ", ".join(by), f"period, for {each.code}")
     rows = question.most_rows
     if rows > MOST_ROWS or len(indicators) > MOST_INDICATORS:
         raise QuestionTooLarge(

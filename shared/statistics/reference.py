@@ -3,16 +3,9 @@
 from collections.abc import Iterator
 from textwrap import dedent
 
-from shared.statistics.catalogue import (
-    AGGREGATION_NAMES,
-    FAMILY_NAMES,
-    OWNERS,
-    UNIT_NAMES,
-    Catalogue,
-    Dataset,
-    Indicator,
-)
+from shared.statistics.catalogue import AGGREGATION_NAMES, Catalogue, Dataset, Indicator
 from shared.statistics.indicators import CATALOGUE
+from shared.statistics.vocabulary import FAMILY_NAMES, OWNERS, UNIT_NAMES
 
 _MADE = "<!-- Made from the program by `make docs`; change it there. -->"
 _INTRODUCTION = f"""\

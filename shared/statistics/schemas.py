@@ -122,6 +122,20 @@ class DimensionsOut(BaseModel):
     items: list[DimensionOut]
 
 
+HowAggregated = Literal[
+    "sum",
+    "snapshot",
+    "max",
+    "min",
+    "ratio",
+    "difference",
+    "share",
+    "growth",
+    "rank",
+    "moving_sum",
+]
+
+
 class RatioOut(BaseModel):
     """What a ratio divides."""
 
@@ -138,15 +152,20 @@ class IndicatorOut(BaseModel):
     unit: Named
     family: str
     dataset: str
-    aggregation: Literal["sum", "snapshot", "max", "min", "ratio"]
+    aggregation: HowAggregated
     ratio: RatioOut | None
     formula: Named
+    measures: list[str] = Field(description="What cities count for it.")
     sql: str | None = Field(description="Of a measure: the aggregate over its dataset's rows.")
     dimensions: list[str]
     periods: list[str]
     owner: Named = Field(description="Which department of HQ answers for its meaning.")
     valid_from: date | None = Field(description="First day that it speaks of.")
     valid_until: date | None = Field(description="First day that it speaks of no longer.")
+    defined_by: str | None = Field(
+        description="The version of HQ's definitions; nothing if it ships with the program.",
+        examples=["indicator 3"],
+    )
 
 
 class IndicatorsOut(BaseModel):

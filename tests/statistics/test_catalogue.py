@@ -10,21 +10,18 @@ import pytest
 from shared.kernel.language import Text
 from shared.statistics.catalogue import (
     AGGREGATION_NAMES,
-    FAMILY_NAMES,
-    UNIT_NAMES,
     Aggregation,
     Catalogue,
     CatalogueInvalid,
     Dataset,
     Dimension,
-    Family,
     Indicator,
     Ratio,
-    Unit,
 )
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.period import PeriodKind
 from shared.statistics.reference import render_markdown
+from shared.statistics.vocabulary import FAMILY_NAMES, UNIT_NAMES, Family, Unit
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = Text("word", "词")
@@ -167,7 +164,10 @@ def test_everything_is_named_in_both_languages() -> None:
     assert all(text.en and text.zh for text in texts)
     assert set(FAMILY_NAMES) == set(Family)
     assert set(UNIT_NAMES) == set(Unit)
-    assert set(AGGREGATION_NAMES) == {*Aggregation, "ratio"}
+    assert set(AGGREGATION_NAMES) == {
+        *Aggregation,
+        *(["ratio", "difference", "share", "growth", "rank", "moving_sum"]),
+    }
 
 
 def test_the_catalogue_stays_checked_when_it_is_changed() -> None:

@@ -1,9 +1,10 @@
 """What customers owe at the end of a period; each counts by the age of the oldest bill that is overdue."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = f"""
     SELECT CASE WHEN o.months <= 1 THEN '1' WHEN o.months <= 3 THEN '2-3' WHEN o.months <= 6 THEN '4-6'

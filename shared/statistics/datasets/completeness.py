@@ -1,9 +1,10 @@
 """How complete profiles are at present."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = f"""
     SELECT {LEVEL} AS level, c.kind AS customer_kind, s.score

@@ -1,9 +1,10 @@
 """Customers who left in a period, by why and to whom."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = f"""
     SELECT coalesce(c.left_reason, 'unknown') AS departure_reason, coalesce(c.left_competitor, 'none') AS competitor,

@@ -1,9 +1,10 @@
 """Group customers, with their members and agreements at the end of a period."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = f"""
     SELECT coalesce(e.industry_code, 'unknown') AS industry, coalesce(e.size_class, 'unknown') AS enterprise_size,

@@ -1,9 +1,10 @@
 """Individual customers by what is known of them at present; a birth date goes with the person."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import AGE_BAND, LEVEL, MOVED, SPEND_BAND
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = f"""
     SELECT {LEVEL} AS level, {AGE_BAND} AS age_band, c.sex, {SPEND_BAND} AS spend_band, c.monthly_charge_fen,

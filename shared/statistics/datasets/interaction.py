@@ -1,9 +1,10 @@
 """Contacts between customers and the operator."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = f"""
     SELECT i.channel, i.kind AS interaction_kind, {LEVEL} AS level

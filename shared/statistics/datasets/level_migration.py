@@ -1,8 +1,9 @@
 """Moves of customers from a level to another in a period."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = """
     SELECT g.from_level, g.to_level AS level, c.kind AS customer_kind,

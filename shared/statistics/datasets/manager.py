@@ -1,9 +1,10 @@
 """Account managers by how many customers each holds; customers without a manager stand under the unit 'unmanaged'."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = f"""
     SELECT CASE WHEN h.manager_id IS NULL THEN 'unmanaged' ELSE coalesce(s.unit_code, 'unknown') END AS unit,

@@ -1,8 +1,9 @@
 """Offers granted and used in a period, by the level at the time of the grant."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = """
     SELECT offer_code AS offer, level, uses AS granted, NULL::int AS used, NULL::bigint AS cost_fen, NULL::boolean AS reversal

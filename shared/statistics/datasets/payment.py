@@ -1,9 +1,10 @@
 """How the bills of a month were paid, as far as it is known when it is counted."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import LEVEL, MOVED, TENURE_BAND, TENURE_MONTHS
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = f"""
     SELECT {LEVEL} AS level, {TENURE_BAND} AS tenure_band, b.bills, b.fen, b.paid, b.paid_fen, b.on_time, b.late

@@ -1,9 +1,10 @@
 """Products that customers hold at the end of a period, and how that moved in it."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = f"""
     SELECT h.category AS product_category, c.kind AS customer_kind, {LEVEL} AS level, h.quantity, h.monthly_fee_fen,

@@ -1,8 +1,9 @@
 """Prospects found and closed in a period, and those that are open at its end, from their history."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = """
     SELECT target AS target_level, act, days, false AS open

@@ -1,8 +1,9 @@
 """Requests for service between cities, begun and ended in a period, at either end."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = """
     SELECT kind AS request_kind, role AS request_role,

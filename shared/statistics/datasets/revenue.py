@@ -1,9 +1,10 @@
 """What customers were billed for a month."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import LEVEL, MOVED, TENURE_BAND, TENURE_MONTHS
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = f"""
     SELECT {LEVEL} AS level, c.contract_term, {TENURE_BAND} AS tenure_band, c.sex,

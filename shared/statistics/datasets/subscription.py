@@ -1,9 +1,10 @@
 """Lines at the end of a period, and those that began and ended in it."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = f"""
     SELECT coalesce(s.brand, 'unknown') AS brand, {LEVEL} AS level, s.contract_term, s.status,

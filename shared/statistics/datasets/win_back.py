@@ -1,9 +1,10 @@
 """Attempts to win back customers who had left."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Family, Indicator, Ratio, Unit
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 _ROWS = f"""
     SELECT w.channel, w.result AS win_back_result, {LEVEL} AS level, w.lost_monthly_charge_fen
