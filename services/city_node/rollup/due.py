@@ -43,7 +43,8 @@ async def note(session: AsyncSession, node: str, today: date) -> None:
     due = await _marked(session, node)
     for dataset in CATALOGUE.dataset_list:
         periods = [month, *await _days_missed(session, node, dataset, today)]
-        if today - month.start < timedelta(days=LATE_DAYS) and not dataset.late:
+        is_state = not dataset.late and not dataset.present_only
+        if is_state and today - month.start < timedelta(days=LATE_DAYS):
             periods.append(month.previous)
         due |= {(str(each), dataset.code) for each in periods if is_countable(dataset, each, today)}
     rows = [{"period": period, "dataset": dataset} for period, dataset in sorted(due)]
