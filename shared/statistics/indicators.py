@@ -6,6 +6,7 @@ they are stored and sent, and a code is never used again for something else.
 
 from shared.statistics.catalogue import Catalogue
 from shared.statistics.datasets import (
+    account_manager,
     arrears,
     completeness,
     credit,
@@ -16,7 +17,6 @@ from shared.statistics.datasets import (
     interaction,
     level_migration,
     liability,
-    manager,
     offer,
     payment,
     points,
@@ -55,7 +55,7 @@ _MODULES = (
     verification,
     completeness,
     request,
-    manager,
+    account_manager,
 )
 
 CATALOGUE = Catalogue(

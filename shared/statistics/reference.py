@@ -68,7 +68,7 @@ def _indicators(catalogue: Catalogue) -> Iterator[str]:
 
 
 def _datasets(catalogue: Catalogue) -> Iterator[str]:
-    yield "## Datasets 数据集\n"
+    yield "## Datasets 数据集 { #datasets }\n"
     yield (
         "The rows that a city counts, as its statement has them. `:first` and `:after` are the period's first day and the "
         "day after its last, `:first_at` and `:after_at` the moments at which these begin in China.\n"

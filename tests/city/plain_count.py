@@ -1,7 +1,7 @@
 """Every dataset of the catalogue, counted by hand."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 
 from shared.statistics.catalogue import Aggregation
@@ -24,13 +24,13 @@ def count_plainly(tables: Mapping[str, list[Row]], dataset: str, period: Period)
         for code, value in values.items():
             if value is not None:
                 gathered[key][code].append(int(value))
-    puts = {Aggregation.MAX: max, Aggregation.MIN: min}
+    puts: dict[object, Callable[[list[int]], int]] = {Aggregation.MAX: max, Aggregation.MIN: min}
     cells: Cells = {}
     for key, lists in gathered.items():
-        cell = {}
-        for code, values in lists.items():
+        cell: dict[str, int] = {}
+        for code, found in lists.items():
             how = CATALOGUE.indicators[code].aggregation
-            total = puts[how](values) if how in puts else sum(values)
+            total = puts[how](found) if how in puts else sum(found)
             if total or how in puts:
                 cell[code] = total
         if cell:

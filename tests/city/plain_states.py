@@ -222,7 +222,7 @@ class States(Rows):
                     },
                 )
 
-    def manager(self) -> Iterator[Said]:
+    def account_manager(self) -> Iterator[Said]:
         units = {s["id"]: s["unit_code"] for s in self.rows["staff_member"]}
         held = defaultdict(list)
         for c in self.present():

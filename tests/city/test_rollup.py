@@ -81,7 +81,7 @@ async def inhabit(
 
 
 async def count(city: Database, post: PostOffice, *periods: str, **how: Any) -> list[Counted]:
-    given = {"now": NOON, "datasets": DATASETS} | how
+    given: dict[str, Any] = {"now": NOON, "datasets": DATASETS} | how
     return await roll_up(city, post, [Period.parse(each) for each in periods], **given)
 
 

@@ -49,7 +49,7 @@ async def inhabit(node: TestNode, number: int) -> list[Person]:
 
 
 async def count(node: TestNode, **how: Any) -> None:
-    given = {"datasets": DATASETS, "now": node.clock.now()} | how
+    given: dict[str, Any] = {"datasets": DATASETS, "now": node.clock.now()} | how
     await roll_up(node.database, node.context.post, [NOVEMBER], **given)
 
 
