@@ -30,6 +30,8 @@ from shared.statistics.schemas import SLICE, SliceMessage
 from shared.statistics.slices import Content, Slice
 
 BACKLOG = "backlog"
+OPEN = ("a", "b", "c")
+"""Values of a dimension whose values the cities say."""
 PAUSE_SECONDS = 0.05
 LOOK_SECONDS = 0.5
 PATIENCE_SECONDS = 900
@@ -40,7 +42,7 @@ def slice_set(city: str, period: Period, dice: random.Random) -> list[dict[str, 
     made, now = [], datetime.now(UTC)
     for dataset in CATALOGUE.dataset_list:
         measures = [each.code for each in CATALOGUE.measures_of(dataset.code)]
-        values = [CATALOGUE.dimensions[each].values for each in dataset.dimensions]
+        values = [CATALOGUE.dimensions[each].values or OPEN for each in dataset.dimensions]
         content = Content.of(
             dataset.code,
             city,

@@ -25,8 +25,11 @@ from shared.node.app import Node
 from shared.node.background import TIDY
 from shared.node.tiers import composition
 from shared.policy import reference as policy_reference
+from shared.policy.kinds import KINDS
 from shared.staff.service import ROLES
 from shared.statistics import reference
+from shared.statistics.definition import INDICATOR
+from shared.statistics.indicators import CATALOGUE
 
 MADE = "<!-- Made from the program by `make docs`; change it there. -->\n"
 
@@ -307,7 +310,11 @@ _PAGES: dict[str, Callable[[], str]] = {
     "capabilities.md": capabilities_page,
     "permissions.md": permissions,
     "indicators.md": reference.render_markdown,
-    "policy-kinds.md": policy_reference.render_markdown,
+    **{
+        f"indicators/{code}.md": partial(reference.render_indicator, code)
+        for code in CATALOGUE.indicators
+    },
+    "policy-kinds.md": partial(policy_reference.render_markdown, (*KINDS, INDICATOR)),
     "glossary.md": glossary.render_markdown,
 }
 
@@ -322,6 +329,7 @@ def pages() -> dict[str, Callable[[], str]]:
 
 def write(directory: Path) -> None:
     """Write every page into ``directory``."""
+    (directory / "indicators").mkdir(exist_ok=True)
     for name, render in pages().items():
         (directory / name).write_text(render(), encoding="utf-8")
 

@@ -3,7 +3,8 @@
 Vocabulary
 ----------
 An *indicator* is a figure that can be asked for; the *catalogue* (:mod:`~shared.statistics.indicators`) lists them. A
-*measure* is an indicator that cities count; a *ratio* is divided from measures when it is asked for. A *dataset* is a
+*measure* is an indicator that cities count; a *ratio* is divided from measures when it is asked for; HQ *defines*
+further ones (:mod:`~shared.statistics.definition`) that are derived in the same way. A *dataset* is a
 group of measures that are counted together by the same *dimensions*; a *cell* is one combination of their values. A
 *slice* is what one city says about one dataset and *period*: all its cells, whole, with row count, *control totals* and
 hash. Its *revisions* follow one another; a *restatement* is any after the first.
@@ -32,6 +33,7 @@ Who may write: :mod:`~shared.statistics.repository` alone writes these tables.
 from shared.capability import Capability, Permission, Role
 from shared.kernel.language import Text
 from shared.statistics import commands, endpoints, messages
+from shared.statistics.definition import INDICATOR
 
 capability = Capability(
     name="statistics",
@@ -54,5 +56,6 @@ capability = Capability(
             ),
         ),
     ),
+    policies=(INDICATOR,),
     commands=(("stats", commands.app),),
 )

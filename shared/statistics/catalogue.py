@@ -4,16 +4,23 @@ A *measure* is an indicator that cities compute: a plain count, sum or extremum 
 values of its dataset's dimensions. A *ratio* is one measure over another, divided when it is asked for, from sums: so
 that no average is ever averaged. Both measures of a ratio come from one dataset, hence from the same cities, and add
 up over time in the same way, hence speak of the same periods.
+
+What HQ defines besides (:mod:`shared.statistics.definition`) is *derived* from these when it is asked for: a ratio, a
+difference, a share, growth, a rank, or a moving sum.
+
+A measure's formula is one SQL expression, of which the city's statement is made: what is shown is what is counted.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from functools import cached_property
 
 from shared.kernel.language import Text
 from shared.statistics.period import PeriodKind
+from shared.statistics.vocabulary import Family, Unit
 
 QUESTION_WORDS = frozenset(
     {
@@ -29,50 +36,6 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,49}")
 
 class CatalogueInvalid(ValueError):
     """A catalogue contradicts itself or common sense."""
-
-
-class Family(StrEnum):
-    """One of the six families of indicators (9.3)."""
-
-    CUSTOMERS = "customers"
-    VOLUME = "volume"
-    REVENUE = "revenue"
-    MANAGERS = "managers"
-    SERVICE = "service"
-    MARKETING = "marketing"
-
-
-FAMILY_NAMES: Mapping[Family, Text] = {
-    Family.CUSTOMERS: Text("Customers", "客户类"),
-    Family.VOLUME: Text("Volume", "业务量类"),
-    Family.REVENUE: Text("Revenue", "收入类"),
-    Family.MANAGERS: Text("Managers", "客户经理类"),
-    Family.SERVICE: Text("Service", "服务类"),
-    Family.MARKETING: Text("Marketing", "营销类"),
-}
-
-
-class Unit(StrEnum):
-    """What a value counts."""
-
-    CUSTOMERS = "customers"
-    SUBSCRIPTIONS = "subscriptions"
-    BILLS = "bills"
-    FEN = "fen"
-    MONTHS = "months"
-    PERCENT = "percent"
-    PER_CUSTOMER = "per_customer"
-
-
-UNIT_NAMES: Mapping[Unit, Text] = {
-    Unit.CUSTOMERS: Text("customers", "户"),
-    Unit.SUBSCRIPTIONS: Text("subscriptions", "用户"),
-    Unit.BILLS: Text("bills", "张"),
-    Unit.FEN: Text("fen", "分"),
-    Unit.MONTHS: Text("months", "月"),
-    Unit.PERCENT: Text("%", "%"),
-    Unit.PER_CUSTOMER: Text("per customer", "每户"),
-}
 
 
 class Aggregation(StrEnum):
@@ -100,6 +63,11 @@ AGGREGATION_NAMES: Mapping[str, Text] = {
     "ratio": Text(
         "divided from sums when asked for, never averaged", "查询时由合计相除，不对平均值再平均"
     ),
+    "difference": Text("subtracted from sums when asked for", "查询时由合计相减"),
+    "share": Text("of the answer's total of the period", "占查询结果当期合计的比重"),
+    "growth": Text("compared with an earlier period of the same cities", "与相同地市的往期相比"),
+    "rank": Text("among the answer's rows of the period", "在查询结果当期各行中的名次"),
+    "moving_sum": Text("added over the last periods of the same cities", "按相同地市的近几期累加"),
 }
 
 
@@ -113,47 +81,152 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """One measure less another of the same unit."""
+
+    minuend: str
+    subtrahend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many percent of the answer's total of the period."""
+
+    of: "Indicator"
+
+
+class Earlier(StrEnum):
+    """With which period growth compares."""
+
+    PERIOD = "period"
+    YEAR = "year"
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """By how many percent more than in the period before, or in the same one a year before."""
+
+    of: "Indicator"
+    over: Earlier
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Which place among the answer's rows of the period, the greatest first."""
+
+    of: "Indicator"
+
+
+@dataclass(frozen=True, slots=True)
+class MovingSum:
+    """The sum over so many periods, of which the one asked for is the last."""
+
+    of: "Indicator"
+    periods: int
+
+
+Windowed = Share | Growth | Rank | MovingSum
+"""Made of other rows of the answer, or of other periods."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dimension:
-    """An angle from which figures are seen, and what it distinguishes, in the order in which it is shown."""
+    """An angle from which figures are seen, and what it distinguishes, in the order in which it is shown.
+
+    Attributes:
+        values: what it distinguishes; none if the cities say, as they do of their brands, units and offers.
+        version: which edition of its values this is.
+        of: the finer dimension whose values it puts together; a dataset of that one can be asked by this one too.
+        parents: to which value each value of the finer dimension belongs.
+    """
 
     code: str
     name: Text
     values: Mapping[str, Text]
+    version: str = "1"
+    of: str | None = None
+    parents: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the cities say what it distinguishes."""
+        return not self.values
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Measures that are computed together, by the same dimensions, and sent as one slice."""
+    """Measures that are computed together, by the same dimensions, and sent as one slice.
+
+    Attributes:
+        rows: SQL of the rows that a city counts: a column for each dimension, and those of which formulas speak.
+            ``:first`` is the period's first day, ``:after`` the day after its last, ``:first_at`` and ``:after_at`` are
+            the moments at which these begin in China.
+        late: tables of which rows may come, change or go long after their day, with the column that tells it: a past
+            period is counted again when, and only when, they do. Without any, nothing of a past period can change, or
+            it is the state at its end that is counted.
+        present_only: whether the tables know the present alone, so that a past period cannot be counted any more.
+    """
 
     code: str
     name: Text
     dimensions: tuple[str, ...]
     periods: frozenset[PeriodKind]
+    rows: str = ""
+    late: Mapping[str, str] = field(default_factory=dict)
+    present_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """A figure that can be asked for."""
+    """A figure that can be asked for.
+
+    Attributes:
+        sql: of a measure: the aggregate over its dataset's rows.
+        valid_from: first day that it speaks of; ``None`` if there is no first.
+        valid_until: first day that it speaks of no longer; ``None`` if it goes on.
+        defined_by: the version of HQ's definitions that it comes from; nothing if it ships with the program.
+    """
 
     code: str
     name: Text
     unit: Unit
     family: Family
     dataset: str
-    aggregation: Aggregation | Ratio
+    aggregation: Aggregation | Ratio | Difference | Windowed
     formula: Text
+    sql: str = ""
+    valid_from: date | None = None
+    valid_until: date | None = None
+    defined_by: str = ""
 
     @property
     def aggregation_code(self) -> str:
-        """``sum``, ``snapshot``, ``max``, ``min`` or ``ratio``."""
+        """How its values come about, as :data:`AGGREGATION_NAMES` has it."""
         how = self.aggregation
-        return "ratio" if isinstance(how, Ratio) else how.value
+        return how.value if isinstance(how, Aggregation) else _CODES[type(how)]
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Codes of the measures that it is made of: itself, or both sides of the ratio."""
-        how = self.aggregation
-        return (how.numerator, how.denominator) if isinstance(how, Ratio) else (self.code,)
+        """Codes of the measures that it is made of: itself, both sides, or those of what it is derived from."""
+        match self.aggregation:
+            case Aggregation():
+                return (self.code,)
+            case Ratio(numerator, denominator):
+                return numerator, denominator
+            case Difference(minuend, subtrahend):
+                return minuend, subtrahend
+            case windowed:
+                return windowed.of.measures
+
+
+_CODES = {
+    Ratio: "ratio",
+    Difference: "difference",
+    Share: "share",
+    Growth: "growth",
+    Rank: "rank",
+    MovingSum: "moving_sum",
+}
 
 
 @dataclass(frozen=True)
@@ -191,13 +264,28 @@ class Catalogue:
                 raise CatalogueInvalid(
                     f"No dimension can be called {dimension.code!r}: a question or its answer uses that word."
                 )
-            if not dimension.values:
-                raise CatalogueInvalid(f"The dimension {dimension.code} distinguishes nothing.")
+            if dimension.of is None:
+                continue
+            finer = self.dimensions.get(dimension.of)
+            if finer is None or finer.of is not None:
+                raise CatalogueInvalid(
+                    f"The dimension {dimension.code} puts together {dimension.of}, which is no dimension of cells."
+                )
+            if set(dimension.parents) != set(finer.values) or not set(
+                dimension.parents.values()
+            ) <= set(dimension.values):
+                raise CatalogueInvalid(
+                    f"The dimension {dimension.code} does not say where each value of {dimension.of} belongs."
+                )
         for dataset in self.dataset_list:
             for code in dataset.dimensions:
                 if code not in self.dimensions:
                     raise CatalogueInvalid(
                         f"The dataset {dataset.code} has an unknown dimension {code}."
+                    )
+                if self.dimensions[code].of is not None:
+                    raise CatalogueInvalid(
+                        f"The dataset {dataset.code} is counted by {code}, which follows from a finer dimension."
                     )
 
     def _check_indicator(self, indicator: Indicator) -> None:
@@ -218,7 +306,7 @@ class Catalogue:
                 raise CatalogueInvalid(
                     f"The ratio {indicator.code} is made of the ratio {code}: averages are never averaged."
                 )
-            if not measure.aggregation.adds_up:
+            if not isinstance(measure.aggregation, Aggregation) or not measure.aggregation.adds_up:
                 raise CatalogueInvalid(
                     f"The ratio {indicator.code} is made of {code}, which does not add up."
                 )
@@ -246,6 +334,11 @@ class Catalogue:
     def indicators(self) -> Mapping[str, Indicator]:
         """Indicators by code."""
         return {each.code: each for each in self.indicator_list}
+
+    def dimensions_of(self, dataset: str) -> tuple[Dimension, ...]:
+        """Return what a dataset can be asked by: the dimensions of its cells, and the coarser ones above them."""
+        own = self.datasets[dataset].dimensions
+        return tuple(each for each in self.dimension_list if each.code in own or each.of in own)
 
     def measures_of(self, dataset: str) -> tuple[Indicator, ...]:
         """Return the measures that make up a dataset's slices."""

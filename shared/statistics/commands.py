@@ -11,7 +11,7 @@ from shared.capability import NodeContext
 from shared.commandline import CommandFailed, JsonOption, NodeOption, console, run, show
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.language import Language, preferred_language
-from shared.statistics.indicators import CATALOGUE
+from shared.statistics.definition import catalogue_in_force
 from shared.statistics.question import Words, read_question
 from shared.statistics.service import answer
 
@@ -70,9 +70,11 @@ def query(
             filters=_filters(where or []),
             as_known_at=as_known_at.replace(tzinfo=BUSINESS_ZONE) if as_known_at else None,
         )
-        question = read_question(words, CATALOGUE, scope=here, now=context.clock.now())
+        now = context.clock.now()
         async with context.database.transaction() as session:
-            found = await answer(session, question, CATALOGUE, here=here, language=language)
+            catalogue = await catalogue_in_force(session, here, now)
+            question = read_question(words, catalogue, scope=here, now=now)
+            found = await answer(session, question, catalogue, here=here, language=language)
         document: dict[str, Any] = orjson.loads(found.body or b"{}")
         return document
 

@@ -9,12 +9,20 @@ from shared.access import Principal, require
 from shared.kernel.edge import NodeDatabase, NodeSettings, Now, Page, Speech, Transaction
 from shared.kernel.language import Text
 from shared.organisation.division import cities_of, is_within
-from shared.statistics.catalogue import QUESTION_WORDS, UNIT_NAMES, Indicator, Ratio
+from shared.statistics.catalogue import QUESTION_WORDS, Indicator, Ratio
+from shared.statistics.definition import catalogue_in_force
 from shared.statistics.indicators import CATALOGUE
-from shared.statistics.question import Words, read_question
+from shared.statistics.question import IndicatorUnknown, Words, read_question
 from shared.statistics.repository import SLICES
-from shared.statistics.schemas import DimensionsOut, IndicatorsOut, SlicePage, ValuesOut
+from shared.statistics.schemas import (
+    DimensionsOut,
+    IndicatorOut,
+    IndicatorsOut,
+    SlicePage,
+    ValuesOut,
+)
 from shared.statistics.service import answer
+from shared.statistics.vocabulary import OWNERS, UNIT_NAMES
 
 router = APIRouter(prefix="/statistics")
 
@@ -28,7 +36,8 @@ _FILTERS_DOCUMENTED: dict[str, Any] = {
             "description": f"Count only these: {dimension.name.en}.",
             "schema": {
                 "type": "array",
-                "items": {"type": "string", "enum": list(dimension.values)},
+                "items": {"type": "string"}
+                | ({} if dimension.is_open else {"enum": list(dimension.values)}),
             },
         }
         for dimension in CATALOGUE.dimension_list
@@ -122,11 +131,12 @@ async def read_values(
         filters,
         as_known_at,
     )
-    question = read_question(words, CATALOGUE, scope=scope_of(principal, settings.code), now=now)
+    catalogue = await catalogue_in_force(session, settings.code, now)
+    question = read_question(words, catalogue, scope=scope_of(principal, settings.code), now=now)
     found = await answer(
         session,
         question,
-        CATALOGUE,
+        catalogue,
         here=settings.code,
         language=language,
         held=request.headers.get("if-none-match"),
@@ -172,9 +182,23 @@ async def list_slices(
 
 
 @router.get("/indicators", summary="The catalogue of indicators", response_model=IndicatorsOut)
-async def list_indicators(_: Reader) -> dict[str, Any]:
-    """Return every indicator, in both languages."""
-    return {"items": [_indicator(each) for each in CATALOGUE.indicator_list]}
+async def list_indicators(
+    session: Transaction, settings: NodeSettings, now: Now, _: Reader
+) -> dict[str, Any]:
+    """Return every indicator, in both languages: those that ship, and those that HQ has defined."""
+    catalogue = await catalogue_in_force(session, settings.code, now)
+    return {"items": [_indicator(each) for each in catalogue.indicator_list]}
+
+
+@router.get("/indicators/{code}", summary="One indicator", response_model=IndicatorOut)
+async def read_indicator(
+    code: str, session: Transaction, settings: NodeSettings, now: Now, _: Reader
+) -> dict[str, Any]:
+    """Return what an indicator means and how it is counted, in both languages."""
+    found = (await catalogue_in_force(session, settings.code, now)).indicators.get(code)
+    if found is None:
+        raise IndicatorUnknown(code=code)
+    return _indicator(found)
 
 
 @router.get("/dimensions", summary="The catalogue of dimensions", response_model=DimensionsOut)
@@ -185,8 +209,16 @@ async def list_dimensions(_: Reader) -> dict[str, Any]:
             {
                 "code": each.code,
                 "name": _named(each.name),
+                "version": each.version,
+                "of": each.of,
+                "open": each.is_open,
                 "values": [
-                    {"code": code, "name": _named(name)} for code, name in each.values.items()
+                    {
+                        "code": code,
+                        "name": _named(name),
+                        "parts": [part for part, whole in each.parents.items() if whole == code],
+                    }
+                    for code, name in each.values.items()
                 ],
             }
             for each in CATALOGUE.dimension_list
@@ -195,7 +227,6 @@ async def list_dimensions(_: Reader) -> dict[str, Any]:
 
 
 def _indicator(each: Indicator) -> dict[str, Any]:
-    dataset = CATALOGUE.datasets[each.dataset]
     how = each.aggregation
     return {
         "code": each.code,
@@ -208,8 +239,14 @@ def _indicator(each: Indicator) -> dict[str, Any]:
         if isinstance(how, Ratio)
         else None,
         "formula": _named(each.formula),
-        "dimensions": list(dataset.dimensions),
-        "periods": sorted(kind.value for kind in dataset.periods),
+        "measures": list(each.measures),
+        "sql": each.sql or None,
+        "dimensions": [dimension.code for dimension in CATALOGUE.dimensions_of(each.dataset)],
+        "owner": _named(OWNERS[each.family]),
+        "valid_from": each.valid_from,
+        "valid_until": each.valid_until,
+        "defined_by": each.defined_by or None,
+        "periods": sorted(kind.value for kind in CATALOGUE.datasets[each.dataset].periods),
     }
 
 

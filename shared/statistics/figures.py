@@ -1,25 +1,45 @@
 """The one SQL statement that answers a question, aggregated as the catalogue says and written as JSON by PostgreSQL.
 
 Within a bucket (a period, or the whole range) and a region: sums add every chosen slice, snapshots add those of the
-closing period alone, extrema compare, and ratios divide what has been put together. Only codes of the catalogue become
+closing period alone, extrema compare, and ratios and differences are of what has been put together. Shares and ranks
+look at the other rows of the period, growth and moving sums at the same row of earlier periods, which are consulted
+for that and not told; these are empty unless all these periods are made of the same cities.
+
+Only codes of the catalogue become
 part of the statement's text; everything that was asked goes in as a value.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.kernel.language import Language, Text
 from shared.kernel.tier import Tier
 from shared.organisation.division import Division
-from shared.statistics.catalogue import Aggregation, Catalogue, Indicator, Ratio
+from shared.statistics.catalogue import (
+    Aggregation,
+    Catalogue,
+    Difference,
+    Dimension,
+    Earlier,
+    Growth,
+    Indicator,
+    MovingSum,
+    Rank,
+    Ratio,
+    Share,
+    Windowed,
+)
+from shared.statistics.period import YEAR
 from shared.statistics.question import Question
 from shared.statistics.repository import StoredSlice, fetch_json, measure_ids
 
 DECIMALS = 6
 """Places to which ratios are rounded."""
 NATION = Text("Nation", "全国")
+_FIRST_FILTER = 13
 _NEVER_STORED = 0
 """An id that no measure has: identities begin at 1."""
 
@@ -47,61 +67,126 @@ class _Statement:
         )
         return f"{function}(f.value) FILTER (WHERE {condition}) AS {measure.code}"
 
+    @property
+    def plain(self) -> list[Indicator]:
+        """What is put together from measures: asked for, or what windowed indicators are made of."""
+        asked = {each.code: each for each in self.question.indicators}
+        for each in self.question.indicators:
+            how = each.aggregation
+            if isinstance(how, Windowed):
+                asked.pop(each.code)
+                asked[how.of.code] = how.of
+        return list(asked.values())
+
     def value(self, indicator: Indicator) -> str:
+        """Return a plain indicator's value in a row of measures put together, ``g``, and what is known of it, ``s``."""
         how = indicator.aggregation
+        if isinstance(how, Difference):
+            minuend, subtrahend = (self.measured(code) for code in (how.minuend, how.subtrahend))
+            return f"({minuend} - {subtrahend})"
         if isinstance(how, Ratio):
             numerator, denominator = (
-                self.value(self.catalogue.indicators[code])
-                for code in (how.numerator, how.denominator)
+                self.measured(code) for code in (how.numerator, how.denominator)
             )
-            return f"trim_scale(round({numerator} * {how.scale}::numeric / nullif({denominator}, 0), {DECIMALS}))"
-        if not how.adds_up:
-            return f"g.{indicator.code}"
+            return f"{numerator} * {how.scale}::numeric / nullif({denominator}, 0)"
+        return self.measured(indicator.code)
+
+    def measured(self, code: str) -> str:
+        measure = self.catalogue.indicators[code]
+        if isinstance(measure.aggregation, Aggregation) and not measure.aggregation.adds_up:
+            return f"g.{code}"
         # A slice without a value says zero; without a slice nothing is said.
-        present = f"s.{indicator.dataset}_{'closes' if how is Aggregation.SNAPSHOT else 'speaks'}"
-        return f"CASE WHEN {present} THEN coalesce(g.{indicator.code}, 0) END"
+        closes = measure.aggregation is Aggregation.SNAPSHOT
+        return f"CASE WHEN s.{measure.dataset}_{'closes' if closes else 'speaks'} THEN coalesce(g.{code}, 0) END"
+
+    def told(self, indicator: Indicator) -> str:
+        """Return an indicator's value in a row ``v`` of plain values."""
+        how = indicator.aggregation
+        if isinstance(how, Ratio):
+            return _rounded(f"v.v_{indicator.code}")
+        if not isinstance(how, Windowed):
+            return f"v.v_{indicator.code}"
+        value, cities = f"v.v_{how.of.code}", f"v.{indicator.dataset}_cities"
+        key = ", ".join(["v.region", *(f"v.dim_{each.code}" for each in self.question.dimensions)])
+        match how:
+            case Share():
+                whole = f"sum({value}) OVER (PARTITION BY v.bucket)"
+                return _rounded(f"100 * {value}::numeric / nullif({whole}, 0)")
+            case Rank():
+                place = f"rank() OVER (PARTITION BY v.bucket ORDER BY {value} DESC NULLS LAST)"
+                return f"CASE WHEN {value} IS NOT NULL THEN {place} END"
+            case MovingSum(periods=count):
+                frame = f"OVER (PARTITION BY {key} ORDER BY v.ordinal RANGE BETWEEN {count - 1} PRECEDING AND CURRENT ROW)"
+                whole = f"count({value}) {frame} = {count} AND min({cities}) {frame} = max({cities}) {frame}"
+                return f"CASE WHEN {whole} THEN sum({value}) {frame} END"
+            case Growth(over=over):
+                order, back = ("ordinal", 1) if over is Earlier.PERIOD else ("calendar", YEAR)
+                frame = f"OVER (PARTITION BY {key} ORDER BY v.{order} RANGE BETWEEN {back} PRECEDING AND {back} PRECEDING)"
+                earlier = f"max({value}) {frame}"
+                growth = f"100 * ({value} - {earlier})::numeric / nullif({earlier}, 0)"
+                return f"CASE WHEN max({cities}) {frame} = {cities} THEN {_rounded(growth)} END"
+
+    def source(self) -> tuple[str, str]:
+        """Return what plain values are computed from, and which part of it has the dimensions."""
+        names = [f"dim_{each.code}" for each in self.question.dimensions]
+        beside = "g.bucket = s.bucket AND g.region = s.region"
+        if not names:
+            return "g", f"said s LEFT JOIN gathered g ON {beside}"
+        if self.question.consulted == self.question.periods:
+            return "g", f"said s JOIN gathered g ON {beside}"
+        # What is looked back to may have been where nothing is now, and the reverse: a row for all that occurs.
+        occurring = f"SELECT DISTINCT region, {', '.join(names)} FROM gathered"  # noqa: S608 - as below
+        same = " AND ".join(
+            [beside, *(f"g.{name} IS NOT DISTINCT FROM k.{name}" for name in names)]
+        )
+        return (
+            "k",
+            f"said s JOIN ({occurring}) k ON k.region = s.region LEFT JOIN gathered g ON {same}",
+        )
 
     def text(self) -> str:
-        dimensions = self.question.dimensions
+        """Return the statement."""
+        dimensions, datasets = self.question.dimensions, self.question.measures
         filters = [
-            f"k.dims->>'{dimension.code}' = ANY(${at}::text[])"
-            for at, (dimension, _) in enumerate(self.question.filters, start=9)
+            f"{_cell_value(dimension)} = ANY(${at}::text[])"
+            for at, (dimension, _) in enumerate(self.question.filters, start=_FIRST_FILTER)
         ]
-        pairs = [
-            "'period', s.bucket",
-            "'region', json_build_object('code', s.region, 'name', r.name)",
-            *(f"'{each.code}', g.dim_{each.code}" for each in dimensions),
-            "'values', json_build_object("
-            + ", ".join(f"'{each.code}', {self.value(each)}" for each in self.question.indicators)
-            + ")",
-        ]
-        order = [
-            "s.bucket",
-            "s.region",
-            *(
-                f"array_position(ARRAY[{', '.join(map(_literal, each.values))}], g.dim_{each.code})"
-                for each in dimensions
-            ),
-        ]
-        keys = ["c.bucket", "c.region", *(f"k.dims->>'{each.code}'" for each in dimensions)]
+        keys = ["c.bucket", "c.region", *(_cell_value(each) for each in dimensions)]
         columns = [
             "c.bucket",
             "c.region",
-            *(f"k.dims->>'{each.code}' AS dim_{each.code}" for each in dimensions),
+            *(f"{_cell_value(each)} AS dim_{each.code}" for each in dimensions),
             *(self.aggregated(each) for each in self.measures),
         ]
-        datasets = self.question.measures
+        known = [
+            f"bool_or(dataset = '{each}') AS {each}_speaks, "
+            f"bool_or(dataset = '{each}' AND closing) AS {each}_closes, "
+            f"string_agg(node, ' ' ORDER BY node) FILTER (WHERE dataset = '{each}') AS {each}_cities"
+            for each in datasets
+        ]
+        names = [f"dim_{each.code}" for each in dimensions]
+        row, source = self.source()
+        values = [
+            *(f"{row}.{name}" for name in names),
+            *(f"s.{each}_cities" for each in datasets),
+            *(f"{self.value(each)} AS v_{each.code}" for each in self.plain),
+        ]
+        pairs = [
+            "'period', f.bucket",
+            "'region', json_build_object('code', f.region, 'name', r.name)",
+            *(f"'{each.code}', f.dim_{each.code}" for each in dimensions),
+            "'values', json_build_object("
+            + ", ".join(f"'{each.code}', f.t_{each.code}" for each in self.question.indicators)
+            + ")",
+        ]
+        order = ["f.bucket", "f.region", *(_order(each) for each in dimensions)]
+        told = [f"{self.told(each)} AS t_{each.code}" for each in self.question.indicators]
         return f"""
             WITH chosen AS (
-                SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::boolean[])
-                    AS c (slice_id, dataset, bucket, region, closing)
+                SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::boolean[], $9::text[], $10::int[], $11::int[])
+                    AS c (slice_id, dataset, bucket, region, closing, node, ordinal, calendar)
             ), said AS (
-                SELECT bucket, region, {
-            ", ".join(
-                f"bool_or(dataset = '{each}') AS {each}_speaks, bool_or(dataset = '{each}' AND closing) AS {each}_closes"
-                for each in datasets
-            )
-        }
+                SELECT bucket, region, max(ordinal) AS ordinal, max(calendar) AS calendar, {", ".join(known)}
                 FROM chosen GROUP BY bucket, region
             ), gathered AS (
                 SELECT {", ".join(columns)}
@@ -110,15 +195,14 @@ class _Statement:
                 JOIN statistics_cell k ON k.id = f.cell_id
                 {"WHERE " + " AND ".join(filters) if filters else ""}
                 GROUP BY {", ".join(keys)}
+            ), valued AS (
+                SELECT {", ".join(["s.bucket", "s.region", "s.ordinal", "s.calendar", *values])} FROM {source}
+            ), figure AS (
+                SELECT v.bucket, v.region, {", ".join([*(f"v.{name}" for name in names), *told])} FROM valued v
             )
-            SELECT coalesce(json_agg(json_build_object({", ".join(pairs)}) ORDER BY {
-            ", ".join(order)
-        }), '[]')::text
-            FROM said s
-            JOIN unnest($7::text[], $8::text[]) AS r (code, name) ON r.code = s.region
-            {
-            "JOIN" if dimensions else "LEFT JOIN"
-        } gathered g ON g.bucket = s.bucket AND g.region = s.region
+            SELECT coalesce(json_agg(json_build_object({", ".join(pairs)}) ORDER BY {", ".join(order)}), '[]')::text
+            FROM figure f JOIN unnest($7::text[], $8::text[]) AS r (code, name) ON r.code = f.region
+            WHERE f.bucket = ANY($12::text[])
         """  # noqa: S608 - built from codes of the catalogue alone
 
 
@@ -144,6 +228,7 @@ async def rows(
     needed = [code for codes in question.measures.values() for code in codes]
     ids = await measure_ids(session, needed)
     regions = {each.node: question.region_of(each.node) for each in slices}
+    periods = {str(each): each for each in question.consulted}
     named = {each.code: _name(each).speak(language) for each in regions.values()}
     return await fetch_json(
         session,
@@ -152,10 +237,14 @@ async def rows(
         [each.dataset for each in slices],
         [question.bucket(each.period) for each in slices],
         [regions[each.node].code for each in slices],
-        [question.by_period or each.period == closing[each.dataset] for each in slices],
+        [question.tells_periods_apart or each.period == closing[each.dataset] for each in slices],
         list(ids.values()),
         list(named),
         list(named.values()),
+        [each.node for each in slices],
+        [periods[each.period].ordinal for each in slices],
+        [periods[each.period].place_in_calendar for each in slices],
+        [question.bucket(str(each)) for each in question.periods],
         *(list(values) for _, values in question.filters),
     )
 
@@ -163,6 +252,25 @@ async def rows(
 def _name(region: Division) -> Text:
     # Its division stands for HQ, where nobody lives; its figures are the nation's.
     return NATION if region.tier is Tier.HQ else Text(region.name_en, region.name_zh)
+
+
+def _rounded(value: str) -> str:
+    return f"trim_scale(round({value}, {DECIMALS}))"
+
+
+def _cell_value(dimension: Dimension) -> str:
+    """Return a dimension's value of the cell ``k``; that of a coarser one follows from the finer's."""
+    if dimension.of is None:
+        return f"(k.dims->>'{dimension.code}')"
+    parents = _literal(orjson.dumps(dict(dimension.parents)).decode())
+    return f"({parents}::jsonb->>(k.dims->>'{dimension.of}'))"
+
+
+def _order(dimension: Dimension) -> str:
+    column = f"f.dim_{dimension.code}"
+    if dimension.is_open:
+        return column
+    return f"array_position(ARRAY[{', '.join(map(_literal, dimension.values))}], {column})"
 
 
 def _literal(text: str) -> str:

@@ -1,323 +1,65 @@
 """The catalogue: every dataset and indicator (9.3), by the dimensions of 9.2.
 
-An indicator is added here; a measure also gets its SQL in the city's roll-up. Codes are stable: they are stored and
-sent, and a code is never used again for something else.
+An indicator is added in its dataset's module, with the SQL of its formula, and counted from then on. Codes are stable:
+they are stored and sent, and a code is never used again for something else.
 """
 
-from shared.kernel.language import Text
-from shared.statistics.catalogue import (
-    Aggregation,
-    Catalogue,
-    Dataset,
-    Family,
-    Indicator,
-    Ratio,
-    Unit,
+from shared.statistics.catalogue import Catalogue
+from shared.statistics.datasets import (
+    account_manager,
+    arrears,
+    completeness,
+    credit,
+    customer,
+    departure,
+    group,
+    individual,
+    interaction,
+    level_migration,
+    liability,
+    offer,
+    payment,
+    points,
+    product,
+    prospect,
+    redemption,
+    request,
+    revenue,
+    subscription,
+    usage,
+    verification,
+    win_back,
 )
 from shared.statistics.dimensions import DIMENSIONS
-from shared.statistics.period import PeriodKind
 
-_EVERY_DIMENSION = tuple(dimension.code for dimension in DIMENSIONS)
-
-_DATASETS = (
-    Dataset(
-        "customer",
-        Text("Customers and their movement", "客户及其变动"),
-        _EVERY_DIMENSION,
-        frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
-    ),
-    Dataset(
-        "revenue",
-        Text("Monthly bills", "月账单"),
-        _EVERY_DIMENSION,
-        frozenset({PeriodKind.MONTH}),
-    ),
+_MODULES = (
+    customer,
+    revenue,
+    individual,
+    group,
+    subscription,
+    product,
+    usage,
+    payment,
+    arrears,
+    credit,
+    level_migration,
+    points,
+    liability,
+    redemption,
+    offer,
+    prospect,
+    departure,
+    win_back,
+    interaction,
+    verification,
+    completeness,
+    request,
+    account_manager,
 )
 
-_CUSTOMERS = (
-    Indicator(
-        "customers",
-        Text("Customers in the network", "在网客户数"),
-        Unit.CUSTOMERS,
-        Family.CUSTOMERS,
-        "customer",
-        Aggregation.SNAPSHOT,
-        Text(
-            "Customers who entered before the period's end and had not left by then",
-            "期末前入网且期末未离网的客户数",
-        ),
-    ),
-    Indicator(
-        "group_customers",
-        Text("Group customers", "集团客户数"),
-        Unit.CUSTOMERS,
-        Family.CUSTOMERS,
-        "customer",
-        Aggregation.SNAPSHOT,
-        Text("Those of `customers` that are organisations", "在网客户中的集团客户数"),
-    ),
-    Indicator(
-        "key_customers",
-        Text("Diamond, gold and silver customers", "钻金银客户数"),
-        Unit.CUSTOMERS,
-        Family.CUSTOMERS,
-        "customer",
-        Aggregation.SNAPSHOT,
-        Text("Those of `customers` above the standard level", "在网客户中钻石、金、银级客户数"),
-    ),
-    Indicator(
-        "key_customer_share",
-        Text("Share of diamond, gold and silver customers", "钻金银客户占比"),
-        Unit.PERCENT,
-        Family.CUSTOMERS,
-        "customer",
-        Ratio("key_customers", "customers", 100),
-        Text("`key_customers` / `customers` × 100", "钻金银客户数 ÷ 在网客户数 × 100"),
-    ),
-    Indicator(
-        "long_contract_customers",
-        Text("Customers bound for a year or more", "长期合约客户数"),
-        Unit.CUSTOMERS,
-        Family.CUSTOMERS,
-        "customer",
-        Aggregation.SNAPSHOT,
-        Text(
-            "Those of `customers` with a contract of one or two years",
-            "在网客户中合约期为一年或两年的客户数",
-        ),
-    ),
-    Indicator(
-        "long_contract_share",
-        Text("Share of customers bound for a year or more", "长期合约客户占比"),
-        Unit.PERCENT,
-        Family.CUSTOMERS,
-        "customer",
-        Ratio("long_contract_customers", "customers", 100),
-        Text("`long_contract_customers` / `customers` × 100", "长期合约客户数 ÷ 在网客户数 × 100"),
-    ),
-    Indicator(
-        "retained_customers",
-        Text("Profiles in the retained library", "保留档案客户数"),
-        Unit.CUSTOMERS,
-        Family.CUSTOMERS,
-        "customer",
-        Aggregation.SNAPSHOT,
-        Text("Customers who had left by the period's end", "期末前已离网的客户数"),
-    ),
-    Indicator(
-        "new_customers",
-        Text("New customers", "新增客户数"),
-        Unit.CUSTOMERS,
-        Family.CUSTOMERS,
-        "customer",
-        Aggregation.SUM,
-        Text(
-            "Customers who entered in the period, whether they stayed or not",
-            "本期入网的客户数，含其后离网者",
-        ),
-    ),
-    Indicator(
-        "lost_customers",
-        Text("Lost customers", "流失客户数"),
-        Unit.CUSTOMERS,
-        Family.CUSTOMERS,
-        "customer",
-        Aggregation.SUM,
-        Text("Customers who left in the period", "本期离网的客户数"),
-    ),
-    Indicator(
-        "lost_key_customers",
-        Text("Lost diamond, gold and silver customers", "流失钻金银客户数"),
-        Unit.CUSTOMERS,
-        Family.CUSTOMERS,
-        "customer",
-        Aggregation.SUM,
-        Text(
-            "Those of `lost_customers` above the standard level", "流失客户中钻石、金、银级客户数"
-        ),
-    ),
-    Indicator(
-        "customers_exposed",
-        Text("Customers who could leave", "离网率基数"),
-        Unit.CUSTOMERS,
-        Family.CUSTOMERS,
-        "customer",
-        Aggregation.SUM,
-        Text(
-            "In each period `customers` + `lost_customers`; over several periods, customer-periods",
-            "每期在网客户数 + 流失客户数；跨期累加为客户期数",
-        ),
-    ),
-    Indicator(
-        "churn_rate",
-        Text("Churn rate", "离网率"),
-        Unit.PERCENT,
-        Family.CUSTOMERS,
-        "customer",
-        Ratio("lost_customers", "customers_exposed", 100),
-        Text(
-            "`lost_customers` / `customers_exposed` × 100; over several periods, per period",
-            "流失客户数 ÷ 离网率基数 × 100；跨期为各期平均",
-        ),
-    ),
-    Indicator(
-        "tenure_months",
-        Text("Tenure of all customers", "在网时长合计"),
-        Unit.MONTHS,
-        Family.CUSTOMERS,
-        "customer",
-        Aggregation.SNAPSHOT,
-        Text(
-            "Whole months from entry to the period's last day, summed over `customers`",
-            "在网客户自入网日至期末日的整月数之和",
-        ),
-    ),
-    Indicator(
-        "mean_tenure_months",
-        Text("Mean tenure", "平均在网时长"),
-        Unit.MONTHS,
-        Family.CUSTOMERS,
-        "customer",
-        Ratio("tenure_months", "customers"),
-        Text("`tenure_months` / `customers`", "在网时长合计 ÷ 在网客户数"),
-    ),
-    Indicator(
-        "subscriptions",
-        Text("Subscriptions", "在网用户数"),
-        Unit.SUBSCRIPTIONS,
-        Family.VOLUME,
-        "customer",
-        Aggregation.SNAPSHOT,
-        Text(
-            "Lines of `customers` that began before the period's end and had not ended by then",
-            "在网客户名下期末前开通且期末未销户的用户数",
-        ),
-    ),
-    Indicator(
-        "subscriptions_per_customer",
-        Text("Subscriptions per customer", "户均用户数"),
-        Unit.PER_CUSTOMER,
-        Family.VOLUME,
-        "customer",
-        Ratio("subscriptions", "customers"),
-        Text("`subscriptions` / `customers`", "在网用户数 ÷ 在网客户数"),
-    ),
+CATALOGUE = Catalogue(
+    DIMENSIONS,
+    tuple(module.DATASET for module in _MODULES),
+    tuple(indicator for module in _MODULES for indicator in module.INDICATORS),
 )
-
-_REVENUE = (
-    Indicator(
-        "monthly_charge_fen",
-        Text("Monthly charge", "月应收"),
-        Unit.FEN,
-        Family.REVENUE,
-        "customer",
-        Aggregation.SNAPSHOT,
-        Text("What `customers` pay a month at present, summed", "在网客户当前月费之和"),
-    ),
-    Indicator(
-        "arpu_fen",
-        Text("Monthly charge per customer", "户均月应收"),
-        Unit.FEN,
-        Family.REVENUE,
-        "customer",
-        Ratio("monthly_charge_fen", "customers"),
-        Text("`monthly_charge_fen` / `customers`", "月应收 ÷ 在网客户数"),
-    ),
-    Indicator(
-        "key_monthly_charge_fen",
-        Text("Monthly charge of diamond, gold and silver customers", "钻金银客户月应收"),
-        Unit.FEN,
-        Family.REVENUE,
-        "customer",
-        Aggregation.SNAPSHOT,
-        Text("What `key_customers` pay a month at present, summed", "钻金银客户当前月费之和"),
-    ),
-    Indicator(
-        "key_revenue_share",
-        Text(
-            "Share of the monthly charge from diamond, gold and silver customers",
-            "钻金银客户收入占比",
-        ),
-        Unit.PERCENT,
-        Family.REVENUE,
-        "customer",
-        Ratio("key_monthly_charge_fen", "monthly_charge_fen", 100),
-        Text(
-            "`key_monthly_charge_fen` / `monthly_charge_fen` × 100",
-            "钻金银客户月应收 ÷ 月应收 × 100",
-        ),
-    ),
-    Indicator(
-        "highest_monthly_charge_fen",
-        Text("Highest monthly charge", "最高月费"),
-        Unit.FEN,
-        Family.REVENUE,
-        "customer",
-        Aggregation.MAX,
-        Text(
-            "The most that one of `customers` pays a month at present", "在网客户当前月费的最大值"
-        ),
-    ),
-    Indicator(
-        "lost_monthly_charge_fen",
-        Text("Monthly charge lost", "流失月应收"),
-        Unit.FEN,
-        Family.REVENUE,
-        "customer",
-        Aggregation.SUM,
-        Text("What `lost_customers` last paid a month, summed", "流失客户最后月费之和"),
-    ),
-    Indicator(
-        "billed_revenue_fen",
-        Text("Billed revenue", "出账收入"),
-        Unit.FEN,
-        Family.REVENUE,
-        "revenue",
-        Aggregation.SUM,
-        Text("Charges of the month's bills, summed", "当月账单金额之和"),
-    ),
-    Indicator(
-        "bills",
-        Text("Bills", "账单数"),
-        Unit.BILLS,
-        Family.REVENUE,
-        "revenue",
-        Aggregation.SUM,
-        Text("Bills of the month", "当月账单张数"),
-    ),
-    Indicator(
-        "billed_customers",
-        Text("Billed customers", "出账客户数"),
-        Unit.CUSTOMERS,
-        Family.REVENUE,
-        "revenue",
-        Aggregation.SUM,
-        Text(
-            "Customers with at least one bill of the month; over several months, customer-months",
-            "当月有账单的客户数；跨月累加为客户月数",
-        ),
-    ),
-    Indicator(
-        "billed_revenue_per_customer_fen",
-        Text("Billed revenue per billed customer", "户均出账收入"),
-        Unit.FEN,
-        Family.REVENUE,
-        "revenue",
-        Ratio("billed_revenue_fen", "billed_customers"),
-        Text(
-            "`billed_revenue_fen` / `billed_customers`; over several months, a month",
-            "出账收入 ÷ 出账客户数；跨月为月均",
-        ),
-    ),
-    Indicator(
-        "highest_bill_fen",
-        Text("Highest bill", "最高账单金额"),
-        Unit.FEN,
-        Family.REVENUE,
-        "revenue",
-        Aggregation.MAX,
-        Text("The greatest single bill of the month", "当月单张账单的最高金额"),
-    ),
-)
-
-CATALOGUE = Catalogue(DIMENSIONS, _DATASETS, (*_CUSTOMERS, *_REVENUE))

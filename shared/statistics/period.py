@@ -11,6 +11,8 @@ from shared.kernel.language import Text
 from shared.kernel.problems import Fault, Problem
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
+YEAR = 12 * 31
+"""By how much :attr:`Period.place_in_calendar` grows in a year."""
 _LONGEST_ECHO = 40
 _MONTH_LENGTH = len("2026-11")
 _FORMATS = {_MONTH_LENGTH: "%Y-%m", len("2026-11-23"): "%Y-%m-%d"}
@@ -67,8 +69,12 @@ class Period:
     @classmethod
     def at(cls, moment: datetime, kind: PeriodKind = PeriodKind.MONTH) -> Self:
         """Return the month or day in which ``moment`` falls in China."""
-        today = moment.astimezone(BUSINESS_ZONE).date()
-        return cls(kind, today.replace(day=1) if kind is PeriodKind.MONTH else today)
+        return cls.of(moment.astimezone(BUSINESS_ZONE).date(), kind)
+
+    @classmethod
+    def of(cls, day: date, kind: PeriodKind) -> Self:
+        """Return the month or day in which ``day`` falls."""
+        return cls(kind, day.replace(day=1) if kind is PeriodKind.MONTH else day)
 
     @property
     def end(self) -> date:
@@ -88,10 +94,28 @@ class Period:
         """The period before it."""
         return self.at_date(self.start - timedelta(days=1))
 
+    @property
+    def ordinal(self) -> int:
+        """Its place among all periods of its kind: the one before has the number before."""
+        month = self.start.year * 12 + self.start.month
+        return month if self.kind is PeriodKind.MONTH else self.start.toordinal()
+
+    @property
+    def place_in_calendar(self) -> int:
+        """A number that is :data:`YEAR` greater than that of the same month or day a year before."""
+        return (self.start.year * 12 + self.start.month) * 31 + self.start.day
+
+    @property
+    def year_before(self) -> Self | None:
+        """The same month or day a year before; a leap day has none."""
+        try:
+            return type(self)(self.kind, self.start.replace(year=self.start.year - 1))
+        except ValueError:
+            return None
+
     def at_date(self, day: date) -> Self:
         """Return the period of this kind in which ``day`` falls."""
-        month = self.kind is PeriodKind.MONTH
-        return type(self)(self.kind, day.replace(day=1) if month else day)
+        return self.of(day, self.kind)
 
     def __str__(self) -> str:
         iso = self.start.isoformat()

@@ -20,12 +20,14 @@ from shared.organisation.division import (
     is_within,
     province_of,
 )
-from shared.statistics.catalogue import Catalogue, Dimension, Indicator
+from shared.statistics.catalogue import Catalogue, Dimension, Earlier, Growth, Indicator, MovingSum
 from shared.statistics.period import Period
 
 MOST_INDICATORS = 40
 MOST_PERIODS = 400
 MOST_ROWS = 100_000
+OPEN_VALUES = 50
+"""So many values are expected of a dimension whose values the cities say."""
 
 BY_PERIOD, BY_REGION = "period", "region"
 
@@ -42,6 +44,17 @@ class RegionLevel(StrEnum):
 
 _LEVELS = tuple(RegionLevel)
 _LEVEL_OF_TIER = dict(zip((Tier.HQ, Tier.PROVINCE, Tier.CITY), _LEVELS, strict=True))
+
+
+class IndicatorUnknown(Problem):
+    """An indicator that the catalogue of this node does not have."""
+
+    status = 404
+    title = Text("Indicator unknown", "指标不存在")
+    sentence = Text(
+        "There is no indicator {code}: `GET /statistics/indicators` lists them.",
+        "没有指标 {code}：可用 GET /statistics/indicators 查看全部指标。",
+    )
 
 
 class RegionOutOfScope(Problem):
@@ -126,9 +139,22 @@ class Question:
             needed.setdefault(indicator.dataset, {}).update(dict.fromkeys(indicator.measures))
         return {dataset: list(codes) for dataset, codes in needed.items()}
 
+    @property
+    def tells_periods_apart(self) -> bool:
+        """Whether every period has rows of its own."""
+        return self.by_period or len(self.periods) == 1
+
+    @property
+    def consulted(self) -> tuple[Period, ...]:
+        """The periods that are needed: those asked for, and the earlier ones that are looked back to."""
+        found = set(self.periods)
+        for indicator in self.indicators:
+            found.update(back for each in self.periods for back in _looked_back_to(indicator, each))
+        return tuple(sorted(found))
+
     def bucket(self, period: str) -> str:
         """Return how rows call the period: itself, or the whole range, ``2026-09/2026-11`` as in ISO 8601."""
-        if self.by_period or len(self.periods) == 1:
+        if self.tells_periods_apart:
             return period
         return f"{self.periods[0]}/{self.periods[-1]}"
 
@@ -148,8 +174,24 @@ class Question:
         filtered = {dimension.code: len(values) for dimension, values in self.filters}
         cities = cities_of(self.region.code)
         regions = {self.region_of(city.code).code for city in cities}
-        cells = math.prod(filtered.get(each.code, len(each.values)) for each in self.dimensions)
+        cells = math.prod(
+            filtered.get(each.code, len(each.values) or OPEN_VALUES) for each in self.dimensions
+        )
         return len(regions) * cells * (len(self.periods) if self.by_period else 1)
+
+
+def _looked_back_to(indicator: Indicator, period: Period) -> list[Period]:
+    match indicator.aggregation:
+        case Growth(over=Earlier.PERIOD):
+            return [period.previous]
+        case Growth():
+            return [period.year_before] if period.year_before else []
+        case MovingSum(periods=count):
+            back = [period]
+            while len(back) < count:
+                back.append(back[-1].previous)
+            return back[1:]
+    return []
 
 
 def read_question(words: Words, catalogue: Catalogue, *, scope: str, now: datetime) -> Question:
@@ -187,6 +229,10 @@ def read_question(words: Words, catalogue: Catalogue, *, scope: str, now: dateti
         filters=_filters(words.filters or {}, dimensions),
         as_known_at=words.as_known_at,
     )
+    if not question.tells_periods_apart:
+        for each in indicators:
+            if _looked_back_to(each, question.periods[0]):
+                raise QueryInvalid("by", ", ".join(by), f"period, for {each.code}")
     rows = question.most_rows
     if rows > MOST_ROWS or len(indicators) > MOST_INDICATORS:
         raise QuestionTooLarge(
@@ -211,7 +257,7 @@ def _common_dimensions(
     return {
         code: dimension
         for code, dimension in catalogue.dimensions.items()
-        if all(code in catalogue.datasets[dataset].dimensions for dataset in datasets)
+        if all(dimension in catalogue.dimensions_of(dataset) for dataset in datasets)
     }
 
 
@@ -246,6 +292,10 @@ def _periods(
         if periods[0].kind not in kinds:
             offered = ", ".join(f"a {kind.value}" for kind in kinds)
             raise QueryInvalid("period", str(periods[0]), f"{offered}, for {indicator.code}")
+        begins, ends = indicator.valid_from, indicator.valid_until
+        if (begins and periods[0].start < begins) or (ends and periods[-1].end > ends):
+            valid = f"what lies from {begins or '…'} up to {ends or '…'}, for {indicator.code}"
+            raise QueryInvalid("period", str(periods[0]), valid)
     return tuple(periods)
 
 
@@ -279,7 +329,7 @@ def _filters(
     for code, values in asked.items():
         if code not in dimensions:
             raise QueryInvalid(code, ",".join(values), f"filters by {', '.join(dimensions)}")
-        for value in values:
+        for value in () if dimensions[code].is_open else values:
             _offered(code, value, dimensions[code].values)
         filters.append((dimensions[code], tuple(dict.fromkeys(values))))
     return tuple(filters)

@@ -1,44 +1,54 @@
-"""The page of the documentation that lists the catalogue, made from it."""
+"""The pages of the documentation that describe the catalogue, made from it: an index, and one page an indicator."""
 
 from collections.abc import Iterator
+from textwrap import dedent
 
-from shared.statistics.catalogue import (
-    AGGREGATION_NAMES,
-    FAMILY_NAMES,
-    UNIT_NAMES,
-    Catalogue,
-    Indicator,
-)
+from shared.statistics.catalogue import AGGREGATION_NAMES, Catalogue, Dataset, Indicator
 from shared.statistics.indicators import CATALOGUE
+from shared.statistics.vocabulary import FAMILY_NAMES, OWNERS, UNIT_NAMES
 
-_INTRODUCTION = """\
+_MADE = "<!-- Made from the program by `make docs`; change it there. -->"
+_INTRODUCTION = f"""\
 # Indicators
 
-<!-- Made from the program by `make docs`; change it there. -->
+{_MADE}
 
-What can be asked for, from the catalogue in `shared/statistics/indicators.py`. The same is served, in both languages, by
-`GET /statistics/indicators` and `GET /statistics/dimensions`.
+What can be asked for, from the catalogue in `shared/statistics`. The same is served, in both languages, by
+`GET /statistics/indicators`, `GET /statistics/indicators/{{code}}` and `GET /statistics/dimensions`.
 
 Cities count *measures* for each combination of a dataset's dimensions; *ratios* are divided from sums when they are
-asked for, so that no average is ever averaged. A level, contract or monthly charge is the customer's at the time of
-computing; tenure is counted in whole months to the period's last day, or to the day of leaving. Money is in fen.
+asked for, so that no average is ever averaged. A level is the one that the customer had at the period's end; contract,
+sex, kind and monthly charge are those at the time of counting; tenure is counted in whole months to the period's last
+day, or to the day of leaving. Money is in fen.
 """
 
 
 def render_markdown(catalogue: Catalogue = CATALOGUE) -> str:
     """Return ``docs/indicators.md``."""
-    return "\n".join([_INTRODUCTION, *_dimensions(catalogue), *_indicators(catalogue)])
+    return "\n".join(
+        [_INTRODUCTION, *_dimensions(catalogue), *_indicators(catalogue), *_datasets(catalogue)]
+    )
+
+
+def render_indicator(code: str, catalogue: Catalogue = CATALOGUE) -> str:
+    """Return ``docs/indicators/<code>.md``."""
+    return "\n".join(_page(catalogue, catalogue.indicators[code])) + "\n"
 
 
 def _dimensions(catalogue: Catalogue) -> Iterator[str]:
     yield "## Dimensions 分析角度\n"
-    yield "| code | name | 名称 | values |"
-    yield "|---|---|---|---|"
-    yield "| `period` | Month or day | 月、日 | `2026-11`, `2026-11-23` |"
-    yield "| `region` | Region | 地区 | division codes; `region_level`: `nation` 全国, `province` 省, `city` 地市 |"
+    yield "| code | name | 名称 | edition | values |"
+    yield "|---|---|---|---|---|"
+    yield "| `period` | Month or day | 月、日 | | `2026-11`, `2026-11-23` |"
+    yield (
+        "| `region` | Region | 地区 | GB/T 2260 | division codes; `region_level`: `nation` 全国, `province` 省, "
+        "`city` 地市 |"
+    )
     for each in catalogue.dimension_list:
         values = ", ".join(f"`{code}` {name.zh}" for code, name in each.values.items())
-        yield f"| `{each.code}` | {each.name.en} | {each.name.zh} | {values} |"
+        made_of = f"put together from `{each.of}`: " if each.of else ""
+        said = values or "as the cities say"
+        yield f"| `{each.code}` | {each.name.en} | {each.name.zh} | {each.version} | {made_of}{said} |"
     yield ""
 
 
@@ -47,18 +57,66 @@ def _indicators(catalogue: Catalogue) -> Iterator[str]:
         members = [each for each in catalogue.indicator_list if each.family is family]
         if members:
             yield f"## {name.en} {name.zh}\n"
+            yield "| code | name | 名称 | unit | aggregation | dataset |"
+            yield "|---|---|---|---|---|---|"
             for each in members:
-                yield from _indicator(catalogue, each)
+                yield (
+                    f"| [`{each.code}`](indicators/{each.code}.md) | {each.name.en} | {each.name.zh} "
+                    f"| {UNIT_NAMES[each.unit].en} | {each.aggregation_code} | `{each.dataset}` |"
+                )
+            yield ""
 
 
-def _indicator(catalogue: Catalogue, each: Indicator) -> Iterator[str]:
+def _datasets(catalogue: Catalogue) -> Iterator[str]:
+    yield "## Datasets 数据集 { #datasets }\n"
+    yield (
+        "The rows that a city counts, as its statement has them. `:first` and `:after` are the period's first day and the "
+        "day after its last, `:first_at` and `:after_at` the moments at which these begin in China.\n"
+    )
+    for each in catalogue.dataset_list:
+        yield f"### `{each.code}`\n"
+        yield f"{each.name.en} {each.name.zh}. {_counted(each)}\n"
+        yield f"```sql\n{dedent(each.rows).strip()}\n```\n"
+
+
+def _counted(dataset: Dataset) -> str:
+    periods = " and ".join(sorted(kind.value for kind in dataset.periods))
+    dimensions = ", ".join(f"`{code}`" for code in dataset.dimensions)
+    said = f"By {periods}; {dimensions}."
+    if dataset.late:
+        tables = ", ".join(f"`{table}`" for table in dataset.late)
+        said += f" A past period is counted again when rows of {tables} come, change or go."
+    if dataset.present_only:
+        said += " The present alone is known: a past period cannot be counted any more."
+    return said
+
+
+def _page(catalogue: Catalogue, each: Indicator) -> Iterator[str]:
     dataset = catalogue.datasets[each.dataset]
-    unit = UNIT_NAMES[each.unit]
-    how = AGGREGATION_NAMES[each.aggregation_code]
+    unit, owner = UNIT_NAMES[each.unit], OWNERS[each.family]
+    family, how = FAMILY_NAMES[each.family], AGGREGATION_NAMES[each.aggregation_code]
     periods = " or ".join(sorted(kind.value for kind in dataset.periods))
-    yield f"### `{each.code}`\n"
+    dimensions = ", ".join(f"`{found.code}`" for found in catalogue.dimensions_of(each.dataset))
+    yield f"# {each.code}\n"
+    yield f"{_MADE}\n"
     yield f"{each.name.en} {each.name.zh}\n"
-    yield f"- Formula: {each.formula.en}. {each.formula.zh}。"
-    yield f"- Unit: {unit.en} {unit.zh}"
-    yield f"- Aggregation: {each.aggregation_code}: {how.en}. {how.zh}。"
-    yield f"- Dataset: `{dataset.code}`, by {periods}, {', '.join(f'`{code}`' for code in dataset.dimensions)}\n"
+    yield "| | |"
+    yield "|---|---|"
+    yield f"| Formula 公式 | {each.formula.en}. {each.formula.zh}。 |"
+    yield f"| Unit 单位 | {unit.en} {unit.zh} |"
+    yield f"| Family 类别 | {family.en} {family.zh} |"
+    yield f"| Aggregation 汇总方式 | {each.aggregation_code}: {how.en}. {how.zh}。 |"
+    yield f"| Dataset 数据集 | [`{dataset.code}`](../indicators.md#{dataset.code}), by {periods} |"
+    yield f"| Dimensions 分析角度 | `period`, `region`, {dimensions} |"
+    yield f"| Owner 归口 | {owner.en} {owner.zh} |"
+    yield f"| Valid 有效期 | {each.valid_from or 'always'} – {each.valid_until or ''} |\n"
+    yield f"```sql\n{_sql(catalogue, each)}\n```"
+
+
+def _sql(catalogue: Catalogue, each: Indicator) -> str:
+    if each.sql:
+        return each.sql
+    numerator, denominator = (catalogue.indicators[code] for code in each.measures)
+    scale = getattr(each.aggregation, "scale", 1)
+    times = f" * {scale}" if scale != 1 else ""
+    return f"{numerator.sql}{times}\n/ nullif({denominator.sql}, 0)"

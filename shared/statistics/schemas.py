@@ -1,6 +1,6 @@
 """What goes over the wire: questions' answers, the catalogue, and the slice message."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -102,6 +102,7 @@ class DimensionValue(BaseModel):
 
     code: str
     name: Named
+    parts: list[str] = Field(description="Values of the finer dimension that it puts together.")
 
 
 class DimensionOut(BaseModel):
@@ -109,6 +110,9 @@ class DimensionOut(BaseModel):
 
     code: str
     name: Named
+    version: str = Field(description="Edition of its values.", examples=["GB/T 4754-2017"])
+    of: str | None = Field(description="The finer dimension whose values it puts together.")
+    open: bool = Field(description="Whether the cities say what it distinguishes.")
     values: list[DimensionValue]
 
 
@@ -116,6 +120,20 @@ class DimensionsOut(BaseModel):
     """Every dimension."""
 
     items: list[DimensionOut]
+
+
+HowAggregated = Literal[
+    "sum",
+    "snapshot",
+    "max",
+    "min",
+    "ratio",
+    "difference",
+    "share",
+    "growth",
+    "rank",
+    "moving_sum",
+]
 
 
 class RatioOut(BaseModel):
@@ -134,11 +152,20 @@ class IndicatorOut(BaseModel):
     unit: Named
     family: str
     dataset: str
-    aggregation: Literal["sum", "snapshot", "max", "min", "ratio"]
+    aggregation: HowAggregated
     ratio: RatioOut | None
     formula: Named
+    measures: list[str] = Field(description="What cities count for it.")
+    sql: str | None = Field(description="Of a measure: the aggregate over its dataset's rows.")
     dimensions: list[str]
     periods: list[str]
+    owner: Named = Field(description="Which department of HQ answers for its meaning.")
+    valid_from: date | None = Field(description="First day that it speaks of.")
+    valid_until: date | None = Field(description="First day that it speaks of no longer.")
+    defined_by: str | None = Field(
+        description="The version of HQ's definitions; nothing if it ships with the program.",
+        examples=["indicator 3"],
+    )
 
 
 class IndicatorsOut(BaseModel):

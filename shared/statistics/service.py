@@ -14,9 +14,10 @@ from shared.kernel.language import Language
 from shared.kernel.tier import Tier
 from shared.organisation.division import cities_of, division
 from shared.statistics import figures
-from shared.statistics.catalogue import UNIT_NAMES, Catalogue
+from shared.statistics.catalogue import Catalogue
 from shared.statistics.question import Question
 from shared.statistics.repository import StoredSlice, chosen_slices
+from shared.statistics.vocabulary import UNIT_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ async def answer(
     slices = await chosen_slices(
         session,
         question.measures,
-        [str(period) for period in question.periods],
+        [str(period) for period in question.consulted],
         sorted(within),
         as_known_at=question.as_known_at,
     )
@@ -135,7 +136,7 @@ def _provenance(
     return [
         _made_of(dataset, str(period), found[dataset, str(period)], expected, in_full=in_full)
         for dataset in question.measures
-        for period in question.periods
+        for period in question.consulted
     ]
 
 

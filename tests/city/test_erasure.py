@@ -35,6 +35,8 @@ async def figures(database: Database) -> dict[str, Any]:
         period = Period.parse(month, "period")
         async with snapshot(database) as session:
             for dataset in CATALOGUE.dataset_list:
+                if dataset.present_only:
+                    continue  # nobody asks what it was in a month long over
                 cells = await count(session, dataset, CATALOGUE.measures_of(dataset.code), period)
                 counted[f"{dataset.code} {month}"] = sorted(cells)
     return counted

@@ -13,6 +13,7 @@ from tests.city.random_customers import random_people, settle_in
 from tests.city.test_rollup_nation import CAPABILITIES
 from tests.conftest import MakeNode, TestNode
 
+DATASETS = ("customer", "revenue")
 NOVEMBER = Period.parse("2026-11")
 
 
@@ -20,7 +21,9 @@ async def city_that_told(make_node: MakeNode) -> TestNode:
     node = await make_node("440300", CAPABILITIES)
     async with node.database.transaction() as session:
         await settle_in(session, node.code, random_people(node.code, 20))
-    await roll_up(node.database, node.context.post, [NOVEMBER], now=node.clock.now())
+    await roll_up(
+        node.database, node.context.post, [NOVEMBER], datasets=DATASETS, now=node.clock.now()
+    )
     return node
 
 
@@ -58,7 +61,9 @@ async def test_what_was_told_is_known_again_and_counting_makes_nothing_new(
 
     await hear_again(node)
     await hear_again(node)
-    counted = await roll_up(node.database, node.context.post, [NOVEMBER], now=node.clock.now())
+    counted = await roll_up(
+        node.database, node.context.post, [NOVEMBER], datasets=DATASETS, now=node.clock.now()
+    )
 
     assert await slices(node) == told
     assert [each.changed for each in counted] == [False, False]
@@ -75,7 +80,9 @@ async def test_what_was_counted_otherwise_meanwhile_does_not_keep_the_rest_from_
             text("UPDATE customer SET monthly_charge_fen = monthly_charge_fen + 1")
         )
         before = list(await session.scalars(select(OutboxMessage.position)))
-    await roll_up(node.database, node.context.post, [NOVEMBER], now=node.clock.now())
+    await roll_up(
+        node.database, node.context.post, [NOVEMBER], datasets=DATASETS, now=node.clock.now()
+    )
     counted = await slices(node)
     async with node.database.transaction() as session:
         await session.execute(

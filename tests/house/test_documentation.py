@@ -15,3 +15,9 @@ def test_a_page_that_the_program_writes_is_as_the_program_writes_it(name: str) -
     assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name](), (
         f"run `make docs` to write docs/{name} anew"
     )
+
+
+def test_there_is_no_page_of_an_indicator_that_is_gone() -> None:
+    written = {f"indicators/{page.name}" for page in (DOCS / "indicators").iterdir()}
+
+    assert written == {name for name in PAGES if name.startswith("indicators/")}

@@ -13,9 +13,10 @@ from shared.policy.kinds import KINDS
 from shared.policy.kinds.level import LEVEL, Thresholds
 from shared.policy.reading import read, written
 from shared.policy.reference import render_markdown
+from shared.statistics.definition import INDICATOR
 from tests.policy.thresholds import THRESHOLDS
 
-ALL = pytest.mark.parametrize("kind", [THRESHOLDS, *KINDS], ids=lambda kind: kind.name)
+ALL = pytest.mark.parametrize("kind", [THRESHOLDS, *KINDS, INDICATOR], ids=lambda kind: kind.name)
 
 
 @ALL

@@ -266,7 +266,29 @@ async def test_the_catalogue_is_served_in_both_languages(hq: TestNode, analyst: 
     assert arpu["periods"] == ["day", "month"]
     level = dimensions[0]
     assert (level["code"], level["name"]["zh"]) == ("level", "级别")
-    assert level["values"][1] == {"code": "gold", "name": {"en": "Gold", "zh": "金"}}
+    assert level["values"][1] == {
+        "code": "gold",
+        "name": {"en": "Gold", "zh": "金"},
+        "parts": [],
+    }
+    section = next(each for each in dimensions if each["code"] == "industry_section")
+    assert (section["of"], section["version"]) == ("industry", "GB/T 4754-2017")
+    assert section["values"][0]["parts"] == ["A", "01", "02", "03", "04", "05"]
+
+
+async def test_one_indicator_is_served_with_what_it_means(hq: TestNode, analyst: Headers) -> None:
+    complaints = await hq.client.get("/statistics/indicators/complaints", headers=analyst)
+    unknown = await hq.client.get("/statistics/indicators/complaint", headers=analyst)
+
+    found = complaints.json()
+    assert found["sql"] == "count(*) FILTER (WHERE interaction_kind = 'complaint')"
+    assert found["owner"] == {"en": "Customer service", "zh": "客户服务"}
+    assert found["dimensions"] == ["level", "channel", "interaction_kind"]
+    assert (found["valid_from"], found["valid_until"]) == (None, None)
+    assert (unknown.status_code, unknown.json()["type"]) == (
+        404,
+        "urn:guanxi:problem:indicator-unknown",
+    )
 
 
 async def test_the_filters_are_in_the_description_of_the_interface(hq: TestNode) -> None:

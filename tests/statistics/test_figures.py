@@ -13,20 +13,12 @@ from shared.kernel.database import Database
 from shared.kernel.language import Text
 from shared.organisation.division import cities_of
 from shared.statistics import repository
-from shared.statistics.catalogue import (
-    Aggregation,
-    Catalogue,
-    Dataset,
-    Dimension,
-    Family,
-    Indicator,
-    Ratio,
-    Unit,
-)
+from shared.statistics.catalogue import Aggregation, Catalogue, Dataset, Dimension, Indicator, Ratio
 from shared.statistics.period import Period, PeriodKind
 from shared.statistics.question import Question, Words, read_question
 from shared.statistics.service import answer
 from shared.statistics.slices import Content, Slice
+from shared.statistics.vocabulary import Family, Unit
 from tests.conftest import NOON
 from tests.statistics.registered_cities import register
 from tests.statistics.slices_by_hand import COMPUTED

@@ -11,13 +11,13 @@ from services.city_node.customer.answers import documented, profile_response, re
 from services.city_node.customer.looks import look
 from services.city_node.customer.privacy import seen, sight_of
 from services.city_node.group.enterprise import enterprise_part, write_enterprise
-from services.city_node.group.industry import industries
 from services.city_node.group.problems import EnterpriseUnknown
 from services.city_node.group.schemas import EnterpriseOut, EnterpriseWrite, IndustryList
 from shared.access import Principal
 from shared.capability import Context
 from shared.kernel.database import driver_connection
 from shared.kernel.edge import ExpectedVersion, Now
+from shared.statistics.industry import industries
 
 router = APIRouter()
 

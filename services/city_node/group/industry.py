@@ -1,29 +1,11 @@
-"""The industries of GB/T 4754-2017: 20 sections and 97 divisions, which change only with a release."""
-
-import csv
-from functools import cache
-from importlib.resources import files
+"""The table of industries, filled from the release: a statistic speaks of the same codes."""
 
 from sqlalchemy import or_
 from sqlalchemy.dialects.postgresql import insert
 
 from services.city_node.group.models import Industry
 from shared.capability import NodeContext
-
-
-@cache
-def industries() -> tuple[dict[str, str], ...]:
-    """Return every industry: code, section, and the names in Chinese and English."""
-    lines = files("services.city_node.group").joinpath("industries.csv").read_text("utf-8")
-    return tuple(
-        {
-            "code": row["code"],
-            "section": row["section"],
-            "name_zh": row["zh"],
-            "name_en": row["en"],
-        }
-        for row in csv.DictReader(lines.splitlines())
-    )
+from shared.statistics.industry import industries
 
 
 async def ensure_industries(context: NodeContext) -> None:

@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_
 
 from services.city_node.customer.privacy import MaskedDay
 from services.city_node.customer.schemas import Body, Day, Email, Fen, Line, Phone, Prose
-from services.city_node.group.industry import industries
 from services.city_node.group.models import Attitude, DecisionRole, SizeClass
 from shared.organisation.division import divisions
+from shared.statistics.industry import industries
 
 _DIVISION_DIGITS = 6
 

@@ -97,6 +97,8 @@ class PointsEntry(Base):
             "cause_id",
             postgresql_where=text("cause_id IS NOT NULL"),
         ),
+        # Entries are written in order of time: a few pages that tell where those of a period lie.
+        Index("points_entry_at_idx", "at", postgresql_using="brin"),
         {"comment": "append-only: the ledger of points"},
     )
 

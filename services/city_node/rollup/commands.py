@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from services.city_node.rollup.service import periods_due, roll_up
+from services.city_node.rollup.service import roll_up, roll_up_due
 from shared.capability import NodeContext
 from shared.commandline import CommandFailed, JsonOption, NodeOption, run, show
 from shared.kernel.listing import MAX_PAGE, PageRequest
@@ -36,13 +36,14 @@ def run_rollup(
         if context.settings.tier is not Tier.CITY:
             raise CommandFailed(f"Node {node} is no city: only cities count. Name one with --node.")
         now = context.clock.now()
-        periods = [Period.parse(period)] if period else periods_due(now)
-        return [
-            asdict(each)
-            for each in await roll_up(
-                context.database, context.post, periods, reason=reason, now=now
+        counted = (
+            await roll_up(
+                context.database, context.post, [Period.parse(period)], reason=reason, now=now
             )
-        ]
+            if period
+            else await roll_up_due(context.database, context.post, now=now)
+        )
+        return [asdict(each) for each in counted]
 
     show(run(node, count), json=json, title=f"Roll-up of {node}")
 

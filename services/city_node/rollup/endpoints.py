@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from services.city_node.rollup.schemas import CountedOut, RollupIn, RollupOut
-from services.city_node.rollup.service import periods_due, roll_up
+from services.city_node.rollup.service import roll_up, roll_up_due
 from shared.access import Principal, require
 from shared.capability import Context
 from shared.kernel.edge import Now
@@ -25,6 +25,11 @@ async def create_rollup(
 
     The roll-up's own transaction is committed before the answer: it has to begin as a snapshot.
     """
-    periods = [Period.parse(asked.period, "period")] if asked.period else periods_due(now)
-    counted = await roll_up(context.database, context.post, periods, reason=asked.reason, now=now)
+    if asked.period is None:
+        counted = await roll_up_due(context.database, context.post, now=now)
+    else:
+        periods = [Period.parse(asked.period, "period")]
+        counted = await roll_up(
+            context.database, context.post, periods, reason=asked.reason, now=now
+        )
     return RollupOut(items=[CountedOut.model_validate(each) for each in counted])

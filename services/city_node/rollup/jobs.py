@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from services.city_node.rollup.service import periods_due, roll_up
+from services.city_node.rollup.service import roll_up_due
 from shared.capability import Daily, Job, NodeContext
 from shared.kernel.language import Text
 
 
 async def run(context: NodeContext, now: datetime) -> None:
     """Count what is due."""
-    await roll_up(context.database, context.post, periods_due(now), now=now)
+    await roll_up_due(context.database, context.post, now=now)
 
 
 nightly = Job(

@@ -1,13 +1,13 @@
 """Making slices: counting, comparing with what was said before, and telling HQ what is new."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.rollup import repository
+from services.city_node.rollup import due, repository
 from shared.federation.models import Lane
 from shared.federation.post import PostOffice
 from shared.kernel.database import Database
@@ -17,7 +17,7 @@ from shared.kernel.settings import HQ_CODE
 from shared.statistics import repository as statistics
 from shared.statistics.catalogue import Dataset
 from shared.statistics.indicators import CATALOGUE
-from shared.statistics.period import Period
+from shared.statistics.period import Period, PeriodKind
 from shared.statistics.schemas import SLICE, SliceMessage
 from shared.statistics.slices import Content, Slice
 
@@ -25,8 +25,8 @@ log = structlog.get_logger("rollup")
 
 RECOMPUTED = "recomputed"
 """Reason of a restatement for which nobody gave another."""
-LATE_DAYS = 3
-"""On so many first days of a month the month before is counted once more."""
+LATE = "late data"
+"""Reason of a restatement because rows of a period that was over came, changed or went."""
 
 
 class PeriodNotBegun(Problem):
@@ -56,11 +56,25 @@ class Counted:
     changed: bool
 
 
-def periods_due(now: datetime) -> list[Period]:
-    """Return the months that are counted by night at ``now``."""
-    month = Period.at(now)
-    days_into_it = (Period.at(now, month.kind.DAY).start - month.start).days
-    return [month.previous, month] if days_into_it < LATE_DAYS else [month]
+async def roll_up_due(database: Database, post: PostOffice, *, now: datetime) -> list[Counted]:
+    """Count what is due: what has changed since it was counted last, and what the calendar brings.
+
+    Args:
+        database: the city's.
+        post: the city's.
+        now: the present moment.
+    """
+    today = Period.at(now, PeriodKind.DAY).start
+    async with repository.snapshot(database) as session:
+        await due.note(session, post.code, today)
+        listed = await due.read(session)
+    counted: list[Counted] = []
+    for period, datasets in listed.items():
+        reason = LATE if due.is_over(period, today) else None
+        counted += await roll_up(
+            database, post, [period], datasets=datasets, reason=reason, now=now
+        )
+    return counted
 
 
 async def roll_up(
@@ -68,32 +82,41 @@ async def roll_up(
     post: PostOffice,
     periods: Sequence[Period],
     *,
+    datasets: Collection[str] | None = None,
     reason: str | None = None,
     now: datetime,
 ) -> list[Counted]:
-    """Count every dataset for some periods, each period in a transaction of its own.
+    """Count datasets for some periods, each period in a transaction of its own.
 
     Args:
         database: the city's.
         post: the city's.
         periods: months or days; datasets that are not kept by day have none.
+        datasets: codes; all without it. One that only knows the present is not counted for a period long over.
         reason: why, if figures that were told before change.
         now: the present moment.
 
     Raises:
         PeriodNotBegun: if one lies in the future; nothing is counted.
     """
+    today = Period.at(now, PeriodKind.DAY).start
     for period in periods:
-        if period.start > Period.at(now, period.kind.DAY).start:
+        if period.start > today:
             raise PeriodNotBegun(faults=[Fault("/period", "not in the future")], period=period)
     counted: list[Counted] = []
     for period in periods:
+        wanted = [
+            dataset
+            for dataset in CATALOGUE.dataset_list
+            if (datasets is None or dataset.code in datasets)
+            and due.is_countable(dataset, period, today)
+        ]
         async with repository.snapshot(database) as session:
             counted += [
                 await _count(session, post, dataset, period, reason=reason, now=now)
-                for dataset in CATALOGUE.dataset_list
-                if period.kind in dataset.periods
+                for dataset in wanted
             ]
+            await due.settle(session, period, datasets or {each.code for each in wanted}, today)
     return counted
 
 

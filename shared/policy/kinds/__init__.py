@@ -1,5 +1,7 @@
 """The kinds of policy that ship with the program, a module each, made beside the rule that goes by it.
 
+The kind of indicators that HQ derives is beside these: :mod:`shared.statistics.definition`.
+
 They are shared because HQ and provinces publish, check and answer for documents that cities evaluate.
 """
 
@@ -14,4 +16,4 @@ from shared.policy.kinds.prospect import PROSPECT
 from shared.policy.kinds.repair import REPAIR
 
 KINDS: tuple[PolicyKind[Any], ...] = (LEVEL, CREDIT, POINTS, OFFER, PROSPECT, REPAIR)
-"""Every kind that ships with the program, in the order in which they are listed."""
+"""The kinds of rules that ship with the program, in the order in which they are listed."""
