@@ -37,7 +37,7 @@ GROUPS = {
     "user",
     "work",
 }
-WITHOUT_JSON = {"node run", "db revision"}
+WITHOUT_JSON = {"node run", "simulate", "db revision", "event follow"}
 """One is a server with a log, the other writes a file."""
 
 

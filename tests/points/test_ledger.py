@@ -19,6 +19,7 @@ from services.city_node.redemption.schemas import RedemptionCreate, Reversal
 from shared.access import Principal
 from shared.capability import Role
 from shared.kernel.clock import business_day
+from shared.kernel.database import driver_connection
 from shared.kernel.ids import new_id
 from shared.kernel.problems import Problem
 from tests.city.drafts import CITY, Headers
@@ -114,7 +115,15 @@ class Books:
 
     async def redeem(self, who: int, points: int) -> None:
         body = RedemptionCreate(reward="point", quantity=points)
-        act = self.desk(lambda desk: redemption.redeem(desk, self.people[who].id, body))
+
+        async def at_counter(desk: Desk) -> UUID:
+            connection = await driver_connection(desk.session)
+            counter = redemption.Counter(
+                connection, self.city.context.database, desk.principal, desk.now, desk.node
+            )
+            return await redemption.redeem(counter, self.people[who].id, body)
+
+        act = self.desk(at_counter)
         done = await self.both(lambda: self.paper.redeem(who, points), act)
         if done is not None:
             self.redemption_ids.append(done)
