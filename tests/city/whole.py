@@ -19,6 +19,7 @@ RECORDS = {
     "duplicate_candidate",
     "points_due",
     "evaluation_mark",
+    "rollup_mark",
     "level_migration",
 }
 """What tells of an act rather than of a customer: it grows with every act."""

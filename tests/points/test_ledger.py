@@ -61,6 +61,7 @@ class Books:
         self.now = NOON
         self.paper = Paper(business_day(NOON))
         self.bill_ids: list[int] = []
+        self.charges: list[int] = []
         self.redemption_ids: list[UUID] = []
         # Seven months on each time, so that neighbouring bills are of lots that expire in different years.
         months = [date(2024 + n // 12, n % 12 + 1, 1) for n in (7 * n % 34 for n in range(34))]
@@ -98,6 +99,7 @@ class Books:
         month = next(self.months[who])
         if month is not None:
             self.bill_ids.append(await add_bill(self.city.database, self.people[who], fen, month))
+            self.charges.append(fen)
             await self.judge()
             self.paper.bill(who, month, fen)
 
@@ -107,7 +109,9 @@ class Books:
             change = "UPDATE bill SET charge_fen = :fen WHERE id = :id"
             await run(self.city.database, change, fen=fen, id=self.bill_ids[index])
             await self.judge()
-            self.paper.correct(index, fen)
+            if self.charges[index] != fen:  # what says the same again is not judged again
+                self.paper.correct(index, fen)
+            self.charges[index] = fen
 
     async def judge(self) -> None:
         self.city.clock.advance(self.now - self.city.clock.now())
