@@ -30,6 +30,8 @@ TABLE = (
     "churn_rate",
 )
 """The indicators of the national table."""
+SHOWN = {"customer": "customers", "revenue": "billed_revenue_fen"}
+"""The datasets whose figures are shown, and an indicator of each."""
 LEVELS = ("city", "province", "nation")
 
 Counts = dict[str, dict[str, int]]
@@ -87,7 +89,7 @@ async def ask(
 async def await_slices(
     client: httpx.AsyncClient, period: str, expected: Revisions, on_progress: Callable[[int], None]
 ) -> None:
-    """Wait until HQ has every slice in the revision that its city made.
+    """Wait until HQ has every slice that is shown in the revision that its city made.
 
     Args:
         client: signed in at HQ.
@@ -114,7 +116,7 @@ async def await_slices(
 
 
 async def _arrived(client: httpx.AsyncClient, period: str) -> dict[tuple[str, str], int]:
-    content = await ask(client, period, ("customers", "billed_revenue_fen"))
+    content = await ask(client, period, SHOWN.values())
     return {
         (city["node"], made_of["dataset"]): city["revision"]
         for made_of in content["provenance"]

@@ -199,6 +199,7 @@ class Story:
             (node.code, each["dataset"]): each["revision"]
             for node, slices in zip(self._cities, counted, strict=True)
             for each in slices
+            if each["dataset"] in figures.SHOWN
         }
         with self._progress() as bar:
             task = bar.add_task("Slices at HQ", total=len(expected))
