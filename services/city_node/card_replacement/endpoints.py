@@ -4,24 +4,23 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.card_replacement import repository, stock, visited
 from services.city_node.card_replacement.kind import KIND
 from services.city_node.card_replacement.models import CardState
 from services.city_node.card_replacement.schemas import (
-    CancelIn,
     CardReplacementIn,
     CardReplacementOut,
     CardsIn,
     CardsLoaded,
     StockPage,
 )
-from services.city_node.service_request.repository import Document, read
+from services.city_node.service_request.answers import answered
+from services.city_node.service_request.repository import read
+from services.city_node.service_request.schemas import CancelIn
 from services.city_node.service_request.service import RequestNotFound
 from shared.access import OnceDependency, Principal, require
 from shared.capability import Context
-from shared.kernel.database import driver_connection
 from shared.kernel.edge import NodeDatabase, Now, Page, Transaction
 from shared.kernel.preconditions import entity_tag
 from shared.organisation.schemas import UnitCode
@@ -52,9 +51,15 @@ async def ask(
 ) -> Response:
     """Set a card aside and ask the customer's home city; the answer comes later, and the trail shows it."""
     request_id = await visited.ask(context, session, principal, body, now=now)
-    found = await _read(session, principal, request_id)
-    location = f"{router.prefix}/{request_id}"
-    return await once.answer(201, found.json, Location=location, ETag=entity_tag(found.version))
+    return await answered(
+        session,
+        principal,
+        once,
+        request_id,
+        kind=KIND,
+        listing=repository.WITH_CARD,
+        made_at=router.prefix,
+    )
 
 
 @router.get(
@@ -102,8 +107,9 @@ async def write_card(
 ) -> Response:
     """Make the reserved card out to the customer, and have the home city switch to it."""
     await visited.write_card(context, session, principal, request_id, now=now)
-    found = await _read(session, principal, request_id)
-    return await once.answer(200, found.json, ETag=entity_tag(found.version))
+    return await answered(
+        session, principal, once, request_id, kind=KIND, listing=repository.WITH_CARD
+    )
 
 
 @router.post(
@@ -122,8 +128,9 @@ async def cancel(
 ) -> Response:
     """Release the card and the home city's promise; the old SIM stays in use."""
     await visited.cancel(context, session, principal, request_id, body.note, now=now)
-    found = await _read(session, principal, request_id)
-    return await once.answer(200, found.json, ETag=entity_tag(found.version))
+    return await answered(
+        session, principal, once, request_id, kind=KIND, listing=repository.WITH_CARD
+    )
 
 
 @stock_router.post(
@@ -157,18 +164,3 @@ async def list_cards(
     filters = {"unit_path": principal.unit_path, "state": state, "unit": unit}
     body = await repository.STOCK.page(await database.pool(), page, filters)
     return Response(body, media_type="application/json")
-
-
-async def _read(session: AsyncSession, principal: Principal, request_id: UUID) -> Document:
-    """Return the request as the transaction will leave it."""
-    await session.flush()  # the statement below goes past the session
-    found = await read(
-        await driver_connection(session),
-        request_id,
-        unit_path=principal.unit_path,
-        kind=KIND.code,
-        listing=repository.WITH_CARD,
-    )
-    if found is None:
-        raise RequestNotFound(id=request_id)
-    return found

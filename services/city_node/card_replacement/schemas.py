@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, fi
 from services.city_node.card_replacement.models import CardState
 from services.city_node.customer.identity import check_document
 from services.city_node.customer.models import DocumentType
-from services.city_node.customer.schemas import Line
 from services.city_node.service_request.schemas import (
     REQUEST_EXAMPLE,
     TRAIL_EXAMPLE,
@@ -92,17 +91,6 @@ class CardReplacementIn(BaseModel):
         """Catch a slip of the pen here, rather than have the home city say that it is somebody else's."""
         document_type = info.data.get("document_type")
         return check_document(document_type, number) if document_type else number
-
-
-class CancelIn(BaseModel):
-    """Why the clerk gives up."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"note": "The customer found the old card."}]},
-    )
-
-    note: Annotated[Line, Field(max_length=200)]
 
 
 class CardOut(BaseModel):

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import AwareDatetime
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.payment import home as home_end
 from services.city_node.payment import repository, reversal_visited, visited
@@ -30,13 +29,12 @@ from services.city_node.payment.schemas import (
     TillTotals,
 )
 from services.city_node.service_request import repository as requests
+from services.city_node.service_request.answers import answered
 from services.city_node.service_request.kind import Kind
-from services.city_node.service_request.repository import Document
 from services.city_node.service_request.schemas import DivisionCode
 from services.city_node.service_request.service import RequestNotFound
 from shared.access import OnceDependency, Principal, require
 from shared.capability import Context
-from shared.kernel.database import driver_connection
 from shared.kernel.edge import NodeDatabase, Now, Page, Transaction
 from shared.kernel.listing import Listing
 from shared.kernel.preconditions import entity_tag
@@ -67,9 +65,15 @@ async def take(
 ) -> Response:
     """Take money for a number of another city into one's open shift; the home city's word comes later."""
     request_id = await visited.take(context, session, principal, body, now=now)
-    found = await _read(session, principal, PAYMENT, request_id)
-    location = f"{router.prefix}/{request_id}"
-    return await once.answer(201, found.json, Location=location, ETag=entity_tag(found.version))
+    return await answered(
+        session,
+        principal,
+        once,
+        request_id,
+        kind=PAYMENT,
+        listing=_listing(PAYMENT),
+        made_at=router.prefix,
+    )
 
 
 @router.get("", summary="Payments of this node, at either end", response_model=PaymentPage)
@@ -157,8 +161,9 @@ async def give_back(
 ) -> Response:
     """Hand the money of a payment that the home city refused back, out of one's open shift."""
     await visited.give_back(context, session, principal, request_id, now=now)
-    found = await _read(session, principal, PAYMENT, request_id)
-    return await once.answer(200, found.json, ETag=entity_tag(found.version))
+    return await answered(
+        session, principal, once, request_id, kind=PAYMENT, listing=_listing(PAYMENT)
+    )
 
 
 @router.post(
@@ -180,9 +185,15 @@ async def reverse(
     reversal_id = await reversal_visited.ask(
         context, session, principal, request_id, body.reason, now=now
     )
-    found = await _read(session, principal, REVERSAL, reversal_id)
-    location = f"{reversal_router.prefix}/{reversal_id}"
-    return await once.answer(201, found.json, Location=location, ETag=entity_tag(found.version))
+    return await answered(
+        session,
+        principal,
+        once,
+        reversal_id,
+        kind=REVERSAL,
+        listing=_listing(REVERSAL),
+        made_at=reversal_router.prefix,
+    )
 
 
 @credit_router.post(
@@ -201,8 +212,9 @@ async def allocate(
 ) -> Response:
     """At the home city: credit a line with a payment that was credited before a restore to a line the backup lacks."""
     await home_end.allocate(context, session, principal, request_id, body.subscription_id, now=now)
-    found = await _read(session, principal, PAYMENT, request_id)
-    return await once.answer(200, found.json, ETag=entity_tag(found.version))
+    return await answered(
+        session, principal, once, request_id, kind=PAYMENT, listing=_listing(PAYMENT)
+    )
 
 
 @reversal_router.get(
@@ -228,8 +240,9 @@ async def give_back_reversed(
 ) -> Response:
     """Hand the money of a payment that the home city took back out, from one's open shift."""
     await reversal_visited.give_back(context, session, principal, request_id, now=now)
-    found = await _read(session, principal, REVERSAL, request_id)
-    return await once.answer(200, found.json, ETag=entity_tag(found.version))
+    return await answered(
+        session, principal, once, request_id, kind=REVERSAL, listing=_listing(REVERSAL)
+    )
 
 
 @receipt_router.get("/{number}", summary="Verify a receipt", response_model=ReceiptOut)
@@ -274,20 +287,3 @@ async def _answer(
     return Response(
         found.json, media_type="application/json", headers={"ETag": entity_tag(found.version)}
     )
-
-
-async def _read(
-    session: AsyncSession, principal: Principal, kind: Kind, request_id: UUID
-) -> Document:
-    """Return the request as the transaction will leave it."""
-    await session.flush()  # the statement below goes past the session
-    found = await requests.read(
-        await driver_connection(session),
-        request_id,
-        unit_path=principal.unit_path,
-        kind=kind.code,
-        listing=_listing(kind),
-    )
-    if found is None:
-        raise RequestNotFound(id=request_id)
-    return found

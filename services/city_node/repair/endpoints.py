@@ -42,7 +42,7 @@ async def ask(
 ) -> Response:
     """Open a ticket and ask the customer's home city; the answer comes later, and the trail shows it."""
     request_id = await visited.ask(desk, body)
-    return await answered(desk, request_id, once, status=201)
+    return await answered(desk, request_id, once, made_at=router.prefix)
 
 
 @router.get("", summary="Repairs of this node, at either end", response_model=RepairPage)

@@ -214,6 +214,17 @@ class HopData(BaseModel):
         return Hop(self.node, self.at)
 
 
+class CancelIn(BaseModel):
+    """Why the clerk gives up."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"note": "The customer found the old card."}]},
+    )
+
+    note: Annotated[Line, Field(max_length=200)]
+
+
 class Told(BaseModel):
     """What every message about a request says: which request."""
 

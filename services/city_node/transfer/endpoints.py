@@ -5,11 +5,11 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.card_replacement.schemas import CancelIn
 from services.city_node.customer.looks import look
-from services.city_node.service_request.repository import Document, read
+from services.city_node.service_request.answers import answered
+from services.city_node.service_request.repository import read
+from services.city_node.service_request.schemas import CancelIn
 from services.city_node.service_request.service import RequestNotFound
 from services.city_node.transfer import access, visited
 from services.city_node.transfer.kind import KIND
@@ -17,7 +17,6 @@ from services.city_node.transfer.reading import WITH_CASE
 from services.city_node.transfer.schemas import TransferIn, TransferOut
 from shared.access import OnceDependency, Principal, require
 from shared.capability import Context
-from shared.kernel.database import driver_connection
 from shared.kernel.edge import NodeDatabase, Now, Transaction
 from shared.kernel.preconditions import entity_tag
 
@@ -43,9 +42,9 @@ async def ask(
 ) -> Response:
     """Ask for a customer who stands at the counter and agrees that the whole record moves here."""
     request_id = await visited.ask(context, session, principal, body, now=now)
-    found = await _read(session, principal, request_id)
-    location = f"{router.prefix}/{request_id}"
-    return await once.answer(201, found.json, Location=location, ETag=entity_tag(found.version))
+    return await answered(
+        session, principal, once, request_id, kind=KIND, listing=WITH_CASE, made_at=router.prefix
+    )
 
 
 @router.get("/{request_id}", summary="A transfer with its trail", response_model=TransferOut)
@@ -95,20 +94,4 @@ async def cancel(
 ) -> Response:
     """Let the customer stay with the home city; what came of the record is forgotten."""
     await visited.cancel(context, session, principal, request_id, body.note, now=now)
-    found = await _read(session, principal, request_id)
-    return await once.answer(200, found.json, ETag=entity_tag(found.version))
-
-
-async def _read(session: AsyncSession, principal: Principal, request_id: UUID) -> Document:
-    """Return the request as the transaction will leave it."""
-    await session.flush()  # the statement below goes past the session
-    found = await read(
-        await driver_connection(session),
-        request_id,
-        unit_path=principal.unit_path,
-        kind=KIND.code,
-        listing=WITH_CASE,
-    )
-    if found is None:
-        raise RequestNotFound(id=request_id)
-    return found
+    return await answered(session, principal, once, request_id, kind=KIND, listing=WITH_CASE)
