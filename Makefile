@@ -44,7 +44,11 @@ run: $(DEMO) ## run one node; NODE=440300 is its division code
 
 .PHONY: test
 test: $(DEV) ## run the tests; ARGS="-k word" chooses some of them, WORKERS=4 uses more processes
-	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) -m "not thorough" $(ARGS)
+
+.PHONY: test-thorough
+test-thorough: $(DEV) ## run the tests that `make test` leaves out: each node lost at each moment, and other long ones
+	@$(BIN)/pytest -n $(WORKERS) -m thorough $(ARGS)
 
 .PHONY: check
 check: lint docs migrations-match ## everything else that must hold: lint, docs, migrations

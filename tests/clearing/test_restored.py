@@ -50,7 +50,14 @@ async def facts(trade: Trade) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("restored", [SHENZHEN, GUANGDONG, HQ, BEIJING])
+@pytest.mark.parametrize(
+    "restored",
+    [
+        HQ,
+        BEIJING,
+        *(pytest.param(each, marks=pytest.mark.thorough) for each in (SHENZHEN, GUANGDONG)),
+    ],
+)
 async def test_nothing_is_lost_or_doubled(trade: Trade, restored: str) -> None:
     for code in trade.nation.nodes:
         await trade.headers(code)

@@ -19,13 +19,16 @@ from shared.kernel.embedded_postgres import EmbeddedPostgres
 from tests.conftest import _administer, _copy_database
 from tests.evaluation.folk import folk, known, settle_in
 from tests.evaluation.policies import credit_policies, level_policies
+from tests.examples import examples
 from tests.query.test_meaning import _add_units
 
 FOLK = folk("meaning", 200)
 DAYS = some.sampled_from(
     [date(2026, 11, 23), date(2026, 11, 1), date(2026, 12, 31), date(2027, 1, 1), date(2026, 3, 1)]
 )
-MEANT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MEANT = settings(
+    max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @pytest.fixture(scope="module")

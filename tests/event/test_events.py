@@ -26,6 +26,7 @@ from tests.addresses import as_node
 from tests.city.drafts import CITY, OTHER_TEAM, TEAM, Headers, SignIn, make_city
 from tests.conftest import NOON, MakeNode, TestNode
 from tests.evaluation.conftest import EVALUATING
+from tests.examples import examples
 
 LEVEL = "guanxi.level.changed.v1"
 ALL = Wanted("")
@@ -157,7 +158,7 @@ ACTS = st.tuples(st.sampled_from(["begin", "add", "commit", "rollback", "read"])
 
 
 @settings(
-    max_examples=40,
+    max_examples=examples(10),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

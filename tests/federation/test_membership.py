@@ -48,7 +48,7 @@ async def retire(at: TestNode, code: str) -> None:
 # Revoking
 
 
-@pytest.mark.parametrize("by", ["440000", "000000"])
+@pytest.mark.parametrize("by", [pytest.param("440000", marks=pytest.mark.thorough), "000000"])
 async def test_a_revoked_node_is_refused_at_once_and_everywhere(two: Nation, by: str) -> None:
     city, province = two["440300"], two["440000"]
     await post_numbers(city, "110100", 1)
@@ -156,7 +156,7 @@ async def test_retiring_takes_two_persons(two: Nation) -> None:
     assert (await entry_at(province, "440300")).status == NodeStatus.ACTIVE
 
 
-@pytest.mark.parametrize("by", ["440000", "000000"])
+@pytest.mark.parametrize("by", [pytest.param("440000", marks=pytest.mark.thorough), "000000"])
 async def test_a_retired_node_drains_and_its_link_closes(two: Nation, by: str) -> None:
     city, province, other = two["440300"], two["440000"], two["110100"]
     await post_numbers(other, "440300", 1)
@@ -188,7 +188,13 @@ async def test_a_retired_node_drains_and_its_link_closes(two: Nation, by: str) -
     assert [row for node in two.nodes.values() for row in await parked_at(node)] == []
 
 
-@pytest.mark.parametrize("closed", ["neither", "the parent", "both"])
+@pytest.mark.parametrize(
+    "closed",
+    [
+        "neither",
+        *(pytest.param(each, marks=pytest.mark.thorough) for each in ("the parent", "both")),
+    ],
+)
 async def test_a_retired_city_can_join_again(two: Nation, closed: str) -> None:
     city, province = two["440300"], two["440000"]
     await post_numbers(city, "110100", 0)
@@ -209,6 +215,7 @@ async def test_a_retired_city_can_join_again(two: Nation, closed: str) -> None:
 # Adding
 
 
+@pytest.mark.thorough
 async def test_a_province_with_a_city_is_added_to_a_running_federation(
     two: Nation, make_node: MakeNode
 ) -> None:

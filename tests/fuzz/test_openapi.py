@@ -89,7 +89,7 @@ def test_no_request_fails_the_node_and_every_answer_is_as_described(
     name = f"fuzz_{code}"
     postgres.create_database(name)
     node = _node(code, postgres.database_url(name), tmp_path)
-    with served(node) as address, httpx.Client(base_url=address) as client:
+    with served(node) as address, httpx.Client(base_url=address, timeout=60) as client:
         known: dict[str, list[str]] = {"code": [code], "lane": ["request"]}
         if code == "440300":
             known |= inhabit(client, token(node, Role.SUPERVISOR))

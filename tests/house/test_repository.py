@@ -28,7 +28,8 @@ REGISTRY_HOSTS = [
 MACHINE_PATH = re.compile(r"(?<![\w./~-])/(?:root|home|Users|builds|work|farm)/\w[\w./-]*")
 TARGETS = {
     *("help", "demo", "run"),
-    *("test", "check", "lint", "migrations-match", "coverage", "chaos", "fuzz", "bench", "drill"),
+    *("test", "test-thorough", "check", "lint", "migrations-match", "coverage"),
+    *("chaos", "fuzz", "bench", "drill"),
     *("fix", "migration", "lock"),
     *("docs", "docs-serve", "clean"),
 }

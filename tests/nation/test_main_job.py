@@ -164,6 +164,7 @@ async def test_a_request_waits_for_a_cut_link_and_goes_on_when_it_heals(
     assert (await shenzhen.get(f"/card-replacements/{asked['id']}"))["state"] == "approved"
 
 
+@pytest.mark.thorough
 async def test_every_exchange_delivered_twice_changes_nothing(
     nation: Nation, shenzhen: City, beijing: City, customer: str
 ) -> None:

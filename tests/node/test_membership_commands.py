@@ -32,6 +32,7 @@ async def databases(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[
     await server.close()
 
 
+@pytest.mark.thorough
 async def test_a_province_and_a_city_are_added_by_the_commands(
     guanxi: Guanxi,  # noqa: F811
     databases: dict[str, str],

@@ -198,6 +198,7 @@ async def topology(
     await server.close()
 
 
+@pytest.mark.thorough
 async def test_a_federation_starts_survives_and_ends_as_one(
     guanxi: Guanxi, topology: Path, postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from shared.kernel.clock import business_day
 from shared.kernel.problems import Problem
 from tests.city.drafts import CITY, OTHER_TEAM, TEAM
 from tests.conftest import NOON, TestNode
+from tests.examples import examples
 from tests.offer.city import add_customer, at_counter, draft, require_right, run
 from tests.offer.paper import Paper, Person, Refused, Sort
 
@@ -238,7 +239,7 @@ class Books:
         await require_right(self.city.database)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(rounds=st.lists(ROUND, min_size=4, max_size=9))
 async def test_the_city_does_what_paper_does(
     city: TestNode, rounds: list[tuple[tuple[Any, ...], ...]]

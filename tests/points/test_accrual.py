@@ -17,6 +17,7 @@ from shared.kernel.clock import business_day
 from shared.kernel.database import driver_connection
 from shared.policy.kinds.points import DEFAULT, Campaign, PointsPolicy, TenureBonus, issue_day
 from tests.conftest import NOON, TestNode
+from tests.examples import examples
 from tests.points.city import (
     add_bill,
     add_customer,
@@ -90,7 +91,7 @@ bills = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(policy=policies, drawn=st.lists(bills, min_size=1, max_size=6))
 async def test_the_sql_says_of_each_bill_what_the_policy_says(
     city: TestNode, policy: PointsPolicy, drawn: list[dict[str, Any]]
@@ -290,7 +291,7 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(max_examples=examples(5), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(
     edits=st.lists(changes, min_size=1, max_size=3),
     portion=st.integers(1, 5),

@@ -24,6 +24,7 @@ from shared.kernel.ids import new_id
 from shared.kernel.problems import Problem
 from tests.city.drafts import CITY, Headers
 from tests.conftest import NOON, TestNode
+from tests.examples import examples
 from tests.points.city import (
     Somebody,
     add_bill,
@@ -176,7 +177,7 @@ class Books:
             self.paper.expire()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(acts=st.lists(ACTS, min_size=10, max_size=30))
 async def test_the_ledger_does_what_paper_does(
     city: TestNode, supervisor: Headers, acts: list[tuple[str, Any, Any]]

@@ -13,6 +13,7 @@ from shared.policy import repository, sharing
 from shared.policy.models import PolicyVersion
 from shared.policy.statement import Published, Statement
 from tests.conftest import Nation
+from tests.examples import examples
 from tests.policy.conftest import LATER, Office
 from tests.policy.holding import forget, held_at, parked_at, statements_from
 from tests.policy.thresholds import THRESHOLDS, gold, national
@@ -141,7 +142,9 @@ async def test_a_withdrawal_goes_where_the_version_went(
 
 @given(st.data())
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(5),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 async def test_statements_may_come_late_twice_and_in_any_order(
     line: Nation, offices: dict[str, Office], data: st.DataObject

@@ -19,6 +19,7 @@ from shared.policy.kinds.level import LEVEL
 from shared.policy.kinds.prospect import PROSPECT
 from tests.conftest import _administer, _copy_database
 from tests.evaluation.policies import level_policies
+from tests.examples import examples
 from tests.prospect.suitors import all_known, prospect_policies, settle_suitors, suitors
 from tests.query.test_meaning import _add_units
 
@@ -27,7 +28,9 @@ DAYS = some.sampled_from(
     [date(2026, 11, 23), date(2026, 11, 1), date(2026, 12, 31), date(2027, 1, 1), date(2026, 6, 1)]
 )
 SHIPPED = Terms(PROSPECT.default, LEVEL.default, "shipped")
-MEANT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MEANT = settings(
+    max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from shared.kernel.embedded_postgres import EmbeddedPostgres
 from shared.kernel.encryption import Cipher
 from shared.organisation.models import OrganisationUnit
 from tests.conftest import NOON, _administer, _copy_database
+from tests.examples import examples
 from tests.query.conditions import conditions
 from tests.query.people import CITY, PATHS, Person, people, settle_in
 from tests.query.plain import holds
@@ -84,7 +85,9 @@ def said(text: str) -> c.Condition:
 
 
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(condition=conditions)
 @example(condition=said("age = 36 or age = 35"))

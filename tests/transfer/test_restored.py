@@ -41,7 +41,13 @@ async def test_a_transfer_takes_so_many_messages(nation: SmallNation) -> None:
 
 
 @pytest.mark.parametrize("code", [OLD, NEW, HQ])
-@pytest.mark.parametrize("lost", range(1, STEPS + 1))
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param(each, marks=[pytest.mark.thorough] if each < STEPS - 1 else [])
+        for each in range(1, STEPS + 1)
+    ],
+)
 async def test_a_restored_node_ends_where_the_directory_says(
     nation: SmallNation, code: str, lost: int
 ) -> None:
