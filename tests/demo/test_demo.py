@@ -16,7 +16,7 @@ import pytest
 from services.demo.figures import Counts, ask, await_slices, compare
 from services.demo.memory import FILE, Memory
 from services.demo.nodes import ACCOUNTS, forget, is_there, make_accounts, plan_nodes, run_command
-from services.demo.replacements import sign_in
+from services.demo.rest import sign_in
 from shared.commandline import CommandFailed
 from shared.kernel.tier import Tier
 from shared.node.pidfile import AlreadyRunning, held
