@@ -39,7 +39,7 @@ def demo(
         typer.Option("--fresh/--keep", help="Begin anew, or go on with what an earlier demo left."),
     ] = False,
 ) -> None:
-    """Start HQ, provinces and cities here, import customers, roll up, and replace a SIM card across provinces."""
+    """Start HQ, provinces and cities here, import customers, roll up, serve other cities' customers, clear the day."""
     console = Console(stderr=json)
     with sentences():
         answer = asyncio.run(_run(home, console, once=once, fresh=fresh))

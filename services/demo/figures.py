@@ -144,7 +144,7 @@ async def national(client: httpx.AsyncClient, period: str) -> National:
 
 
 def counted(people: Iterable[Person]) -> Counts:
-    """Count the table itself, with nothing of the program."""
+    """Count the table itself, where people live now, with nothing of the program."""
     counts: Counts = {name: {} for name in COUNTS}
     for person in people:
         for code in (person.city, province_of(person.city).code, HQ_CODE):

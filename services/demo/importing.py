@@ -16,17 +16,18 @@ REPORTED = ("rows", "created", "changed", "unchanged", "rejected")
 
 
 async def load(stage: Stage) -> None:
-    """Import the table.
+    """Import the table, but for those who have moved: they brought their records with them.
 
     Raises:
         CommandFailed: if a city rejects a row.
     """
     await _publish_segments(stage)
+    staying = [person for person in stage.people if person.key not in stage.memory.moved]
     with stage.progress() as bar:
-        task = bar.add_task("Importing", total=len(stage.people))
+        task = bar.add_task("Importing", total=len(staying))
 
         async def load_city(node: PlannedNode) -> dict[str, Any]:
-            people = [person for person in stage.people if person.city == node.code]
+            people = [person for person in staying if person.city == node.code]
             file = stage.home / "import" / f"{node.code}.csv"
             write_file(people, file)
             given = [f"--set={name}={value}" for name, value in stage.memory.parameters.items()]

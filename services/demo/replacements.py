@@ -8,9 +8,9 @@ from services.demo.rest import Counter, Request, await_line, post
 from services.demo.stage import Stage
 from services.demo.telling import local
 
-AT_COUNTER, FROM_CITY = "440300", "110100"
-"""A customer of Beijing stands at a counter in Shenzhen."""
 PATH = "/card-replacements"
+FOUND = "The customer found the old card. 客户已找到原卡。"
+"""Why the clerk gives a request up."""
 CARDS = 10
 """Blank cards in a box."""
 
@@ -41,6 +41,18 @@ async def try_with_foreign_document(
     return await counter.answered(asked, "refused")
 
 
+async def ask_and_cancel(clerk: httpx.AsyncClient, person: Person) -> Request:
+    """Ask for a card for ``person``, who then does not wait; returns the cancelled request with its trail.
+
+    Raises:
+        CommandFailed: if it cannot be cancelled.
+    """
+    counter = Counter(clerk, PATH)
+    asked = await counter.ask(**_question(person, person.document_number))
+    cancelled = await counter.step(asked, "cancel", note=FOUND)
+    return await counter.answered(cancelled, "cancelled")
+
+
 def _question(person: Person, document_number: str) -> dict[str, str]:
     return {
         "msisdn": person.msisdn,
@@ -49,23 +61,6 @@ def _question(person: Person, document_number: str) -> dict[str, str]:
         "document_number": document_number,
         "reason": "lost",
     }
-
-
-async def show(stage: Stage, outside: Outside) -> list[Request]:
-    """Replace a card and refuse another one, for others in each run; the network's answer to the first is lost."""
-    memory = stage.memory
-    candidates = [each for each in stage.people if each.city == FROM_CITY and not each.has_left]
-    first, second = (candidates[(2 * memory.asked + each) % len(candidates)] for each in (0, 1))
-    memory.asked += 1
-    memory.keep(stage.home)  # before anything is asked: whatever happens, the next run has others
-    async with stage.client(AT_COUNTER, "supervisor") as supervisor:
-        await load_cards(supervisor, memory.asked)
-    await outside.lose_answers("network", lost=True)
-    async with stage.client(AT_COUNTER, "clerk") as clerk:
-        return [
-            await replace(clerk, first),
-            await try_with_foreign_document(clerk, second, first.document_number),
-        ]
 
 
 async def load_cards(supervisor: httpx.AsyncClient, box: int) -> None:

@@ -152,3 +152,21 @@ async def await_line(client: httpx.AsyncClient, request_id: str, event: str) -> 
         raise CommandFailed(
             f"The trail of {request_id} has no {event} after {ANSWER_SECONDS:.0f} s: `guanxi port calls` at {client.base_url} shows why."
         ) from None
+
+
+async def await_none(client: httpx.AsyncClient, path: str, **asked: str | int) -> None:
+    """Wait until nothing is in a list that a node has.
+
+    Raises:
+        CommandFailed: if something stays in it.
+    """
+    pause = SHORTEST_PAUSE
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while (await read(client, path, limit=1, **asked))["items"]:
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, LONGEST_PAUSE)
+    except TimeoutError:
+        raise CommandFailed(
+            f"{client.base_url}{path} still has something with {asked} after {ANSWER_SECONDS:.0f} s."
+        ) from None

@@ -141,9 +141,10 @@ async def judge(stage: Stage) -> Judged:
     billed = month_before(stage.memory.reference)
     async with stage.client(HQ_CODE, "analyst") as hq:
         reference = await publish(hq, stage.node(HQ_CODE))
+    profiles = stage.profiles()
 
     async def judge_city(node: PlannedNode) -> dict[str, int]:
-        people = [person for person in stage.people if person.city == node.code]
+        people = [person for person in profiles if person.city == node.code]
         file = stage.home / "import" / f"{node.code}-bills.csv"
         write_bills(people, file)
         async with stage.client(node.code, "supervisor") as city:

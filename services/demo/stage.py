@@ -5,7 +5,8 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class Stage:
         home: the demo's home directory.
         memory: what earlier runs left to remember.
         nodes: what runs.
-        people: the customers.
+        people: the customers, where the table has settled them.
         console: where it is told.
         seconds: how long each part took.
     """
@@ -45,6 +46,19 @@ class Stage:
     def cities(self) -> list[PlannedNode]:
         """The nodes that have customers."""
         return [node for node in self.nodes if node.tier is Tier.CITY]
+
+    def profiles(self, *, before: date = date.max) -> list[Person]:
+        """Return every profile: the customers where they live, and the copies that whoever has moved left behind.
+
+        Args:
+            before: who has moved later than that has not moved.
+        """
+        moved = {key: to for key, to in self.memory.moved.items() if to.on < before}
+        copies = [replace(each, has_left=True) for each in self.people if each.key in moved]
+        return copies + [
+            replace(each, city=moved[each.key].city) if each.key in moved else each
+            for each in self.people
+        ]
 
     def node(self, code: str) -> PlannedNode:
         """Return the node of that code."""

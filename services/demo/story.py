@@ -5,20 +5,25 @@ import os
 import time
 from typing import Any
 
-from services.demo import figures, importing, replacements, rules
+from services.demo import figures, importing, rules, services, transfers
+from services.demo.cable import laid
 from services.demo.nodes import (
     ACCOUNTS,
+    BEHIND_CABLE,
+    CABLE,
+    LOOPBACK,
     TOPOLOGY,
     make_accounts,
     simulator_url,
 )
 from services.demo.outside import simulated
 from services.demo.people import ITEM
-from services.demo.replacements import AT_COUNTER, FROM_CITY
+from services.demo.services import AT_COUNTER
 from services.demo.stage import Stage
 from shared.kernel.settings import HQ_CODE
 from shared.node.plan import listed
 from shared.node.up import running
+from shared.organisation.division import province_of
 
 
 async def tell(stage: Stage, *, once: bool) -> dict[str, Any]:
@@ -27,13 +32,16 @@ async def tell(stage: Stage, *, once: bool) -> dict[str, Any]:
     stage.console.rule(
         f"{len(stage.nodes)} nodes of three tiers, with their data under {stage.home}"
     )
+    ports, province = stage.memory.ports, stage.node(province_of(BEHIND_CABLE).code)
     async with (
-        simulated(stage.home, simulator_url(stage.memory.ports), os.environ) as outside,
+        simulated(stage.home, simulator_url(ports), os.environ) as outside,
+        laid(LOOPBACK, ports[CABLE], province.port) as cable,
         running(stage.nodes, source=TOPOLOGY.name, say=stage.say),
     ):
         for node in stage.nodes:
             await make_accounts(node, stage.memory.passwords[node.code])
         stage.seconds["setup"] = time.perf_counter() - started
+        await transfers.settle(stage, AT_COUNTER)
         with stage.part(
             "import",
             f"{len(stage.people):,} customers of the public table {ITEM}, into {len(stage.cities)} cities",
@@ -45,34 +53,24 @@ async def tell(stage: Stage, *, once: bool) -> dict[str, Any]:
         ):
             async with stage.client(HQ_CODE, "analyst") as hq:
                 national = await figures.roll_up(stage, hq)
-        figures.compare(national.counts(), figures.counted(stage.people))
+        profiles = stage.profiles(before=stage.memory.period_end)
+        figures.compare(national.counts(), figures.counted(profiles))
         figures.show(stage, national)
         with stage.part(
             "rules", "HQ publishes a policy of levels; the cities judge their customers by it"
         ):
             judged = await rules.judge(stage)
         rules.show(stage, judged)
-        with stage.part(
-            "request",
-            f"A customer of Beijing ({FROM_CITY}) needs a new SIM card in Shenzhen ({AT_COUNTER})",
-        ):
-            requests = await replacements.show(stage, outside)
-        for request in requests:
-            stage.show_request(request, whole=True)
-        with stage.part("outside", "What systems outside were asked for it, and how often"):
-            called = await replacements.await_outside(stage, outside, requests[0])
+        served = await services.serve(stage, outside, cable)
         _show_doors(stage)
         if not once:
             stage.console.print("Everything runs. Ctrl-C stops it.", style="bold")
             await asyncio.Event().wait()
     return {
         **national.counts(),
+        "moved": len(profiles) - len(stage.people),
         "levels": judged.levels,
-        "requests": [
-            {name: request[name] for name in ("id", "kind", "state", "home", "visited", "trail")}
-            for request in requests
-        ],
-        "outside": called,
+        **served.facts(),
         "nodes": listed(stage.nodes),
         "seconds": {part: round(took, 3) for part, took in stage.seconds.items()},
     }

@@ -11,6 +11,9 @@ from shared.kernel.clock import BUSINESS_ZONE
 
 KINDS = {
     "card-replacement": "Card replacement",
+    "repair": "Repair",
+    "payment": "Payment",
+    "transfer": "Transfer",
 }
 """What kinds of request are called."""
 
@@ -27,6 +30,11 @@ def table_of(first: str, *numbers: str) -> Table:
 def local(moment: str) -> str:
     """Return a moment as a clock in Beijing shows it."""
     return f"{datetime.fromisoformat(moment).astimezone(BUSINESS_ZONE):%H:%M:%S.%f}"[:-3]
+
+
+def yuan(fen: int) -> str:
+    """Return an amount as it is written on a receipt."""
+    return f"{fen / 100:,.2f}"
 
 
 def headline(request: Mapping[str, Any]) -> str:
