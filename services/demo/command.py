@@ -12,7 +12,8 @@ from rich.console import Console
 from services.demo.memory import Memory
 from services.demo.nodes import forget, is_there, plan_nodes
 from services.demo.people import read_table, settle
-from services.demo.story import Story
+from services.demo.stage import Stage
+from services.demo.story import tell
 from shared.commandline import JsonOption, sentences
 from shared.kernel.clock import BUSINESS_ZONE, SystemClock
 from shared.kernel.tier import Tier
@@ -38,7 +39,7 @@ def demo(
         typer.Option("--fresh/--keep", help="Begin anew, or go on with what an earlier demo left."),
     ] = False,
 ) -> None:
-    """Start HQ, provinces and cities here, import customers, roll up, and replace a SIM card across provinces."""
+    """Start HQ, provinces and cities here, import customers, roll up, serve other cities' customers, clear the day."""
     console = Console(stderr=json)
     with sentences():
         answer = asyncio.run(_run(home, console, once=once, fresh=fresh))
@@ -61,7 +62,8 @@ async def _run(home: Path, console: Console, *, once: bool, fresh: bool) -> dict
         memory.make_passwords([node.code for node in nodes])
         memory.keep(home)
         cities = [node.code for node in nodes if node.tier is Tier.CITY]
-        return await Story(home, memory, nodes, settle(rows, cities), console).tell(once=once)
+        stage = Stage(home, memory, nodes, settle(rows, cities), console)
+        return await tell(stage, once=once)
     except asyncio.CancelledError:
         console.print("Stopped.", style="dim")
         return None

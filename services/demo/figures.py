@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
 
+from services.demo.nodes import run_command
 from services.demo.people import Person
+from services.demo.stage import Stage, some_at_a_time
+from services.demo.telling import local, table_of
 from shared.commandline import CommandFailed
 from shared.kernel.settings import HQ_CODE
 from shared.organisation.division import province_of
@@ -140,7 +144,7 @@ async def national(client: httpx.AsyncClient, period: str) -> National:
 
 
 def counted(people: Iterable[Person]) -> Counts:
-    """Count the table itself, with nothing of the program."""
+    """Count the table itself, where people live now, with nothing of the program."""
     counts: Counts = {name: {} for name in COUNTS}
     for person in people:
         for code in (person.city, province_of(person.city).code, HQ_CODE):
@@ -171,3 +175,61 @@ def compare(found: Counts, plain: Counts) -> None:
             f"HQ's figures are not those of the table: {'; '.join(sorted(wrong))}. If you have changed customers of this demo, that is right, "
             "and `guanxi demo --fresh` begins anew; otherwise it is an error of the program."
         )
+
+
+async def roll_up(stage: Stage, hq: httpx.AsyncClient) -> National:
+    """Let the cities count their customers, and return what HQ then says."""
+    period = stage.memory.period
+    slices = await some_at_a_time(
+        [partial(run_command, node, "rollup", "run", "--period", period) for node in stage.cities]
+    )
+    expected = {
+        (node.code, each["dataset"]): each["revision"]
+        for node, its in zip(stage.cities, slices, strict=True)
+        for each in its
+        if each["dataset"] in SHOWN
+    }
+    with stage.progress() as bar:
+        task = bar.add_task("Slices at HQ", total=len(expected))
+        await await_slices(
+            hq, period, expected, lambda arrived: bar.update(task, completed=arrived)
+        )
+    return await national(hq, period)
+
+
+def show(stage: Stage, found: National) -> None:
+    """Tell what HQ says, and of what it is made."""
+    table = table_of("region", "in network", "retained", "yuan/month", "yuan each", "key", "churn")
+    for row in found.rows:
+        values = row["values"]
+        table.add_row(
+            f"{row['region']['code']} {row['region']['name']}",
+            f"{values['customers']:,.0f}",
+            f"{values['retained_customers']:,.0f}",
+            f"{values['monthly_charge_fen'] / 100:,.2f}",
+            f"{values['arpu_fen'] / 100:,.2f}",
+            f"{values['key_customer_share']:.1f}%",
+            f"{values['churn_rate']:.1f}%",
+        )
+    stage.console.print(table)
+    levels = table_of("level", "in network", "yuan/month", "yuan each")
+    for row in found.by_level:
+        values = row["values"]
+        levels.add_row(
+            row["level"],
+            f"{values['customers']:,.0f}",
+            f"{values['monthly_charge_fen'] / 100:,.2f}",
+            f"{(values['arpu_fen'] or 0) / 100:,.2f}",
+        )
+    stage.console.print(levels)
+    for made_of in found.provenance:
+        revisions = ", ".join(
+            f"{city['node']} revision {city['revision']} ({city['hash'][:8]})"
+            for city in made_of["cities"]
+        )
+        missing = ", ".join(made_of["missing"]) or "none"
+        stage.say(
+            f"Made of the slices of {made_of['included']} of {made_of['expected']} cities, dataset {made_of['dataset']}: {revisions}. "
+            f"Missing: {missing}. The oldest was counted at {local(made_of['as_of'])}."
+        )
+    stage.conclude("A plain count over the table gives the same.")

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +14,20 @@ FILE = "demo.json"
 PASSWORD_BYTES = 12
 
 
+class Moved(BaseModel):
+    """Where a customer has moved.
+
+    Attributes:
+        city: division code of the new city.
+        on: the day.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    city: str
+    on: date
+
+
 class Memory(BaseModel):
     """The demo's memory.
 
@@ -22,7 +36,9 @@ class Memory(BaseModel):
             nothing.
         ports: on which port each node listens, where that is not the one of the topology.
         passwords: of each node's accounts.
-        asked: how many card replacements were asked; the next one is for another customer.
+        asked: how often customers were sent to the counters; the next time it is others.
+        moving: keys of customers whose transfer was asked, and of whom it is not known what became of it.
+        moved: where customers have moved, by their keys.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -31,6 +47,8 @@ class Memory(BaseModel):
     ports: dict[str, int] = {}
     passwords: dict[str, str] = {}
     asked: int = 0
+    moving: list[str] = []
+    moved: dict[str, Moved] = {}
 
     @classmethod
     def of(cls, home: Path, *, today: date) -> Self:
@@ -71,6 +89,11 @@ class Memory(BaseModel):
     def period(self) -> str:
         """The month that the figures are of."""
         return f"{self.reference:%Y-%m}"
+
+    @property
+    def period_end(self) -> date:
+        """The first day after that month."""
+        return (self.reference.replace(day=1) + timedelta(days=31)).replace(day=1)
 
     @property
     def parameters(self) -> dict[str, date]:

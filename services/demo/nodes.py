@@ -36,6 +36,10 @@ MAPPING = FILES / "wa_churn.toml"
 LOOPBACK, PORTS_AT = "127.0.0.1", 8590
 SIMULATOR = "simulator"
 """What the memory calls the port that the simulators listen on."""
+CABLE, CABLE_AT = "cable", 8589
+"""What the memory calls the port at which a city finds its province, by way of a cable that can be cut."""
+BEHIND_CABLE = "310100"
+"""That city."""
 SIMULATED = ("network", "sms", "receipt-printer")
 """The systems outside that the cities have in the demo."""
 
@@ -67,10 +71,11 @@ def plan_nodes(home: Path, memory: Memory) -> list[PlannedNode]:
             port = _bound(stack, entry.host, wanted) or _bound(stack, entry.host, 0)
             if port and port != entry.port:
                 memory.ports[code] = port
-        wanted = memory.ports.get(SIMULATOR, PORTS_AT)
-        memory.ports[SIMULATOR] = (
-            _bound(stack, LOOPBACK, wanted) or _bound(stack, LOOPBACK, 0) or wanted
-        )
+        for name, usual in ((SIMULATOR, PORTS_AT), (CABLE, CABLE_AT)):
+            wanted = memory.ports.get(name, usual)
+            memory.ports[name] = (
+                _bound(stack, LOOPBACK, wanted) or _bound(stack, LOOPBACK, 0) or wanted
+            )
     return plan(_with_ports(topology, memory.ports), os.environ | {"GUANXI_HOME": str(home)})
 
 
@@ -91,6 +96,7 @@ def _bound(stack: contextlib.ExitStack, host: str, port: int) -> int | None:
 
 def _with_ports(topology: Topology, ports: Mapping[str, int]) -> Topology:
     outside = simulator_url(ports)
+    cable = f"http://{LOOPBACK}:{ports[CABLE]}"
     addresses = {port_named(name).setting: f"{outside}/{name}" for name in SIMULATED}
     nodes = {
         code: entry.model_copy(
@@ -99,6 +105,7 @@ def _with_ports(topology: Topology, ports: Mapping[str, int]) -> Topology:
                 "settings": entry.settings
                 | (addresses if division(code).tier is Tier.CITY else {}),
             }
+            | ({"parent_address": cable} if code == BEHIND_CABLE else {})
         )
         for code, entry in topology.nodes.items()
     }

@@ -153,3 +153,10 @@ def blank_cards(first: int, count: int) -> list[dict[str, str]]:
         {"iccid": f"898601{each:014d}", "imsi": f"00102{each:010d}"}
         for each in range(first, first + count)
     ]
+
+
+def imei(*, lent: bool, number: int) -> str:
+    """Return the number of a telephone that nobody has: of the codes that the GSMA keeps for tests."""
+    body = f"0010{int(lent)}{number:09d}"
+    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(body)]
+    return body + str(-sum(value // 10 + value % 10 for value in doubled) % 10)

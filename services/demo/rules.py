@@ -2,18 +2,21 @@
 
 import asyncio
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import orjson
 
 from services.demo.nodes import FILES, run_command
 from services.demo.people import Person
+from services.demo.rest import post, read
+from services.demo.stage import Stage, some_at_a_time
+from services.demo.telling import table_of
 from shared.commandline import CommandFailed
 from shared.kernel.settings import HQ_CODE
 from shared.node.plan import PlannedNode
@@ -24,6 +27,8 @@ ARRIVAL_SECONDS = 60.0
 """How long the policy may be on its way to the cities."""
 TRIED = {"gold_fen": 6000}
 """The threshold that is tried before anybody publishes it."""
+TRIED_IN = "440300"
+"""In which city."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +57,14 @@ async def publish(hq: httpx.AsyncClient, node: PlannedNode) -> str:
         CommandFailed: if it is refused.
     """
     document = orjson.loads(POLICY.read_bytes())
-    present = _content(await hq.get("/policies/level"))
+    present = await read(hq, "/policies/level")
     if present["document"] == document:
         reference: str = present["reference"]
         return reference
     body = {"document": document, "effective_from": present["on"], "note": "for the public table"}
-    once = {"Idempotency-Key": str(uuid4())}
-    draft = _content(await hq.post("/policies/level/drafts", json=body, headers=once))
+    draft = await post(hq, "/policies/level/drafts", body)
     await run_command(node, "policy", "publish", draft["id"])
-    return str(_content(await hq.get("/policies/level"))["reference"])
+    return str((await read(hq, "/policies/level"))["reference"])
 
 
 async def arrived(city: httpx.AsyncClient, reference: str) -> None:
@@ -72,7 +76,7 @@ async def arrived(city: httpx.AsyncClient, reference: str) -> None:
     pause = 0.1
     try:
         async with asyncio.timeout(ARRIVAL_SECONDS):
-            while _content(await city.get("/policies/level"))["reference"] != reference:
+            while (await read(city, "/policies/level"))["reference"] != reference:
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, 1.0)
     except TimeoutError:
@@ -96,7 +100,7 @@ def month_before(day: date) -> date:
     return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
-async def judge(node: PlannedNode, file: Path, billed: date) -> None:
+async def _evaluate(node: PlannedNode, file: Path, billed: date) -> None:
     """Import the last month's bills into a city, and evaluate the levels of its customers."""
     arguments = ("--mapping", str(BILLS), f"--set=billed={billed}")
     await run_command(node, "customer", "import", str(file), *arguments)
@@ -107,16 +111,15 @@ async def counted(city: httpx.AsyncClient) -> dict[str, int]:
     """Return how many customers of a city have each level by the rule."""
     found = {}
     for level in LEVELS:
-        asked: dict[str, str | int] = {"level": level, "limit": 1, "count": "true"}
-        found[level] = _content(await city.get("/level-results", params=asked))["count"]
+        page = await read(city, "/level-results", level=level, limit=1, count="true")
+        found[level] = page["count"]
     return found
 
 
 async def explained(city: httpx.AsyncClient, level: str) -> dict[str, Any]:
     """Return why one customer has a level: ``zh``, ``en``, and what the next level takes."""
-    results = await city.get("/level-results", params={"level": level, "limit": 1})
-    one = _content(results)["items"][0]
-    standing = _content(await city.get(f"/customers/{one['customer_id']}/level"))
+    (one,) = (await read(city, "/level-results", level=level, limit=1))["items"]
+    standing = await read(city, f"/customers/{one['customer_id']}/level")
     why = standing["result"]["explanation"]
     return {"en": why["en"], "zh": why["zh"], "next": standing["next"]}
 
@@ -133,8 +136,52 @@ async def tried(node: PlannedNode, directory: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _content(answer: httpx.Response) -> Mapping[str, Any]:
-    if answer.is_error:
-        raise CommandFailed(f"{answer.request.method} {answer.request.url}: {answer.text}")
-    content: Mapping[str, Any] = answer.json()
-    return content
+async def judge(stage: Stage) -> Judged:
+    """Let HQ publish the policy and the cities judge their customers by it, and try another one in a city."""
+    billed = month_before(stage.memory.reference)
+    async with stage.client(HQ_CODE, "analyst") as hq:
+        reference = await publish(hq, stage.node(HQ_CODE))
+    profiles = stage.profiles()
+
+    async def judge_city(node: PlannedNode) -> dict[str, int]:
+        people = [person for person in profiles if person.city == node.code]
+        file = stage.home / "import" / f"{node.code}-bills.csv"
+        write_bills(people, file)
+        async with stage.client(node.code, "supervisor") as city:
+            await arrived(city, reference)
+            await _evaluate(node, file, billed)
+            return await counted(city)
+
+    found = await some_at_a_time([partial(judge_city, node) for node in stage.cities])
+    async with stage.client(TRIED_IN, "supervisor") as city:
+        why = await explained(city, "gold")
+    lines = await tried(stage.node(TRIED_IN), stage.home)
+    levels = {node.code: each for node, each in zip(stage.cities, found, strict=True)}
+    return Judged(reference, levels, why, lines)
+
+
+def show(stage: Stage, judged: Judged) -> None:
+    """Tell what the rules found."""
+    table = table_of("city", *LEVELS)
+    for node in stage.cities:
+        counts = judged.levels[node.code]
+        table.add_row(node.name, *(f"{counts[level]:,}" for level in LEVELS))
+    stage.console.print(table)
+    for language in ("en", "zh"):
+        stage.console.print(judged.explained[language], highlight=False, soft_wrap=True)
+        for advice in judged.explained["next"]:
+            stage.say(f"    {advice[language]}")
+    stage.console.print(
+        f"What if gold began at {TRIED['gold_fen'] / 100:g} yuan? A dry run in {stage.node(TRIED_IN).name}:",
+        highlight=False,
+        soft_wrap=True,
+    )
+    lines = table_of("from", "to", "customers", "cost before", "cost after")
+    for line in judged.tried:
+        lines.add_row(
+            line["was_label"] or "-",
+            line["label"],
+            f"{line['customers']:,}",
+            *(f"{line[name] / 100:,.0f}" for name in ("was_cost_fen", "cost_fen")),
+        )
+    stage.console.print(lines)

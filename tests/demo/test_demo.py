@@ -14,9 +14,18 @@ import httpx
 import pytest
 
 from services.demo.figures import Counts, ask, await_slices, compare
-from services.demo.memory import FILE, Memory
-from services.demo.nodes import ACCOUNTS, forget, is_there, make_accounts, plan_nodes, run_command
-from services.demo.replacements import sign_in
+from services.demo.memory import FILE, Memory, Moved
+from services.demo.nodes import (
+    ACCOUNTS,
+    BEHIND_CABLE,
+    CABLE,
+    forget,
+    is_there,
+    make_accounts,
+    plan_nodes,
+    run_command,
+)
+from services.demo.rest import sign_in
 from shared.commandline import CommandFailed
 from shared.kernel.tier import Tier
 from shared.node.pidfile import AlreadyRunning, held
@@ -37,6 +46,7 @@ def test_memory_is_kept_for_its_owner_alone(tmp_path: Path, memory: Memory) -> N
     memory.make_passwords(["440300"])
     memory.ports["440300"] = 12345
     memory.asked = 3
+    memory.moving, memory.moved = ["row-1"], {"row-2": Moved(city="440300", on=TODAY)}
 
     memory.keep(home)
     memory.keep(home)
@@ -45,6 +55,7 @@ def test_memory_is_kept_for_its_owner_alone(tmp_path: Path, memory: Memory) -> N
 
     assert stat.S_IMODE((home / FILE).stat().st_mode) == 0o600
     assert (again.reference, again.ports, again.asked) == (TODAY, {"440300": 12345}, 3)
+    assert (again.moving, again.moved) == (memory.moving, memory.moved)
     assert again.passwords["440300"] == memory.passwords["440300"] != again.passwords["440100"]
     assert len(again.passwords["440100"]) >= 12
 
@@ -56,6 +67,24 @@ def test_figures_are_of_the_month_of_the_first_run(memory: Memory) -> None:
         "billed": date(2026, 11, 1),
         "left_on": TODAY,
     }
+
+
+@pytest.mark.parametrize(
+    ("reference", "end"),
+    [
+        (date(2026, 11, 30), date(2026, 12, 1)),
+        (date(2026, 12, 1), date(2027, 1, 1)),
+        (date(2028, 2, 29), date(2028, 3, 1)),
+    ],
+)
+def test_the_month_of_the_figures_ends(reference: date, end: date) -> None:
+    assert Memory(reference=reference).period_end == end
+
+
+def test_a_memory_of_before_there_were_moves_is_read(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text('{"reference": "2026-11-23", "asked": 2}')
+
+    assert Memory.of(tmp_path, today=TODAY).moved == {}
 
 
 def test_a_damaged_memory_is_no_traceback(tmp_path: Path) -> None:
@@ -75,6 +104,17 @@ def test_a_port_that_is_taken_is_replaced_and_remembered(tmp_path: Path, memory:
     assert nodes["440300"].values["parent_url"] == nodes["440000"].url
     again = {node.code: node for node in plan_nodes(tmp_path, memory)}
     assert again["440300"].port == nodes["440300"].port
+
+
+def test_one_city_finds_its_province_by_way_of_the_cable(tmp_path: Path, memory: Memory) -> None:
+    nodes = {node.code: node for node in plan_nodes(tmp_path, memory)}
+
+    by_cable = {
+        code: node.values["parent_url"]
+        for code, node in nodes.items()
+        if node.parent is not None and node.values["parent_url"] != nodes[node.parent].url
+    }
+    assert by_cable == {BEHIND_CABLE: f"http://127.0.0.1:{memory.ports[CABLE]}"}
 
 
 def test_a_port_that_our_own_node_still_has_is_kept(tmp_path: Path, memory: Memory) -> None:

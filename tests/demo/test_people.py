@@ -4,22 +4,28 @@ import csv
 import re
 import sys
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from services.city_node.customer.identity import (
     check_document,
     check_iccid,
+    check_imei,
     check_imsi,
     check_msisdn,
 )
 from services.city_node.customer_import.mapping import read_mapping
 from services.demo import people as people_module
+from services.demo.casting import AT_ONCE, chosen
 from services.demo.figures import counted
+from services.demo.memory import Memory, Moved
 from services.demo.nodes import MAPPING
-from services.demo.people import Person, blank_cards, read_table, settle, write_file
+from services.demo.people import Person, blank_cards, imei, read_table, settle, write_file
+from services.demo.stage import Stage
 from shared.commandline import CommandFailed
 
 CITIES = ["110100", "310100", "440100", "440300"]
@@ -83,6 +89,50 @@ def test_blank_cards_are_of_no_person(people: list[Person]) -> None:
     assert {card["iccid"] for card in cards}.isdisjoint(person.cells["iccid"] for person in people)
     assert {card["imsi"] for card in cards}.isdisjoint(person.cells["imsi"] for person in people)
     assert blank_cards(15, 5)[0] not in cards
+
+
+def test_handsets_have_numbers_of_the_right_form_and_none_twice() -> None:
+    numbers = [imei(lent=lent, number=each) for lent in (True, False) for each in range(200)]
+
+    assert [check_imei(number) for number in numbers] == numbers
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_others_come_in_each_run_and_nobody_who_has_moved(people: list[Person]) -> None:
+    runs = [chosen(people, "110100", run=run, away={}) for run in range(40)]
+    came = [person.key for each in runs for person in each]
+
+    assert len(set(came)) == len(came) == 40 * AT_ONCE
+    assert {person.city for each in runs for person in each} == {"110100"}
+    assert not any(person.has_left for each in runs for person in each)
+    moved = {runs[0][3].key}
+    later = [chosen(people, "110100", run=run, away=moved) for run in range(1, 20)]
+    assert moved.union(person.key for person in runs[0]).isdisjoint(
+        person.key for each in later for person in each
+    )
+
+
+def test_those_who_come_after_all_have_come_are_the_first_again(people: list[Person]) -> None:
+    assert chosen(people[:60], "110100", run=500, away=set())
+
+
+def test_who_has_moved_lives_there_and_left_a_copy(people: list[Person], tmp_path: Path) -> None:
+    mover = next(person for person in people if person.city == "110100" and not person.has_left)
+    memory = Memory(reference=date(2026, 11, 23))
+    stage = Stage(tmp_path, memory, [], people, Console(quiet=True))
+    before = counted(stage.profiles())
+    memory.moved[mover.key] = Moved(city="440300", on=date(2026, 12, 1))
+
+    after = counted(stage.profiles())
+
+    assert counted(stage.profiles(before=memory.period_end)) == before == counted(people)
+    for city, change in (("110100", -1), ("440300", 1), ("000000", 0)):
+        assert after["customers"][city] == before["customers"][city] + change
+    for city in ("110100", "110000", "000000"):
+        assert after["retained"][city] == before["retained"][city] + 1
+    fen = "monthly_charge_fen"
+    assert after[fen]["440300"] == before[fen]["440300"] + mover.monthly_charge_fen
+    assert after[fen]["000000"] == before[fen]["000000"]
 
 
 def test_a_citys_file_has_the_tables_columns_and_the_invented_ones(
