@@ -41,6 +41,7 @@ from shared.staff import passwords
 from shared.staff.service import add_staff_member
 from tests.addresses import as_node
 from tests.reachable import Reachable
+from tests.reference import load_reference
 from tests.waiting import exchange
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -90,6 +91,7 @@ async def template(postgres: EmbeddedPostgres) -> str:
     await _administer(postgres, f"GRANT CREATE ON SCHEMA public TO {NODE_ROLE}", TEMPLATE)
     rights = "SELECT, INSERT, UPDATE, DELETE ON TABLES"
     await _administer(postgres, f"ALTER DEFAULT PRIVILEGES GRANT {rights} TO {NODE_ROLE}", TEMPLATE)
+    await load_reference(postgres.database_url(TEMPLATE), NOON)
     return TEMPLATE
 
 

@@ -49,6 +49,7 @@ from services.city_node import (
     win_back,
 )
 from shared import (
+    analysis,
     audit,
     clearing,
     event,
@@ -115,6 +116,7 @@ CAPABILITIES = (
     export.capability,
     rollup.capability,
     statistics.capability,
+    analysis.capability,
     policy.capability,
     event.capability,
     work.capability,

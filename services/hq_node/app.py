@@ -5,6 +5,7 @@ from typing import Any
 from services.hq_node import number_segment as number_segment_change
 from services.hq_node import ownership
 from shared import (
+    analysis,
     audit,
     clearing,
     event,
@@ -25,6 +26,7 @@ CAPABILITIES = (
     staff.capability,
     audit.capability,
     statistics.capability,
+    analysis.capability,
     policy.capability,
     event.capability,
     clearing.capability,

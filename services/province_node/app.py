@@ -3,6 +3,7 @@
 from typing import Any
 
 from shared import (
+    analysis,
     audit,
     clearing,
     event,
@@ -23,6 +24,7 @@ CAPABILITIES = (
     staff.capability,
     audit.capability,
     statistics.capability,
+    analysis.capability,
     policy.capability,
     event.capability,
     clearing.capability,

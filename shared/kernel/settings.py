@@ -163,6 +163,15 @@ class Settings(BaseSettings):
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
         description="Local time (Asia/Shanghai) of the nightly roll-up.",
     )
+    lake_time: str = Field(
+        default="05:00",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="Local time (Asia/Shanghai) of the nightly export to the Parquet lake; after the roll-up, and at a province or HQ after the cities' figures came.",
+    )
+    lake_path: Path | None = Field(
+        default=None,
+        description="Directory of the node's Parquet lake, which it alone writes; without it `nodes/<code>/lake` under `home`. What is in it may be read by whoever can read the directory.",
+    )
     erasure_time: str = Field(
         default="03:30",
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",

@@ -1,9 +1,9 @@
 """A node's metrics, for Prometheus: ``GET /metrics``.
 
-Two kinds. What the tables say (links, lanes, jobs) is read when it is asked for and is the same whichever worker
-answers. What a process does (requests, messages, exchanges, connections) is counted by that process; a node of several
-workers labels it ``worker``, since a scraper meets one of them at a time: sum over it. A node of one worker has no
-such label.
+Two kinds. What the tables (links, lanes, jobs) and the lake's manifest say is read when it is asked for and is the same
+whichever worker answers. What a process does (requests, messages, exchanges, connections) is counted by that process; a
+node of several workers labels it ``worker``, since a scraper meets one of them at a time: sum over it. A node of one
+worker has no such label.
 
 Every node has a registry of its own. No label comes from outside: routes are templates, methods the known ones.
 """
@@ -26,6 +26,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Scope
 
+from shared.analysis import metrics as lake_metrics
 from shared.federation import metrics as federation_metrics
 from shared.kernel.database import Database
 from shared.kernel.logging import route_of
@@ -49,6 +50,7 @@ class NodeMetrics:
 
     def __init__(self, settings: Settings) -> None:
         self.registry = CollectorRegistry()
+        self._settings = settings
         self._worker = str(os.getpid()) if settings.workers > 1 else None
         self._requests = Histogram(
             "http_server_request_duration_seconds",
@@ -87,7 +89,8 @@ class NodeMetrics:
             "Whether the database could be asked. While it is 0 nothing is said of links, lanes and jobs.",
             0 if tables is None else 1,
         )
-        answer.register(_Ready([reachable, *(tables or ())]))
+        lake = lake_metrics.read(self._settings)
+        answer.register(_Ready([reachable, *lake, *(tables or ())]))
         return generate_latest(answer)
 
     def _of_this_process(self) -> Iterable[Metric]:

@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -98,8 +99,10 @@ async def test_an_administrators_own_roles(
     for role in ("test_owner", "test_worker"):
         await superuser.execute(f"DROP ROLE IF EXISTS {role}")
         await superuser.execute(f"CREATE ROLE {role} LOGIN")
-    await superuser.execute("DROP SCHEMA public CASCADE")
+    await superuser.execute("DROP SCHEMA public, analysis CASCADE")
     await superuser.execute("CREATE SCHEMA public AUTHORIZATION test_owner")
+    database = urlsplit(url).path.removeprefix("/")
+    await superuser.execute(f'GRANT CREATE ON DATABASE "{database}" TO test_owner')
     settings = load_settings(
         code="440300",
         home=tmp_path,
@@ -119,7 +122,8 @@ async def test_an_administrators_own_roles(
             await pool.execute("DELETE FROM audit_record")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await pool.execute("UPDATE alembic_version SET version_num = '0001'")
-    await superuser.execute("DROP SCHEMA public CASCADE")
+    await superuser.execute("DROP SCHEMA public, analysis CASCADE")
+    await superuser.execute(f'REVOKE CREATE ON DATABASE "{database}" FROM test_owner')
     await superuser.execute("DROP ROLE test_owner; DROP ROLE test_worker")
     await superuser.close()
 

@@ -1,0 +1,136 @@
+"""The star: the schema ``analysis``, views that are all an analyst sees of the node's database.
+
+They are the owner's, with the owner's rights, so that whoever reads them needs none on the tables; and they are
+barriers: no function that an analyst writes sees a row that a view leaves out. Facts have a column for each dimension
+of the catalogue. So a dimension that is added needs a migration, and the test of the history says so.
+
+``analysis_fact`` lies with the tables, because the lake reads it too: it is the one gate that every value passes.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import DDL, event
+
+from shared.kernel.database import Base
+from shared.statistics.indicators import CATALOGUE
+
+SCHEMA = "analysis"
+
+# ruff: noqa: S608 - put together from the catalogue's codes alone
+
+GATE = """
+    CREATE VIEW analysis_fact WITH (security_barrier) AS
+    SELECT f.slice_id, f.measure_id, f.cell_id, f.value FROM statistics_fact f"""
+
+
+def _dimension_columns() -> str:
+    columns = []
+    for each in CATALOGUE.dimension_list:
+        if each.of is None:
+            columns.append(f"c.dims->>'{each.code}' AS {each.code}")
+        else:
+            columns.append(
+                f"(SELECT d.parent FROM analysis_member d\n            WHERE d.dimension = '{each.of}' "
+                f"AND d.code = c.dims->>'{each.of}') AS {each.code}"
+            )
+    return ",\n           ".join(columns)
+
+
+_FIRST_DAY = "CASE WHEN length(s.period) = 7 THEN s.period || '-01' ELSE s.period END::date"
+_SLICE = f"""s.dataset, s.period,
+           CASE WHEN length(s.period) = 7 THEN 'month' ELSE 'day' END AS period_kind,
+           {_FIRST_DAY} AS first_day,
+           s.node AS city, left(s.node, 2) || '0000' AS province, s.revision"""
+_KNOWN = "s.received_at AS known_from, s.superseded_at AS known_until"
+_FACT = f"""
+    SELECT {_SLICE},
+           {{known}}m.code AS measure,
+           {_dimension_columns()},
+           f.value
+    FROM statistics_slice s
+    JOIN analysis_fact f ON f.slice_id = s.id
+    JOIN statistics_measure m ON m.id = f.measure_id
+    JOIN statistics_cell c ON c.id = f.cell_id"""
+
+VIEWS: Mapping[str, tuple[str, str]] = {
+    "slice": (
+        "What one city said of one dataset and period; a revision is current until known_until.",
+        f"""
+    SELECT {_SLICE},
+           s.superseded_at IS NULL AS is_current, {_KNOWN}, s.computed_at, s.reason, s.row_count, s.hash
+    FROM statistics_slice s""",
+    ),
+    "fact_current": (
+        "One value of one measure, by city, period and the dimensions of its dataset; current revisions alone.",
+        f"{_FACT.format(known='')}\n    WHERE s.superseded_at IS NULL",
+    ),
+    "fact_history": (
+        "The values of every revision, with the time in which this node took them for the current ones.",
+        _FACT.format(known=f"{_KNOWN}, "),
+    ),
+    "dim_period": (
+        "The calendar: months and days from 2000 to the end of next year.",
+        """
+    SELECT to_char(t.first_day, CASE t.kind WHEN 'month' THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END) AS period,
+           t.kind AS period_kind, t.first_day::date AS first_day,
+           (t.first_day + ('1 ' || t.kind)::interval)::date AS next_day,
+           extract(year FROM t.first_day)::integer AS year,
+           to_char(t.first_day, 'YYYY-"Q"Q') AS quarter, to_char(t.first_day, 'YYYY-MM') AS month,
+           CASE t.kind WHEN 'day' THEN to_char(t.first_day, 'IYYY-"W"IW') END AS iso_week,
+           CASE t.kind WHEN 'day' THEN extract(isodow FROM t.first_day)::integer END AS weekday
+    FROM (VALUES ('month'), ('day')) k (kind)
+    CROSS JOIN LATERAL (
+        SELECT k.kind, generate_series(timestamp '2000-01-01',
+                                       date_trunc('year', current_date::timestamp) + interval '2 years - 1 day',
+                                       ('1 ' || k.kind)::interval) AS first_day
+    ) t""",
+    ),
+    "dim_region": (
+        "The nation, provinces and cities that the node knows: those above it and below it.",
+        """
+    SELECT u.code, CASE u.kind WHEN 'hq' THEN 'nation' ELSE u.kind END AS level, u.parent_code AS parent,
+           u.name_zh, u.name_en, p.code AS province, p.name_zh AS province_zh, p.name_en AS province_en
+    FROM organisation_unit u
+    LEFT JOIN organisation_unit p ON p.kind = 'province' AND p.code = left(u.code, 2) || '0000'
+    WHERE u.kind IN ('hq', 'province', 'city')""",
+    ),
+    "dim_dataset": (
+        "Groups of measures that are counted together, by the same dimensions.",
+        """
+    SELECT d.code, d.name_zh, d.name_en, d.dimensions, d.periods FROM analysis_dataset d""",
+    ),
+    "dim_dimension": (
+        "The columns of facts by which figures are told apart.",
+        """
+    SELECT d.code, d.name_zh, d.name_en, d.version, d.is_open, d.finer FROM analysis_dimension d""",
+    ),
+    "dim_member": (
+        "The values of dimensions, each with the member of a coarser dimension that it belongs to.",
+        """
+    SELECT m.dimension, m.code, m.name_zh, m.name_en, m.position, m.parent_dimension, m.parent
+    FROM analysis_member m""",
+    ),
+    "dim_indicator": (
+        "The catalogue: measures, which facts are of, and what is derived from them.",
+        """
+    SELECT i.code, i.name_zh, i.name_en, i.dataset, i.family, i.family_zh, i.family_en, i.unit, i.unit_zh,
+           i.unit_en, i.aggregation, i.is_measure, i.measures, i.numerator, i.denominator, i.scale, i.formula_zh,
+           i.formula_en, i.owner_zh, i.owner_en, i.valid_from, i.valid_until, i.defined_by
+    FROM analysis_indicator i""",
+    ),
+}
+"""Name, what it holds, and its query."""
+
+
+def statements() -> list[str]:
+    """Return what makes the star."""
+    made = [GATE, f"CREATE SCHEMA {SCHEMA}"]
+    for name, (comment, query) in VIEWS.items():
+        made.append(f"CREATE VIEW {SCHEMA}.{name} WITH (security_barrier) AS\n    {query.strip()}")
+        made.append(f"COMMENT ON VIEW {SCHEMA}.{name} IS '{comment}'")
+    return made
+
+
+for _statement in statements():
+    _ddl = DDL(_statement.replace("%", "%%"))  # type: ignore[no-untyped-call] # SQLAlchemy's own has no types
+    event.listen(Base.metadata, "after_create", _ddl)
