@@ -256,9 +256,9 @@ class Workshops:
 
 @contextlib.asynccontextmanager
 async def workshops(
-    postgres: EmbeddedPostgres, template: str, directory: Path
+    postgres: EmbeddedPostgres, template: str, directory: Path, **given: Any
 ) -> AsyncIterator[Workshops]:
-    """Open the cities, with databases of their own."""
+    """Open the cities, with databases of their own, and with the settings given."""
     clock = HandClock(NOON)
     keys: dict[str, PublicKey] = {}
     lanes: Lanes = defaultdict(list)
@@ -266,7 +266,7 @@ async def workshops(
     for code in (HOME, VISITED, STRANGER):
         url = await copy_of(postgres, template)
         context = NodeContext(
-            settings=load_settings(code=code, home=directory, database_url=url),
+            settings=load_settings(code=code, home=directory, database_url=url, **given),
             clock=clock,
             database=Database(url),
             cipher=Cipher.load_or_create(directory / code),

@@ -298,9 +298,9 @@ async def _copy_of(postgres: EmbeddedPostgres, template: str) -> str:
 
 @contextlib.asynccontextmanager
 async def small_nation(
-    postgres: EmbeddedPostgres, template: str, directory: Path
+    postgres: EmbeddedPostgres, template: str, directory: Path, **given: Any
 ) -> AsyncIterator[SmallNation]:
-    """Open HQ and three cities."""
+    """Open HQ and three cities, with the settings given."""
     clock = HandClock(NOON)
     keys: dict[str, PublicKey] = {}
     lanes: Lanes = defaultdict(list)
@@ -308,7 +308,7 @@ async def small_nation(
     for code in (HQ, *CITIES):
         url = await _copy_of(postgres, template)
         context = NodeContext(
-            settings=load_settings(code=code, home=directory, database_url=url),
+            settings=load_settings(code=code, home=directory, database_url=url, **given),
             clock=clock,
             database=Database(url),
             cipher=Cipher.load_or_create(directory / code),

@@ -16,7 +16,7 @@ from services.city_node.billing_account import service as billing
 from services.city_node.billing_account.service import Cause
 from services.city_node.customer.models import ChangeSource
 from services.city_node.customer.ownership import is_live
-from services.city_node.payment import kind, repository
+from services.city_node.payment import kind, outside, repository
 from services.city_node.payment.kind import PAYMENT, Reason
 from services.city_node.payment.models import PaymentCredit
 from services.city_node.payment.problems import LineUnknown, PaymentHasLine
@@ -63,7 +63,7 @@ async def hear_taken(context: NodeContext, delivery: Delivery, data: Taken) -> N
         visited=delivery.message.source,
         subject=mask(paid_for.msisdn, 3, 4),
         deadline=delivery.now + PAYMENT.time_limit,
-        data={"amount_fen": data.amount_fen},
+        data={"amount_fen": data.amount_fen, "taken_at": delivery.message.time.isoformat()},
         unit_code=line.customer.unit_code if line else context.settings.code,
         created_by=delivery.message.source,
     )
@@ -82,7 +82,7 @@ async def hear_taken(context: NodeContext, delivery: Delivery, data: Taken) -> N
         log.error("a payment was credited to a line that is lost", request_id=str(request.id))
     step = END.step(context, "credited", words, delivery.now, delivery.message.id)
     await service.begin(session, PAYMENT, request, step, journey=delivery.hops)
-    credit = await _credit(delivery, request, data, line, had_credited)
+    credit = await _credit(context, delivery, request, data, line, had_credited)
     await _book(context, delivery, request, credit)
     said = {
         "amount_fen": credit.amount_fen,
@@ -105,7 +105,8 @@ async def _objection(
     return None
 
 
-async def _credit(
+async def _credit(  # noqa: PLR0917 - what it is made of
+    context: NodeContext,
     delivery: Delivery,
     request: ServiceRequest,
     data: Taken,
@@ -120,7 +121,10 @@ async def _credit(
     resumed = False
     if line is not None:
         cause = cause_of(delivery, request)
-        resumed = await billing.credit(delivery.session, line, data.amount_fen, cause)
+        resumed = await billing.credit(context, delivery.session, line, data.amount_fen, cause)
+        await outside.follow_credit(
+            context, delivery.session, request, line, data.amount_fen, now=delivery.now
+        )
     credit = PaymentCredit(
         request_id=request.id,
         subscription_id=line.subscription.id if line else None,
@@ -175,7 +179,8 @@ async def allocate(
         faults = [Fault("/subscription_id", "no line in use of your units")]
         raise LineUnknown(faults=faults, subscription=subscription_id)
     cause = Cause(audit.Actor.of(principal), ChangeSource.REST, now, cause_id=request_id)
-    credit.resumed = await billing.credit(session, line, credit.amount_fen, cause)
+    credit.resumed = await billing.credit(context, session, line, credit.amount_fen, cause)
+    await outside.follow_credit(context, session, request, line, credit.amount_fen, now=now)
     credit.subscription_id = line.subscription.id
     words = Text("The line was found and credited.", "已查明用户并入账。")
     await service.note(

@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from services.city_node.payment import repository, reversal_visited, visited
+from services.city_node.payment import outside, repository, reversal_visited, visited
 from services.city_node.payment.kind import PAYMENT, REVERSAL
 from services.city_node.payment.models import Payment
 from services.city_node.payment.schemas import (
@@ -72,6 +72,9 @@ async def recall_taken(context: NodeContext, delivery: Delivery) -> None:
         taken_at=delivery.message.time,
     )
     visited.put_in_till(session, payment, shift, by=memo.by, now=delivery.message.time)
+    await outside.print_receipt(
+        context, session, request, payment, hall=memo.drawer.unit, now=delivery.now
+    )
     await session.flush()  # the next news of the payment looks for it
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.payment import kind, repository
+from services.city_node.payment import kind, outside, repository
 from services.city_node.payment.kind import PAYMENT
 from services.city_node.payment.models import Payment
 from services.city_node.payment.receipt import receipt_number
@@ -80,6 +80,7 @@ async def take(
         taken_at=now,
     )
     put_in_till(session, payment, shift, by=principal.username, now=now)
+    await outside.print_receipt(context, session, request, payment, hall=shift.unit_code, now=now)
     memo = TakenMemo(
         by=request.created_by,
         unit=request.unit_code,

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from services.city_node.customer.models import SubscriptionStatus
-from services.city_node.repair import kind, repository
+from services.city_node.repair import kind, outside, repository
 from services.city_node.repair.kind import KIND, Reason
 from services.city_node.repair.models import PromiseState, RepairPromise, RepairSatisfaction
 from services.city_node.repair.recording import record
@@ -173,14 +173,16 @@ async def _terms(
     return terms, policy.reference
 
 
-async def hear_progressed(delivery: Delivery, data: Progressed) -> None:
-    """Write into the trail what the visited node is about; it moves nothing here."""
+async def hear_progressed(context: NodeContext, delivery: Delivery, data: Progressed) -> None:
+    """Write into the trail what the visited node is about, and tell the customer when the handset is ready."""
     request = await _known(delivery, data.request_id, data.event)
     if request is None or await has_heard(delivery.session, request.id, delivery.message.id):
         return
     words = kind.PROGRESS.get(data.event, Text(data.event, data.event))
     step = messages.heard_step(delivery, request, data.event, words)
     await service.note(delivery.session, request, step)
+    if data.event in outside.READY:
+        await outside.tell_customer(context, delivery, request, data.event)
 
 
 async def hear_given_up(delivery: Delivery, data: Progressed, event: str) -> None:

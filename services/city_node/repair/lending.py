@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.city_node.loan_handset import service as handsets
 from services.city_node.loan_handset.service import Terms
-from services.city_node.repair import repository
+from services.city_node.repair import outside, repository
 from services.city_node.repair.counter import Counter
 from services.city_node.repair.schemas import LoanEndIn
 from services.city_node.repair.telling import require_possible
@@ -33,7 +33,7 @@ async def lend(
     assert ticket.loan_days is not None  # noqa: S101 - as above
     due_on = business_day(desk.now) + timedelta(days=ticket.loan_days)
     terms = Terms(request.id, ticket.deposit_fen, due_on, desk.principal.username, desk.now)
-    handset = await handsets.lend(
+    loan, handset = await handsets.lend(
         desk.session,
         terms,
         unit=request.unit_code,
@@ -45,6 +45,7 @@ async def lend(
         f"{name} was lent until {due_on}, against a deposit of {ticket.deposit_fen} fen.",
         f"已借出 {name}，应于 {due_on} 归还，押金 {ticket.deposit_fen} 分。",
     )
+    await outside.print_deposit(desk.context, desk.session, request, handset, loan)
     await desk.note(request, "lent", words)
 
 

@@ -25,9 +25,9 @@ async def on_asked(context: NodeContext, delivery: Delivery) -> None:
     await home.hear_asked(context, delivery, read(Asked, delivery))
 
 
-async def on_progressed(_: NodeContext, delivery: Delivery) -> None:
+async def on_progressed(context: NodeContext, delivery: Delivery) -> None:
     """At home: the visited node has come a step further."""
-    await home.hear_progressed(delivery, read(Progressed, delivery))
+    await home.hear_progressed(context, delivery, read(Progressed, delivery))
 
 
 def _on_given_up(event: str) -> Callable[[NodeContext, Delivery], Awaitable[None]]:

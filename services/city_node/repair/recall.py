@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.loan_handset import recall as handsets
 from services.city_node.loan_handset.recall import Lent
-from services.city_node.repair import repository
+from services.city_node.loan_handset.repository import loans_of
+from services.city_node.repair import outside, repository
 from services.city_node.repair.kind import KIND
 from services.city_node.repair.telling import MEMO, Memo
 from services.city_node.repair.wire import Recallable
@@ -72,6 +73,8 @@ async def recall(context: NodeContext, delivery: Delivery) -> None:
         await _put_back(session, table, request.id, kept)
     known = Lent(memo.loans, memo.handsets)
     await handsets.recall(session, request.id, known, city=request.visited, now=delivery.now)
+    for loan, handset in await loans_of(session, request.id):
+        await outside.print_deposit(context, session, request, handset, loan)
 
 
 async def _begin(
