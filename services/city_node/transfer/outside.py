@@ -81,11 +81,8 @@ async def _tell_customer(
 async def _network_moved(
     context: NodeContext, session: AsyncSession, call: port.Call[network.LineMove], _: object
 ) -> None:
-    number = mask(call.content.msisdn, 3, 4)
-    words = Text(
-        f"The network serves {number} from {call.content.to_city}.",
-        f"网络侧已将 {number} 转由 {call.content.to_city} 服务。",
-    )
+    to = call.content.to_city
+    words = Text(f"The network serves a line from {to}.", f"网络侧已将号码转由 {to} 服务。")
     await outside.note(context, session, call, "network-moved", words)
 
 
