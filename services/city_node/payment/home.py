@@ -22,7 +22,6 @@ from services.city_node.payment.models import PaymentCredit
 from services.city_node.payment.problems import LineUnknown, PaymentHasLine
 from services.city_node.payment.schemas import Credited, GivenBack, PaidFor, Taken
 from services.city_node.service_request import messages, service
-from services.city_node.service_request.finding import moved_to
 from services.city_node.service_request.home import HomeEnd
 from services.city_node.service_request.kind import Kind, Party
 from services.city_node.service_request.lines import Line, lock_line, lock_subscription
@@ -53,9 +52,9 @@ async def hear_taken(context: NodeContext, delivery: Delivery, data: Taken) -> N
     paid_for = END.open(context, delivery, data, "taken", PaidFor)
     line = await lock_line(session, paid_for.msisdn)
     had_credited = await context.post.answer_given(delivery, kind.CREDITED)
-    reason = None
+    reason, moved_to = None, None
     if had_credited is None:
-        reason = await _objection(context, delivery, line, paid_for)
+        reason, moved_to = await _objection(context, delivery, line, paid_for)
     request = ServiceRequest(
         id=data.request_id,
         role=Party.HOME,
@@ -63,14 +62,17 @@ async def hear_taken(context: NodeContext, delivery: Delivery, data: Taken) -> N
         visited=delivery.message.source,
         subject=mask(paid_for.msisdn, 3, 4),
         deadline=delivery.now + PAYMENT.time_limit,
-        data={"amount_fen": data.amount_fen, "taken_at": delivery.message.time.isoformat()},
+        data={
+            "amount_fen": data.amount_fen,
+            "taken_at": (data.taken_at or delivery.message.time).isoformat(),
+        },
         unit_code=line.customer.unit_code if line else context.settings.code,
         created_by=delivery.message.source,
     )
     if reason is not None:
         step = END.refusal_step(context, delivery, reason)
         await service.begin(session, PAYMENT, request, step, journey=delivery.hops)
-        await END.answer_no(context, delivery, request.id, reason)
+        await END.answer_no(context, delivery, request.id, reason, moved_to=moved_to)
         return
     words = Text("The money was credited to the line's account.", "款项已计入用户账户。")
     if line is None:
@@ -94,15 +96,16 @@ async def hear_taken(context: NodeContext, delivery: Delivery, data: Taken) -> N
 
 async def _objection(
     context: NodeContext, delivery: Delivery, line: Line | None, paid_for: PaidFor
-) -> Reason | None:
+) -> tuple[str | None, str | None]:
+    """Return why the money is not credited, and where the customer has moved to."""
+    session = delivery.session
     if line is None:
-        to = await moved_to(delivery.session, context.cipher, paid_for.msisdn)
-        return Reason.SUBSCRIPTION_UNKNOWN if to is None else Reason.MOVED_AWAY
-    if not await is_live(delivery.session, line.customer.id):
-        return Reason.IN_TRANSFER
+        return await END.missing(context, session, paid_for.msisdn, Reason.SUBSCRIPTION_UNKNOWN)
+    if not await is_live(session, line.customer.id):
+        return Reason.IN_TRANSFER, None
     if await context.post.has_answered(delivery, kind.REFUSED):
-        return Reason.GIVEN_UP
-    return None
+        return Reason.GIVEN_UP, None
+    return None, None
 
 
 async def _credit(  # noqa: PLR0917 - what it is made of

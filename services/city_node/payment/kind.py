@@ -32,7 +32,6 @@ class Reason(StrEnum):
 
     SUBSCRIPTION_UNKNOWN = "subscription-unknown"
     IN_TRANSFER = "in-transfer"
-    MOVED_AWAY = "moved-away"
     GIVEN_UP = "given-up"
 
 
@@ -82,6 +81,7 @@ PAYMENT = Kind(
         Move(HOME, "credited", (START,), "credited", by=HOME),
         Move(HOME, "refused", (START,), "refused", by=HOME),
     ),
+    follows=True,
     messages={
         (VISITED, "taken"): TAKEN,
         (HOME, "credited"): CREDITED,
@@ -98,10 +98,6 @@ PAYMENT = Kind(
         Reason.IN_TRANSFER: Text(
             "The customer is moving to another city at this moment. Give the money back, or take it again when that has ended.",
             "该客户正在办理转网。请退款，待转网办结后重新缴费。",
-        ),
-        Reason.MOVED_AWAY: Text(
-            "The customer has moved to another city. Give the money back, and take it again for the new home city.",
-            "该客户已转至其他地市。请退款，并按新归属地重新缴费。",
         ),
         Reason.GIVEN_UP: _GIVEN_UP,
     },

@@ -77,9 +77,14 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
     line = await lock_line(session, question.msisdn)
     # Only a node that was restored from a backup has answered what it does not know: it keeps its word.
     given = await context.post.answer_given(delivery, kind.CONFIRMED)
-    reason = None
+    reason: str | None = None
+    moved_to = None
     if given is None:
         reason = await _objection(context, delivery, line, question)
+    if reason == Reason.SUBSCRIPTION_UNKNOWN:
+        reason, moved_to = await END.missing(
+            context, session, question.msisdn, Reason.SUBSCRIPTION_UNKNOWN
+        )
     request = ServiceRequest(
         id=data.request_id,
         role=Party.HOME,
@@ -94,7 +99,7 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
     if reason is not None:
         step = END.refusal_step(context, delivery, reason)
         await service.begin(session, KIND, request, step, journey=delivery.hops)
-        await END.answer_no(context, delivery, request.id, reason)
+        await END.answer_no(context, delivery, request.id, reason, moved_to=moved_to)
         return
     terms, policy = await _terms(context, delivery, line, question, given)
     words = Text(

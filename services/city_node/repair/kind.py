@@ -95,6 +95,7 @@ KIND = Kind(
         Move(HOME, "cancelled", ("confirmed",), "cancelled", VISITED, NOBODY_OWES),
         Move(HOME, EXPIRED, ("confirmed",), EXPIRED, VISITED, NOBODY_OWES),
     ),
+    follows=True,
     messages={
         (VISITED, "asked"): ASKED,
         (HOME, "confirmed"): CONFIRMED,

@@ -53,9 +53,9 @@ async def on_confirmed(_: NodeContext, delivery: Delivery) -> None:
     await visited.hear_confirmed(delivery, read(Confirmed, delivery))
 
 
-async def on_refused(_: NodeContext, delivery: Delivery) -> None:
+async def on_refused(context: NodeContext, delivery: Delivery) -> None:
     """At the visited node: home bears nothing."""
-    await visited.hear_refused(delivery, read(AnsweredNo, delivery))
+    await visited.hear_refused(context, delivery, read(AnsweredNo, delivery))
 
 
 async def on_recorded(_: NodeContext, delivery: Delivery) -> None:

@@ -24,9 +24,9 @@ from services.city_node.loan_handset.recall import Lent
 from services.city_node.loan_handset.repository import loans_of
 from services.city_node.repair import outside, repository
 from services.city_node.repair.kind import KIND
-from services.city_node.repair.telling import MEMO, Memo
+from services.city_node.repair.telling import END, MEMO, Memo
 from services.city_node.repair.wire import Recallable
-from services.city_node.service_request import service
+from services.city_node.service_request import following, service
 from services.city_node.service_request.kind import Party
 from services.city_node.service_request.messages import read
 from services.city_node.service_request.models import ServiceRequest
@@ -60,8 +60,12 @@ async def recall(context: NodeContext, delivery: Delivery) -> None:
         if await exists(session, told.request_id):
             return
         request = await _begin(context, delivery, told.request_id, memo)
-    elif request.role != Party.VISITED or await _told(session, request.id) >= memo.ticket["told"]:
+    elif request.role != Party.VISITED:
         return
+    else:
+        await following.recall(END, delivery, request)
+        if await _told(session, request.id) >= memo.ticket["told"]:
+            return
     if request.state != memo.state:
         step = _step(delivery, request, "recalled")
         await service.reopen(session, KIND, request, memo.state, step)

@@ -65,14 +65,15 @@ async def tell(
     *,
     now: datetime,
     deadline: datetime | None = None,
-) -> None:
-    """Post a message about the request to its home node, with the memo of how it stands now."""
+) -> str:
+    """Post a message about the request to its home node, with the memo of how it stands now; return the memo."""
     ticket = await repository.ticket_of(session, request.id)
     ticket.told += 1
     memo = END.seal_for_self(context, request.id, MEMO, await _memo(session, request))
     await END.tell(
         context, session, request, type_, {**data, "memo": memo}, now=now, deadline=deadline
     )
+    return memo
 
 
 def require_possible(request: ServiceRequest, event: str) -> None:

@@ -134,6 +134,18 @@ def move(
     )
 
 
+def drawer_of(shift: TillShift) -> Drawer:
+    """Return what identifies a shift."""
+    return Drawer(
+        id=shift.id,
+        unit=shift.unit_code,
+        cashier=shift.cashier,
+        cashier_id=shift.cashier_id,
+        float_fen=shift.float_fen,
+        opened_at=shift.opened_at,
+    )
+
+
 async def cash_up(
     session: AsyncSession,
     principal: Principal,

@@ -90,6 +90,7 @@ KIND = Kind(
         Move(HOME, "cancelled", ("offered",), "cancelled", VISITED, CUSTOMER_THAWS),
         Move(HOME, EXPIRED, ("offered",), EXPIRED, VISITED, CUSTOMER_THAWS),
     ),
+    follows=True,
     messages={
         (VISITED, "asked"): ASKED,
         (HOME, "offered"): OFFERED,
