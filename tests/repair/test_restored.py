@@ -13,13 +13,30 @@ from shared.federation.envelope import Message
 from tests.city.two_cities import HOME, VISITED, City
 from tests.repair.workshop import IMEI, LOANED, NEW_IMEI, RECALLED, TOTAL, Workshops
 
-OF_VISITED = ("handset_loan", "repair_satisfaction", "repair_estimate", "repair_ticket")
-OF_HOME = ("repair_satisfaction", "repair_record", "repair_promise", "customer_change", "event")
+OF_VISITED = (
+    "clearing_entry",
+    "till_entry",
+    "till_shift",
+    "handset_loan",
+    "repair_satisfaction",
+    "repair_estimate",
+    "repair_ticket",
+)
+OF_HOME = (
+    "clearing_entry",
+    "repair_satisfaction",
+    "repair_record",
+    "repair_promise",
+    "customer_change",
+    "event",
+)
 COLUMNS = {
     "service_request": "id, home, state, subject, deadline, unit_code, created_by, refusal_code",
     "repair_ticket": "*",
     "repair_estimate": "*",
     "handset_loan": "*",
+    "till_entry": "shift_id, at, kind, amount_fen, cause_id, payment_id, by",
+    "clearing_entry": "request_id, kind, business_day, booked_on, debit, credit, amount_fen",
     "repair_satisfaction": "*",
     "loan_handset": "id, imei, make, model, unit_code, state",
 }

@@ -4,6 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from services.city_node.service_request.kind import EXPIRED, START, Kind, Move, Party, State
+from shared.clearing.schemas import RECORDED
 from shared.kernel.language import Text
 
 HOME, VISITED = Party.HOME, Party.VISITED
@@ -16,7 +17,6 @@ DECLINED = "guanxi.repair.declined.v1"
 CANCELLED = "guanxi.repair.cancelled.v1"
 EXPIRED_AT_VISITED = "guanxi.repair.expired.v1"
 CLOSED = "guanxi.repair.closed.v1"
-RECORDED = "guanxi.repair.recorded.v1"
 RATED = "guanxi.repair.rated.v1"
 
 

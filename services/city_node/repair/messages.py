@@ -16,6 +16,7 @@ from services.city_node.service_request.kind import EXPIRED
 from services.city_node.service_request.messages import read
 from services.city_node.service_request.schemas import AnsweredNo
 from shared.capability import MessageHandler, NodeContext
+from shared.clearing.schemas import RECORDED
 from shared.federation.delivery import Delivery
 from shared.kernel.language import Text
 
@@ -111,9 +112,10 @@ HANDLERS = (
         recovered=recall,
     ),
     MessageHandler(
-        kind.RECORDED,
+        RECORDED,
         Text(
-            "The home node has recorded the repair, and what it bears", "归属地已登记维修及承担金额"
+            "The home city has recorded a repair, and what it bears; every node on the way books it",
+            "归属地已登记维修及承担金额，沿途节点记账",
         ),
         on_recorded,
     ),

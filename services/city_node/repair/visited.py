@@ -18,6 +18,8 @@ from services.city_node.service_request.kind import EXPIRED, Party
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.schemas import AnsweredNo
 from shared.capability import NodeContext
+from shared.clearing.ledger import Item, book_at_visited
+from shared.clearing.models import ItemKind
 from shared.federation.delivery import Delivery
 from shared.kernel.encryption import mask
 from shared.kernel.language import Text
@@ -171,6 +173,16 @@ async def hear_recorded(delivery: Delivery, data: Recorded) -> None:
     if await messages.hear(delivery, KIND, request, "recorded", words, question_hops=data.hops):
         ticket = await _settle(delivery, request, data.home_fen)
         ticket.business_day = data.business_day
+    # Whatever this node, perhaps restored since, makes of it: home has booked it, and so have the nodes in between.
+    item = Item(
+        request.id,
+        ItemKind.REPAIR,
+        data.home_fen,
+        data.business_day,
+        request.home,
+        request.visited,
+    )
+    await book_at_visited(delivery, item)
 
 
 async def _settle(delivery: Delivery, request: ServiceRequest, home_fen: int) -> RepairTicket:
