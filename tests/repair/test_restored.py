@@ -251,11 +251,13 @@ async def test_what_a_restored_city_closes_anew_is_not_recorded_again(shop: Work
         "UPDATE repair_ticket SET customer_fen = NULL, home_fen = NULL, visited_fen = NULL, days = NULL, receipt = NULL,"
         " returned_at = NULL, returned_by = NULL, promised_fen = NULL, business_day = NULL, told = told - 1"
     )
+    await pool.execute("DELETE FROM clearing_entry")
     assert await everything(shop.visited) == backup
     await shop.let_off(request_id, 5_000)
     await shop.hand_back(request_id)
     await heard.settle()
     assert await shop.recorded() == [was]
+    assert await shop.books(shop.visited) == [("440000", "repairs", was["home_fen"])]
     assert await shop.visited.state(request_id) == "completed"
     assert (await shop.ticket(request_id))["home_fen"] == was["home_fen"]
 
@@ -300,6 +302,7 @@ async def test_a_handset_that_somebody_else_has_meanwhile_is_not_taken_from_them
     pool = await shop.visited.context.database.pool()
     await pool.execute("DELETE FROM loan_handset WHERE imei <> $1", min(LOANED))
     other = await shop.agreed(imei=NEW_IMEI)
+    await shop.open_shift()
     await shop.lend(other)
     with pytest.raises(HandsetTaken, match="has none"):
         await recall(shop.visited, heard.of(VISITED), times=1)
