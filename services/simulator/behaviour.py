@@ -51,7 +51,7 @@ class Network(Behaviour):
     """The register of subscribers: a number answers on one card, and a card answers for one number.
 
     It learns of numbers by what it is asked: one that it has not heard of it takes for in use on the card that is
-    replaced. It would refuse to replace a card that it knows to be another.
+    replaced. It would refuse to replace a card that it knows to be another. A move may give a line another number.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,8 @@ class Network(Behaviour):
         """Refuse a card that is another number's, or that takes the place of one that is not in use."""
         if not isinstance(asked, network.SimSwitch | network.LineMove):
             return
-        if self._numbers.get(asked.iccid, asked.msisdn) != asked.msisdn:
+        former = asked.former_msisdn if isinstance(asked, network.LineMove) else None
+        if self._numbers.get(asked.iccid, asked.msisdn) not in {asked.msisdn, former}:
             raise Refused("card-in-use", "Card in use", "The new card answers for another number.")
         present = self.cards.get(asked.msisdn)
         if (
@@ -81,6 +82,8 @@ class Network(Behaviour):
         """Switch, move, suspend or resume."""
         match asked:
             case network.SimSwitch() | network.LineMove():
+                if isinstance(asked, network.LineMove) and asked.former_msisdn is not None:
+                    self.cards.pop(asked.former_msisdn, None)
                 before = self.cards.get(asked.msisdn)
                 if before is not None:
                     self._numbers.pop(before.iccid, None)

@@ -1,11 +1,12 @@
-"""Clearing (清算): what cities and provinces owe one another for payments that one took and another credited.
+"""Clearing (清算): what cities and provinces owe one another for payments and repairs of each other's customers.
 
 Vocabulary
 ----------
-An *item* is a payment, or its reversal, that the home city credited, or took back. An *entry* is an item as one node
-books it, between its neighbours on the way: double-entry, one row with a *debit* and a *credit* account. An account is
-a neighbour's code, ``customers`` at a home city (what was credited to its lines) or ``cash`` at a visited one (what
-its tills took). Who is debited owes. The *position* of an account is what it owes less what is due to it. *Netting*
+An *item* is a payment, or its reversal, that the home city credited, or took back; or a repair of which it bears a
+part. An *entry* is an item as one node books it, between its neighbours on the way: double-entry, one row with a
+*debit* and a *credit* account. An account is a neighbour's code, ``customers`` at a home city (what was credited to its
+lines), ``cash`` at a visited one (what its tills took), or ``repairs`` at either (what it bears, less what is due to it
+for its work). Who is debited owes. The *position* of an account is what it owes less what is due to it. *Netting*
 (轧差) finds the transfers that settle all positions of a node.
 
 Life cycle

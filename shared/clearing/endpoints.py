@@ -13,7 +13,14 @@ from shared.capability import Context
 from shared.clearing import dispute, netting, repository
 from shared.clearing import month as months
 from shared.clearing.dispute import DISPUTES
-from shared.clearing.models import CASH, CUSTOMERS, DisputeState, ItemKind, StatementState
+from shared.clearing.models import (
+    CASH,
+    CUSTOMERS,
+    REPAIRS,
+    DisputeState,
+    ItemKind,
+    StatementState,
+)
 from shared.clearing.month import MONTHS
 from shared.clearing.problems import DisputeNotFound
 from shared.clearing.representations import (
@@ -80,7 +87,7 @@ async def read_netting(
     found = await repository.positions(pool, day_from, day_before)
     owed: dict[str, int] = {}
     for position in found:
-        own = position.account in {CASH, CUSTOMERS}
+        own = position.account in {CASH, CUSTOMERS, REPAIRS}
         account = context.settings.code if own else position.account
         owed[account] = owed.get(account, 0) + position.net_fen
     return NettingOut(

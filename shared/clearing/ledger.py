@@ -1,7 +1,8 @@
-"""The ledger: what this node books when a payment is credited, or its answer passes.
+"""The ledger: what this node books when a payment is credited or a repair recorded, or the answer passes.
 
 An entry is one row with two accounts, so that every node's ledger adds up to zero by its shape. It is written in the
-transaction that credits, passes or hears, and once for each payment and reversal, however often that comes.
+transaction that credits, passes or hears, and once for each item, however often that comes. A payment is money that the
+visited city has and the home city owns; of a repair the home city owes what it bears to the visited one.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.clearing.models import CASH, CUSTOMERS, ItemKind
+from shared.clearing.models import CASH, CUSTOMERS, REPAIRS, ItemKind
 from shared.federation import tree
 from shared.federation.delivery import Delivery
 from shared.kernel.clock import business_day
@@ -23,12 +24,12 @@ class Item:
     """What is cleared between two cities.
 
     Attributes:
-        request_id: the payment or reversal.
-        kind: which of the two.
-        amount_fen: how much.
-        business_day: the day on which the home city credited it, or took it back.
+        request_id: the payment, reversal or repair.
+        kind: which of them.
+        amount_fen: how much; of nothing, nothing is booked.
+        business_day: the day on which the home city credited it, took it back or recorded it.
         home: the home city.
-        visited: the city whose till has the cash.
+        visited: the city whose till has the cash, or whose workshop did the work.
     """
 
     request_id: UUID
@@ -56,21 +57,23 @@ _BOOK = text(
 
 
 async def book_at_home(session: AsyncSession, item: Item, *, here: str, now: datetime) -> None:
-    """Book at the home city: the neighbour towards the visited one owes what the customer was credited."""
+    """Book at the home city: the neighbour towards the visited one owes what was credited, or is owed what it bears."""
     towards_visited = await _neighbour_towards(session, here, item.visited)
-    await _book(session, item, towards_visited=towards_visited, towards_home=CUSTOMERS, now=now)
+    own = REPAIRS if item.kind is ItemKind.REPAIR else CUSTOMERS
+    await _book(session, item, towards_visited=towards_visited, towards_home=own, now=now)
 
 
 async def book_at_visited(delivery: Delivery, item: Item) -> None:
-    """Book at the visited city: what is in its till it owes the neighbour that brought the answer."""
+    """Book at the visited city: it owes who brought the answer what is in its till, or is owed for its work by them."""
     came_from = delivery.hops[-2].node
+    own = REPAIRS if item.kind is ItemKind.REPAIR else CASH
     await _book(
-        delivery.session, item, towards_visited=CASH, towards_home=came_from, now=delivery.now
+        delivery.session, item, towards_visited=own, towards_home=came_from, now=delivery.now
     )
 
 
 async def book_in_between(delivery: Delivery, item: Item, *, here: str) -> None:
-    """Book at a node that the answer passes: who is nearer to the till owes it, and it owes who is nearer to home."""
+    """Book at a node that the answer passes: one neighbour owes it, and it owes the other as much."""
     goes_to = await _neighbour_towards(delivery.session, here, item.visited)
     came_from = delivery.hops[-2].node
     await _book(
@@ -81,10 +84,12 @@ async def book_in_between(delivery: Delivery, item: Item, *, here: str) -> None:
 async def _book(
     session: AsyncSession, item: Item, *, towards_visited: str, towards_home: str, now: datetime
 ) -> None:
+    if item.amount_fen == 0:
+        return
     if item.business_day < business_day(now).replace(day=1):
         await session.execute(HOLD_MONTHS)
     debit, credit = towards_visited, towards_home
-    if item.kind is ItemKind.REVERSAL:
+    if item.kind is not ItemKind.PAYMENT:  # money goes from home to the visited city
         debit, credit = credit, debit
     await session.execute(
         _BOOK,

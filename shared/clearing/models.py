@@ -15,6 +15,8 @@ CUSTOMERS = "customers"
 """The account of what was credited to this city's own customers."""
 CASH = "cash"
 """The account of what this city's tills took for other cities' customers."""
+REPAIRS = "repairs"
+"""The account of repairs: what this city bears of its customers', less what is due to it for those that it made."""
 
 
 class ItemKind(StrEnum):
@@ -22,6 +24,7 @@ class ItemKind(StrEnum):
 
     PAYMENT = "payment"
     REVERSAL = "reversal"
+    REPAIR = "repair"
 
 
 class StatementState(StrEnum):
@@ -45,9 +48,10 @@ class DisputeState(StrEnum):
 
 
 class ClearingEntry(Base):
-    """One payment or reversal as this node books it: one row, two legs. Only added to, as its comment says.
+    """One payment, reversal or repair as this node books it: one row, two legs. Only added to, as its comment says.
 
-    An account is a neighbour's code, or one of :data:`CUSTOMERS` and :data:`CASH`. Whoever is debited owes.
+    An account is a neighbour's code, or one of :data:`CUSTOMERS`, :data:`CASH` and :data:`REPAIRS`. Whoever is debited
+    owes.
     """
 
     __tablename__ = "clearing_entry"
@@ -73,7 +77,7 @@ class ClearingEntry(Base):
     at: Mapped[datetime]
     """When this node booked it."""
     business_day: Mapped[date]
-    """The day on which the home city credited it: the same at every node."""
+    """The day on which the home city credited or recorded it: the same at every node."""
     booked_on: Mapped[date]
     """The day to which this node counts it: the same, or the first open one if that day's month was closed."""
     debit: Mapped[str]
@@ -175,7 +179,7 @@ class ClearingDispute(Base):
     neighbour: Mapped[str]
     day: Mapped[date]
     request_id: Mapped[UUID | None]
-    """The payment or reversal; nothing if it is about the day as a whole."""
+    """The payment, reversal or repair; nothing if it is about the day as a whole."""
     reason: Mapped[str]
     state: Mapped[str] = mapped_column(server_default=text("'open'"))
     opened_by: Mapped[str]

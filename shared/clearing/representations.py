@@ -19,8 +19,8 @@ Note = Annotated[
 Account = Annotated[
     str,
     Field(
-        pattern=r"^([0-9]{6}|customers|cash)$",
-        description="A neighbour's division code, `customers`, or `cash`.",
+        pattern=r"^([0-9]{6}|customers|cash|repairs)$",
+        description="A neighbour's division code, `customers`, `cash` or `repairs`.",
         examples=["440000"],
     ),
 ]
@@ -49,7 +49,9 @@ class PositionOut(BaseModel):
 
     model_config = _example(**_POSITION)
 
-    account: str = Field(description="A neighbour's division code, `customers`, or `cash`.")
+    account: str = Field(
+        description="A neighbour's division code, `customers`, `cash` or `repairs`."
+    )
     items: int
     debit_fen: int = Field(description="What it owes.")
     credit_fen: int = Field(description="What is due to it.")

@@ -44,6 +44,7 @@ async def call(
     cause: UUID,
     now: datetime,
     order: str | None = None,
+    part: str | None = None,
 ) -> UUID | None:
     """Have a port do something once the transaction of ``session`` is committed.
 
@@ -56,13 +57,15 @@ async def call(
         now: the present moment.
         order: what has to stay in order, such as a line's id; calls of a port with the same order follow one another
             as their transactions do, if each has locked what the order names. Nothing personal.
+        part: what tells apart the calls that one cause has of one effect, such as a line's id. Nothing personal.
 
     Returns:
         The call's id; ``None`` if the port is off, and nothing is done.
     """
     if not is_on(context, effect.port):
         return None
-    call_id = derived_id(cause, context.settings.code, effect.name)
+    parts = () if part is None else (part,)
+    call_id = derived_id(cause, context.settings.code, effect.name, *parts)
     row = {
         "id": call_id,
         "port": effect.port.name,

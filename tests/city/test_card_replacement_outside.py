@@ -1,7 +1,6 @@
 """What systems outside are asked when a card is replaced: once, after the commit, and only where there is a port."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,12 +8,9 @@ import pytest
 from services.city_node import card_replacement
 from services.city_node.customer.identity import seal_contact
 from services.city_node.customer.models import ContactMedium
-from services.simulator.app import Simulator
-from services.simulator.faults import Faults
 from shared.kernel.embedded_postgres import EmbeddedPostgres
 from shared.kernel.ids import new_id
-from shared.port.contracts import PORTS, port_named
-from shared.port.dispatching import Dispatcher
+from tests.city.outside import ON, Outside
 from tests.city.two_cities import (
     HALL,
     NEW_CARD,
@@ -25,33 +21,9 @@ from tests.city.two_cities import (
     load_cards,
     two_cities,
 )
-from tests.reachable import Reachable
 
 MSISDN, OTHER = "13800005678", "13911112222"
-ON = {port.setting: f"http://{port.name}" for port in PORTS}
-
-
-class Outside:
-    """The simulators, and the dispatchers of both cities."""
-
-    def __init__(self, cities: TwoCities) -> None:
-        self.cities = cities
-        self.simulators = {port.name: Simulator(port, clock=cities.clock) for port in PORTS}
-        self.network = Reachable()
-        self.network.apps = {name: each.app for name, each in self.simulators.items()}
-
-    async def work(self, city: City, *ports: str) -> None:
-        """Let a city's calls go out until nothing is due."""
-        dispatcher = Dispatcher(
-            city.context, card_replacement.capability.offers, transport=self.network
-        )
-        for name in ports:
-            while await dispatcher.step(port_named(name)):
-                pass
-        await dispatcher.close()
-
-    def told(self, name: str) -> list[dict[str, Any]]:
-        return [entry.content for entry in self.simulators[name].journal]
+OFFERS = card_replacement.capability.offers
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +48,7 @@ async def cities(pair: TwoCities) -> TwoCities:
 
 @pytest.fixture
 def outside(cities: TwoCities) -> Outside:
-    return Outside(cities)
+    return Outside(cities.clock, OFFERS)
 
 
 async def replace(cities: TwoCities, *, times: int = 1) -> UUID:
@@ -175,7 +147,7 @@ async def test_the_customer_is_told_on_another_number_of_the_own(
 async def test_a_refusal_of_the_network_is_an_operator_s_and_the_switch_stands(
     cities: TwoCities, outside: Outside
 ) -> None:
-    outside.simulators["network"].faults = Faults(refusal_rate=1)
+    outside.fault("network", refusal_rate=1)
     request_id = await replace(cities)
     await outside.work(cities.home, "network", "sms")
 
@@ -218,6 +190,6 @@ async def test_nothing_is_queued_for_a_port_that_is_off_and_the_customer_is_told
     assert await cities.visited.fetch("SELECT id FROM port_call") == []
     (only,) = await cities.home.fetch("SELECT port FROM port_call")
     assert only["port"] == "sms"
-    outside = Outside(cities)
+    outside = Outside(cities.clock, OFFERS)
     await outside.work(cities.home, "sms")
     assert [message["to"] for message in outside.told("sms")] == [MSISDN]

@@ -129,7 +129,7 @@ async def suspend(counter: Counter) -> None:
         cause = billing.Cause(
             audit.Actor.command("test"), ChangeSource.COMMAND, counter.cities.clock.now()
         )
-        await billing.suspend(session, line, cause)
+        await billing.suspend(counter.home.context, session, line, cause)
 
 
 async def status(counter: Counter) -> str:

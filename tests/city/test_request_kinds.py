@@ -7,14 +7,22 @@ from typing import Any
 
 import pytest
 
+from services.city_node.app import CAPABILITIES
 from services.city_node.card_replacement.kind import KIND
-from services.city_node.service_request.kind import START, KindMisdeclared, Party
+from services.city_node.service_request.kind import (
+    START,
+    Kind,
+    KindMisdeclared,
+    Party,
+    kinds_among,
+)
 from services.city_node.service_request.reference import diagram, render_markdown
 from shared.capability import Role
 from shared.kernel.language import Text
 from tests.city.drafts import SignIn
 from tests.conftest import MakeNode
 
+OFFERS = [offer for capability in CAPABILITIES for offer in capability.offers]
 ARROW = re.compile(r"(\S+) --> (\S+): (\S+)(?: \((\w+)\))?")
 
 
@@ -48,6 +56,24 @@ def test_the_page_names_what_a_kind_declares_in_both_languages() -> None:
     undone = [move.compensation for move in KIND.moves if move.compensation]
     assert undone
     assert all(words.en in page and words.zh in page for words in undone)
+
+
+@pytest.mark.parametrize("kind", kinds_among(OFFERS), ids=lambda kind: kind.code)
+def test_every_kind_names_messages_that_the_city_knows_and_calls_a_person_where_it_waits(
+    kind: Kind,
+) -> None:
+    known = {message.type for capability in CAPABILITIES for message in capability.messages}
+    assert kind.messages
+    assert set(kind.messages.values()) <= known
+    for move in kind.moves:
+        assert move.by is move.record or kind.message(move) in known
+    for state in kind.states:
+        ended_by_clock = all(
+            state.code in kind.expirable(move.record)
+            for move in kind.moves
+            if state.code in move.origin
+        )
+        assert state.final or ended_by_clock or state.patience is not None, state.code
 
 
 async def test_front_ends_read_the_kinds_that_the_node_has(
@@ -92,6 +118,10 @@ async def test_front_ends_read_the_kinds_that_the_node_has(
         (
             {"messages": {k: v for k, v in KIND.messages.items() if k[1] != "switched"}},
             "cannot hear at the visited node of 'switched'",
+        ),
+        (
+            {"messages": {**KIND.messages, (Party.HOME, "switched"): "guanxi.ownership.moved.v1"}},
+            "no type of its own",
         ),
         ({"limits": {"platinum": timedelta(minutes=1)}}, "'platinum' a limit"),
         ({"limits": {"diamond": KIND.time_limit * 2}}, "'diamond' a limit"),

@@ -99,7 +99,11 @@ async def shell(nation: Nation, sign_in: SignIn) -> Shell:
         headers={**supervisor, "Idempotency-Key": "load"},
     )
     assert loaded.json() == {"unit": VISITED, "loaded": 1, "known": 0}
-    return Shell(visited, await sign_in(visited, Role.CLERK))
+    clerk = await sign_in(visited, Role.CLERK)
+    once = {**clerk, "Idempotency-Key": "shift"}
+    opened = await visited.client.post("/tills/shifts", json={"float_fen": 0}, headers=once)
+    assert opened.status_code == 201, opened.text
+    return Shell(visited, clerk)
 
 
 async def test_the_documented_examples_repair_a_handset_across_the_country(

@@ -20,6 +20,7 @@ from services.city_node.loan_handset.problems import (
 from services.city_node.loan_handset.schemas import LoanHandsetIn
 from services.city_node.service_request.problems import UnitNotYours
 from services.city_node.service_request.service import RequestNotInState
+from services.city_node.till.problems import ShiftNotOpen
 from shared.kernel.ids import new_id
 from shared.kernel.preconditions import VersionStale
 from shared.policy.kinds.repair import REPAIR
@@ -46,8 +47,26 @@ async def test_a_handset_is_lent_against_the_promised_deposit_and_given_back(
     await shop.end_loan(request_id)
     assert await shop.stock() == {"in_stock": 2}
     assert await loans(shop) == [(DEPOSIT, date(2026, 12, 8), "returned", DEPOSIT, 0)]
+    assert await shop.drawer() == [("deposit", DEPOSIT), ("deposit_back", -DEPOSIT)]
     await shop.lend(request_id)
     assert await shop.stock() == {"lent": 1, "in_stock": 1}
+
+
+async def test_no_deposit_is_taken_without_a_drawer_to_put_it_in(shop: Workshops) -> None:
+    request_id = await shop.agreed()
+    pool = await shop.visited.context.database.pool()
+    await pool.execute("DELETE FROM till_shift")
+    with pytest.raises(ShiftNotOpen):
+        await shop.lend(request_id)
+    assert await shop.stock() == {"in_stock": 2}
+    await shop.open_shift()
+    await shop.lend(request_id)
+    closed = "UPDATE till_shift SET state = 'closed', closed_at = now(), expected_fen = 0, counted_fen = 0"
+    await pool.execute(closed)
+    with pytest.raises(ShiftNotOpen):
+        await shop.end_loan(request_id)
+    await shop.end_loan(request_id, "lost")
+    assert await shop.drawer() == [("deposit", DEPOSIT)], "what is kept stays where it is"
 
 
 async def test_a_diamond_customer_pays_no_deposit(shop: Workshops) -> None:
@@ -56,6 +75,7 @@ async def test_a_diamond_customer_pays_no_deposit(shop: Workshops) -> None:
     await shop.lend(request_id)
     await shop.end_loan(request_id, "lost")
     assert await loans(shop) == [(0, date(2026, 12, 23), "lost", 0, 0)]
+    assert await shop.drawer() == []
     assert await shop.stock() == {"lost": 1, "in_stock": 1}
 
 
@@ -75,6 +95,7 @@ async def test_of_a_damaged_or_lost_handset_the_deposit_is_kept(
     await shop.end_loan(request_id, ending, kept_fen=kept)
     ((_, _, _, refunded, has_kept),) = await loans(shop)
     assert (refunded, has_kept) == (DEPOSIT - expected, expected)
+    assert sum(fen for _, fen in await shop.drawer()) == expected
     assert await shop.stock() == {ending: 1, "in_stock": 1}
 
 

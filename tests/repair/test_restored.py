@@ -13,13 +13,30 @@ from shared.federation.envelope import Message
 from tests.city.two_cities import HOME, VISITED, City
 from tests.repair.workshop import IMEI, LOANED, NEW_IMEI, RECALLED, TOTAL, Workshops
 
-OF_VISITED = ("handset_loan", "repair_satisfaction", "repair_estimate", "repair_ticket")
-OF_HOME = ("repair_satisfaction", "repair_record", "repair_promise", "customer_change", "event")
+OF_VISITED = (
+    "clearing_entry",
+    "till_entry",
+    "till_shift",
+    "handset_loan",
+    "repair_satisfaction",
+    "repair_estimate",
+    "repair_ticket",
+)
+OF_HOME = (
+    "clearing_entry",
+    "repair_satisfaction",
+    "repair_record",
+    "repair_promise",
+    "customer_change",
+    "event",
+)
 COLUMNS = {
     "service_request": "id, home, state, subject, deadline, unit_code, created_by, refusal_code",
     "repair_ticket": "*",
     "repair_estimate": "*",
     "handset_loan": "*",
+    "till_entry": "shift_id, at, kind, amount_fen, cause_id, payment_id, by",
+    "clearing_entry": "request_id, kind, business_day, booked_on, debit, credit, amount_fen",
     "repair_satisfaction": "*",
     "loan_handset": "id, imei, make, model, unit_code, state",
 }
@@ -234,11 +251,13 @@ async def test_what_a_restored_city_closes_anew_is_not_recorded_again(shop: Work
         "UPDATE repair_ticket SET customer_fen = NULL, home_fen = NULL, visited_fen = NULL, days = NULL, receipt = NULL,"
         " returned_at = NULL, returned_by = NULL, promised_fen = NULL, business_day = NULL, told = told - 1"
     )
+    await pool.execute("DELETE FROM clearing_entry")
     assert await everything(shop.visited) == backup
     await shop.let_off(request_id, 5_000)
     await shop.hand_back(request_id)
     await heard.settle()
     assert await shop.recorded() == [was]
+    assert await shop.books(shop.visited) == [("440000", "repairs", was["home_fen"])]
     assert await shop.visited.state(request_id) == "completed"
     assert (await shop.ticket(request_id))["home_fen"] == was["home_fen"]
 
@@ -283,6 +302,7 @@ async def test_a_handset_that_somebody_else_has_meanwhile_is_not_taken_from_them
     pool = await shop.visited.context.database.pool()
     await pool.execute("DELETE FROM loan_handset WHERE imei <> $1", min(LOANED))
     other = await shop.agreed(imei=NEW_IMEI)
+    await shop.open_shift()
     await shop.lend(other)
     with pytest.raises(HandsetTaken, match="has none"):
         await recall(shop.visited, heard.of(VISITED), times=1)

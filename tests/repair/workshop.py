@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import orjson
 
@@ -25,6 +25,7 @@ from services.city_node.repair.schemas import (
     ReturnIn,
     SatisfactionIn,
 )
+from services.city_node.till import service as till
 from shared.access import Principal
 from shared.capability import NodeContext, Role
 from shared.federation.envelope import Message
@@ -55,11 +56,14 @@ IMEI, OTHER_IMEI, NEW_IMEI = "490154203237518", "356938035643809", "352099001761
 LOANED = ("353918057165900", "356952073210470")
 PURCHASED = date(2024, 1, 15)
 """So long before that there is no warranty."""
+STAFF = new_id()
+"""What the ids of accounts are made from, so that each member of staff is one."""
 HANDLERS = {message.type: message.handle for message in repair.capability.messages}
 RECALLED = {message.type: message.recovered for message in repair.capability.messages}
 TABLES = (
     *("handset_loan", "loan_handset", "repair_satisfaction", "repair_estimate", "repair_ticket"),
     *("repair_record", "repair_promise", "service_request_event", "service_request"),
+    *("clearing_entry", "till_entry", "till_shift"),
     *("audit_record", "event", "customer_change", "sim", "subscription", "customer"),
 )
 """What the tests here write, in an order in which it can be deleted."""
@@ -90,9 +94,26 @@ class Workshops:
         """Stand at a counter, for the time of one transaction."""
         city = self.cities[at]
         path = f"000000/{at[:2]}0000/{at}/"
-        who = Principal(new_id(), username, role, at, path, frozenset(), new_id())
+        who = Principal(uuid5(STAFF, username), username, role, at, path, frozenset(), new_id())
         async with city.transaction() as session:
             yield Counter(city.context, session, who, self.clock.now())
+
+    async def open_shift(self) -> None:
+        """Let the clerk of the hall have a drawer for deposits."""
+        async with self.counter() as desk:
+            await till.open_shift(desk.session, desk.principal, HALL, 0, now=desk.now)
+
+    async def drawer(self) -> list[tuple[str, int]]:
+        """Return what went into the hall's drawer and out of it, in order."""
+        rows = await self.visited.fetch("SELECT kind, amount_fen FROM till_entry ORDER BY id")
+        return [(row["kind"], row["amount_fen"]) for row in rows]
+
+    async def books(self, city: City) -> list[tuple[str, str, int]]:
+        """Return what a city has booked: debit, credit and how much."""
+        rows = await city.fetch(
+            "SELECT debit, credit, amount_fen FROM clearing_entry WHERE kind = 'repair' ORDER BY id"
+        )
+        return [tuple(row.values()) for row in rows]
 
     async def ask(self, at: str = VISITED, **given: Any) -> UUID:
         """Open a ticket."""
@@ -247,6 +268,7 @@ class Workshops:
         await pool.execute("UPDATE customer SET level = $1", level)
         await pool.execute("UPDATE subscription SET imei = $1, handset = 'Huawei Mate 60'", IMEI)
         await self.load(*LOANED)
+        await self.open_shift()
 
     async def changes(self) -> list[dict[str, Any]]:
         """Return what the customer's history says was changed."""
@@ -256,9 +278,9 @@ class Workshops:
 
 @contextlib.asynccontextmanager
 async def workshops(
-    postgres: EmbeddedPostgres, template: str, directory: Path
+    postgres: EmbeddedPostgres, template: str, directory: Path, **given: Any
 ) -> AsyncIterator[Workshops]:
-    """Open the cities, with databases of their own."""
+    """Open the cities, with databases of their own, and with the settings given."""
     clock = HandClock(NOON)
     keys: dict[str, PublicKey] = {}
     lanes: Lanes = defaultdict(list)
@@ -266,7 +288,7 @@ async def workshops(
     for code in (HOME, VISITED, STRANGER):
         url = await copy_of(postgres, template)
         context = NodeContext(
-            settings=load_settings(code=code, home=directory, database_url=url),
+            settings=load_settings(code=code, home=directory, database_url=url, **given),
             clock=clock,
             database=Database(url),
             cipher=Cipher.load_or_create(directory / code),

@@ -11,13 +11,13 @@ from uuid import UUID, uuid4
 import asyncpg
 from sqlalchemy import event
 
-from services.city_node import transfer
+from services.city_node import payment, transfer
 from services.city_node.transfer import visited
 from services.city_node.transfer.kind import RECORD
 from services.city_node.transfer.schemas import TransferIn
 from services.hq_node import ownership
 from shared.access import Principal
-from shared.capability import NodeContext, Role
+from shared.capability import MessageHandler, NodeContext, Role
 from shared.federation.delivery import Delivery, Hop
 from shared.federation.envelope import Message, answer_id
 from shared.federation.keys import PublicKey
@@ -43,7 +43,8 @@ TABLES = (
     "win_back_attempt", "tie", "preference", "interaction", "competitor_use", "product_holding", "agreement",
     "key_person", "enterprise", "usage_month", "bill", "sim_switch_reservation", "sim", "subscription",
     "customer_verification", "contact_bounce", "contact_medium", "group_member", "customer_proposal", "legal_hold",
-    "erasure", "suppression", "moved_number", "customer",
+    "erasure", "suppression", "moved_number", "clearing_entry", "billing_entry", "billing_account", "payment_credit",
+    "payment_reversal", "payment", "till_entry", "till_shift", "customer",
 )  # fmt: skip
 """What the tests here write, in an order in which it can be emptied."""
 
@@ -98,6 +99,12 @@ class Place(City):
 
 Way = tuple[str, str, str]
 """From where, to where, by which lane: what goes by one way arrives in its order."""
+
+
+def _messages(code: str) -> tuple[MessageHandler, ...]:
+    if code == HQ:
+        return ownership.capability.messages
+    return (*transfer.capability.messages, *payment.capability.messages)
 
 
 def _lane(message: Message) -> str:
@@ -200,7 +207,7 @@ class SmallNation:
                     f"SELECT * FROM jsonb_populate_recordset(NULL::{table}, $1::text::jsonb)",
                     rows,
                 )
-        said = (ownership if saved.code == HQ else transfer).capability.messages
+        said = _messages(saved.code)
         recovered = {m.type: m.recovered for m in said if m.recovered is not None}
         known = {message.id for message in saved.posted}
         for message in self._posted(saved.code):
@@ -298,9 +305,9 @@ async def _copy_of(postgres: EmbeddedPostgres, template: str) -> str:
 
 @contextlib.asynccontextmanager
 async def small_nation(
-    postgres: EmbeddedPostgres, template: str, directory: Path
+    postgres: EmbeddedPostgres, template: str, directory: Path, **given: Any
 ) -> AsyncIterator[SmallNation]:
-    """Open HQ and three cities."""
+    """Open HQ and three cities, with the settings given."""
     clock = HandClock(NOON)
     keys: dict[str, PublicKey] = {}
     lanes: Lanes = defaultdict(list)
@@ -308,14 +315,13 @@ async def small_nation(
     for code in (HQ, *CITIES):
         url = await _copy_of(postgres, template)
         context = NodeContext(
-            settings=load_settings(code=code, home=directory, database_url=url),
+            settings=load_settings(code=code, home=directory, database_url=url, **given),
             clock=clock,
             database=Database(url),
             cipher=Cipher.load_or_create(directory / code),
             post=cast("Any", TransferPost(code, keys, lanes)),
         )
-        said = (ownership if code == HQ else transfer).capability.messages
-        handlers = {m.type: m.handle for m in said}
+        handlers = {m.type: m.handle for m in _messages(code)}
         async with context.database.transaction() as session:
             await add_units(session, code, *((f"{code}-{HALL}",) if code != HQ else ()))
         places[code] = Place(context, clock, handlers, f"{code}-{HALL}")

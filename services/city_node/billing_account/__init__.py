@@ -14,7 +14,8 @@ that was suspended for another reason is not.
 
 A payment is *taken back* whole: out of the balance, and if bills have used it, out of them, the newest first.
 
-Every change is in the customer's history and in the audit log, written in its transaction.
+Every change is in the customer's history and in the audit log, written in its transaction. Where the node has a port to
+the network, that suspends and resumes the line after the commit (:mod:`~services.city_node.billing_account.outside`).
 
 Failure
 -------
@@ -25,7 +26,7 @@ Who may write: :mod:`~services.city_node.billing_account.service` alone writes t
 ``bill.paid_on`` and the status of a line in arrears.
 """
 
-from services.city_node.billing_account import endpoints, jobs
+from services.city_node.billing_account import endpoints, jobs, outside
 from shared.capability import Capability, Permission, Role
 from shared.kernel.language import Text
 
@@ -46,4 +47,5 @@ capability = Capability(
             frozenset({Role.SUPERVISOR}),
         ),
     ),
+    offers=outside.EFFECTS,
 )

@@ -91,6 +91,7 @@ async def suspend(
     subscription_id: UUID,
     principal: Suspender,
     session: Transaction,
+    context: Context,
     now: Now,
     once: OnceDependency,
 ) -> Response:
@@ -100,7 +101,8 @@ async def suspend(
     line = await lock_subscription(session, subscription_id)
     if line is None or line.customer.id != customer_id:
         raise SubscriptionNotFound(customer=customer_id, subscription=subscription_id)
-    await service.suspend(session, line, Cause(audit.Actor.of(principal), ChangeSource.REST, now))
+    cause = Cause(audit.Actor.of(principal), ChangeSource.REST, now)
+    await service.suspend(context, session, line, cause)
     filters = {"scope": principal.unit_path, "subscription": subscription_id}
     shown = await repository.ACCOUNTS.one(connection, filters)
     return await once.answer(200, shown or b"{}")

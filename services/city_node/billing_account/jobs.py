@@ -32,7 +32,7 @@ async def settle_bills(context: NodeContext, now: datetime) -> None:
                 async with context.database.transaction() as session:
                     line = await lock_subscription(session, subscription_id)
                     if line is not None:
-                        await service.settle(session, line, cause)
+                        await service.settle(context, session, line, cause)
             except Exception as error:
                 if is_away(error):
                     raise

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.billing_account import repository
+from services.city_node.billing_account import outside, repository
 from services.city_node.billing_account.models import BillingAccount, BillingEntry, EntryKind
 from services.city_node.billing_account.problems import LineNotActive, NothingOwed
 from services.city_node.customer.audited import record_change
@@ -23,6 +23,7 @@ from services.city_node.customer.models import (
 )
 from services.city_node.service_request.lines import Line
 from shared import audit
+from shared.capability import NodeContext
 from shared.kernel.clock import business_day
 
 
@@ -54,7 +55,9 @@ class CannotTakeBack(Exception):
     """The money of a payment is not there any more, nor in bills that it could be taken out of."""
 
 
-async def credit(session: AsyncSession, line: Line, amount_fen: int, cause: Cause) -> bool:
+async def credit(
+    context: NodeContext, session: AsyncSession, line: Line, amount_fen: int, cause: Cause
+) -> bool:
     """Add money to a locked line's balance, pay what it covers, and resume the line if nothing is owed.
 
     Returns:
@@ -65,26 +68,32 @@ async def credit(session: AsyncSession, line: Line, amount_fen: int, cause: Caus
     changes: Changes = []
     _enter(session, account, EntryKind.CREDITED, amount_fen, cause)
     owes = await _pay_bills(session, account, line, cause, changes)
-    resumed = not owes and _resume(account, line, changes)
+    resumed = not owes and await _resume(context, session, account, line, cause, changes)
     _keep(session, line, account, before, changes, cause)
     await session.flush()  # the caller's later statements go past the session
     return resumed
 
 
-async def settle(session: AsyncSession, line: Line, cause: Cause) -> None:
+async def settle(context: NodeContext, session: AsyncSession, line: Line, cause: Cause) -> None:
     """Pay the bills of a locked line that came after the money."""
     account = await repository.lock_account(session, line.subscription.id, now=cause.now)
     before = account.balance_fen
     changes: Changes = []
     owes = await _pay_bills(session, account, line, cause, changes)
     if not owes:
-        _resume(account, line, changes)
+        await _resume(context, session, account, line, cause, changes)
     _keep(session, line, account, before, changes, cause)
     await session.flush()  # one line after the other, in the order in which they were locked
 
 
 async def take_back(
-    session: AsyncSession, line: Line, payment_id: UUID, *, had_resumed: bool, cause: Cause
+    context: NodeContext,
+    session: AsyncSession,
+    line: Line,
+    payment_id: UUID,
+    *,
+    had_resumed: bool,
+    cause: Cause,
 ) -> None:
     """Take a credited payment out of a locked line's balance again.
 
@@ -110,12 +119,12 @@ async def take_back(
         raise CannotTakeBack
     _enter(session, account, EntryKind.REVERSED, -paid_in.amount_fen, cause)
     if had_resumed and changes and line.subscription.status == SubscriptionStatus.ACTIVE:
-        _suspend(account, line, cause, changes)
+        await _suspend(context, session, account, line, cause, changes)
     _keep(session, line, account, before, changes, cause)
     await session.flush()  # the caller's later statements go past the session
 
 
-async def suspend(session: AsyncSession, line: Line, cause: Cause) -> None:
+async def suspend(context: NodeContext, session: AsyncSession, line: Line, cause: Cause) -> None:
     """Suspend a locked line for arrears; paying everything resumes it.
 
     Raises:
@@ -129,7 +138,7 @@ async def suspend(session: AsyncSession, line: Line, cause: Cause) -> None:
     if not await repository.unpaid_bills(session, subscription.id):
         raise NothingOwed(subscription=subscription.id)
     changes: Changes = []
-    _suspend(account, line, cause, changes)
+    await _suspend(context, session, account, line, cause, changes)
     _keep(session, line, account, account.balance_fen, changes, cause)
     await session.flush()  # the answer is read by SQL in this transaction
 
@@ -180,19 +189,47 @@ def _set_paid(line: Line, bill: Bill, paid_on: date | None, changes: Changes) ->
     )
 
 
-def _suspend(account: BillingAccount, line: Line, cause: Cause, changes: Changes) -> None:
+async def _suspend(  # noqa: PLR0917 - who, where and why
+    context: NodeContext,
+    session: AsyncSession,
+    account: BillingAccount,
+    line: Line,
+    cause: Cause,
+    changes: Changes,
+) -> None:
     account.suspended_at = cause.now
     _set_status(line, SubscriptionStatus.SUSPENDED, changes)
+    await outside.follow_suspension(
+        context,
+        session,
+        line.subscription,
+        cause_id=cause.cause_id,
+        suspended_at=cause.now,
+        now=cause.now,
+    )
 
 
-def _resume(account: BillingAccount, line: Line, changes: Changes) -> bool:
+async def _resume(  # noqa: PLR0917 - as above
+    context: NodeContext,
+    session: AsyncSession,
+    account: BillingAccount,
+    line: Line,
+    cause: Cause,
+    changes: Changes,
+) -> bool:
     """Resume a line that was suspended for arrears; one that was suspended otherwise stays so."""
-    if account.suspended_at is None:
-        return False
-    account.suspended_at = None
-    if line.subscription.status != SubscriptionStatus.SUSPENDED:
-        return False  # somebody has resumed or ended it meanwhile
+    suspended_at, account.suspended_at = account.suspended_at, None
+    if suspended_at is None or line.subscription.status != SubscriptionStatus.SUSPENDED:
+        return False  # not in arrears, or somebody has resumed or ended it meanwhile
     _set_status(line, SubscriptionStatus.ACTIVE, changes)
+    await outside.follow_resumption(
+        context,
+        session,
+        line.subscription,
+        cause_id=cause.cause_id,
+        suspended_at=suspended_at,
+        now=cause.now,
+    )
     return True
 
 

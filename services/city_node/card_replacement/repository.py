@@ -15,8 +15,6 @@ from services.city_node.card_replacement.models import (
     SwitchReservation,
 )
 from services.city_node.customer.models import (
-    ContactMedium,
-    MediumKind,
     Sim,
     SimState,
     Subscription,
@@ -56,8 +54,6 @@ STOCK = Listing(
         "unit": "c.unit_code = {}",
     },
 )
-
-MOST_TELEPHONES = 10
 
 
 # The visited node
@@ -168,16 +164,9 @@ async def reservation_of(session: AsyncSession, request_id: UUID) -> SwitchReser
     return (await session.scalars(query.execution_options(populate_existing=True))).one()
 
 
-async def telephones_of(
-    session: AsyncSession, request_id: UUID
-) -> Sequence[tuple[bytes | None, str | None]]:
-    """Return telephones of the customer whose line a request switches, sealed or in clear, the preferred one first."""
-    rows = await session.execute(
-        select(ContactMedium.value_cipher, ContactMedium.value)
-        .join(Subscription, Subscription.customer_id == ContactMedium.customer_id)
-        .join(SwitchReservation, SwitchReservation.subscription_id == Subscription.id)
-        .where(SwitchReservation.request_id == request_id, ContactMedium.kind == MediumKind.PHONE)
-        .order_by(ContactMedium.preferred.desc(), ContactMedium.id)
-        .limit(MOST_TELEPHONES)
+async def customer_of(session: AsyncSession, request_id: UUID) -> UUID:
+    """Return whose line a request switches."""
+    query = select(Subscription.customer_id).join(
+        SwitchReservation, SwitchReservation.subscription_id == Subscription.id
     )
-    return [(row[0], row[1]) for row in rows]
+    return (await session.scalars(query.where(SwitchReservation.request_id == request_id))).one()

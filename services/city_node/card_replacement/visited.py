@@ -196,7 +196,7 @@ async def hear_refused(context: NodeContext, delivery: Delivery, data: AnsweredN
 
     If the customer has moved, the new home is asked instead.
     """
-    request = await END.find(delivery, data.request_id)
+    request = await END.find(delivery, data.request_id, or_asked_before=True)
     if await following.follow(END, context, delivery, request, data):
         return
     refusal = messages.refusal_of(data)

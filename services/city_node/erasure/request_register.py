@@ -29,6 +29,8 @@ _REQUESTS = (
 """By kind, the requests that are about a customer."""
 OF_REQUESTS = f"p.{{}} IN ({' UNION ALL '.join(_REQUESTS)})"
 """Rows that name a request about a customer, with a place for the column that does."""
+_OF_LINE_ITSELF = OF_LINES.replace("p.subscription_id", "p.cause_id")
+_UNSAID = '{"en": "The customer was told by SMS.", "zh": "已短信告知客户。"}'
 _OF_ATTACHMENTS = f"""p.attachment_id IN (
     SELECT a.id FROM attachment a WHERE {OF_REQUESTS.replace("p.", "a.").format("request_id")})"""
 REQUESTS: Mapping[str, PersonalTable] = {
@@ -46,9 +48,30 @@ REQUESTS: Mapping[str, PersonalTable] = {
         ),
         of=OF_REQUESTS.format("id"),
     ),
+    # What systems outside were asked: a number, the text of a message. What is open is not asked any more.
+    "port_call": PersonalTable(
+        columns_of(
+            (
+                D.RECORD,
+                "id number port operation effect cause_id ordering_key state attempts due_at",
+            ),
+            (D.RECORD, "last_error refusal answer created_at ended_at discard_reason"),
+            (D.RECORD, "discard_proposed_at"),
+            (D.STAFF, "discard_proposed_by discarded_by"),
+            content_cipher=Column(D.CONTACT, exported=False),
+        ),
+        of=f"({OF_REQUESTS.format('cause_id')} OR {_OF_LINE_ITSELF})",
+        deleted=True,
+    ),
     "service_request_event": PersonalTable(
         columns_of(
-            (D.RECORD, "id request_id at node event state note message_id"), (D.STAFF, "by")
+            (D.RECORD, "id request_id at node event state message_id"),
+            (D.STAFF, "by"),
+            # Once it said to which number, masked.
+            note=Column(
+                D.CONTACT,
+                f"CASE WHEN p.event = 'customer-told' THEN '{_UNSAID}'::jsonb ELSE p.note END",
+            ),
         ),
         of=OF_REQUESTS.format("request_id"),
     ),

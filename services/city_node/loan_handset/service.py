@@ -178,7 +178,7 @@ async def lend(
     unit: str,
     handset_id: UUID | None,
     unit_path: str,
-) -> LoanHandset:
+) -> tuple[HandsetLoan, LoanHandset]:
     """Hand a handset over: the named one, or the next of the unit's stock.
 
     Raises:
@@ -199,19 +199,18 @@ async def lend(
         if handset.state != HandsetState.IN_STOCK:
             raise LoanHandsetNotAvailable(handset=handset.id, state=handset.state)
     _become(handset, HandsetState.LENT, terms.at)
-    session.add(
-        HandsetLoan(
-            id=new_id(),
-            handset_id=handset.id,
-            request_id=terms.request_id,
-            deposit_fen=terms.deposit_fen,
-            due_on=terms.due_on,
-            lent_at=terms.at,
-            lent_by=terms.by,
-        )
+    loan = HandsetLoan(
+        id=new_id(),
+        handset_id=handset.id,
+        request_id=terms.request_id,
+        deposit_fen=terms.deposit_fen,
+        due_on=terms.due_on,
+        lent_at=terms.at,
+        lent_by=terms.by,
     )
+    session.add(loan)
     await session.flush()  # whatever reads the loans next goes past the session
-    return handset
+    return loan, handset
 
 
 async def end(

@@ -16,6 +16,9 @@ Life cycle
 3. V hears: ``credited``, and that is the end; or ``to_give_back``, until a clerk has handed the cash out:
    ``given_back``.
 
+4. Systems outside follow, by the outbox of ports (:mod:`~services.city_node.payment.outside`): at V a receipt is
+   printed, at A the billing system books the credit and the network resumes the line, once each.
+
 A reversal is asked for by a supervisor who did not take the money, on the same business day. A takes the payment out
 of the balance, un-paying the bills that used it, and answers ``reversed``; V hands the cash out. Or A refuses, and the
 payment stands.
@@ -41,7 +44,7 @@ Who may write: :mod:`~services.city_node.payment.visited` and :mod:`~services.ci
 :mod:`~services.city_node.payment.home` and :mod:`~services.city_node.payment.reversal_home` at A.
 """
 
-from services.city_node.payment import endpoints, messages
+from services.city_node.payment import endpoints, messages, outside
 from services.city_node.payment.kind import PAYMENT, REVERSAL
 from shared.capability import Capability, Conflict, Permission, Role
 from shared.kernel.language import Text
@@ -91,5 +94,5 @@ capability = Capability(
             of_one_change=True,
         ),
     ),
-    offers=(PAYMENT, REVERSAL),
+    offers=(PAYMENT, REVERSAL, *outside.EFFECTS),
 )

@@ -16,13 +16,12 @@ from services.city_node.billing_account import service as billing
 from services.city_node.billing_account.service import Cause
 from services.city_node.customer.models import ChangeSource
 from services.city_node.customer.ownership import is_live
-from services.city_node.payment import kind, repository
+from services.city_node.payment import kind, outside, repository
 from services.city_node.payment.kind import PAYMENT, Reason
 from services.city_node.payment.models import PaymentCredit
 from services.city_node.payment.problems import LineUnknown, PaymentHasLine
 from services.city_node.payment.schemas import Credited, GivenBack, PaidFor, Taken
 from services.city_node.service_request import messages, service
-from services.city_node.service_request.finding import moved_to
 from services.city_node.service_request.home import HomeEnd
 from services.city_node.service_request.kind import Kind, Party
 from services.city_node.service_request.lines import Line, lock_line, lock_subscription
@@ -53,9 +52,9 @@ async def hear_taken(context: NodeContext, delivery: Delivery, data: Taken) -> N
     paid_for = END.open(context, delivery, data, "taken", PaidFor)
     line = await lock_line(session, paid_for.msisdn)
     had_credited = await context.post.answer_given(delivery, kind.CREDITED)
-    reason = None
+    reason, moved_to = None, None
     if had_credited is None:
-        reason = await _objection(context, delivery, line, paid_for)
+        reason, moved_to = await _objection(context, delivery, line, paid_for)
     request = ServiceRequest(
         id=data.request_id,
         role=Party.HOME,
@@ -63,14 +62,17 @@ async def hear_taken(context: NodeContext, delivery: Delivery, data: Taken) -> N
         visited=delivery.message.source,
         subject=mask(paid_for.msisdn, 3, 4),
         deadline=delivery.now + PAYMENT.time_limit,
-        data={"amount_fen": data.amount_fen},
+        data={
+            "amount_fen": data.amount_fen,
+            "taken_at": (data.taken_at or delivery.message.time).isoformat(),
+        },
         unit_code=line.customer.unit_code if line else context.settings.code,
         created_by=delivery.message.source,
     )
     if reason is not None:
         step = END.refusal_step(context, delivery, reason)
         await service.begin(session, PAYMENT, request, step, journey=delivery.hops)
-        await END.answer_no(context, delivery, request.id, reason)
+        await END.answer_no(context, delivery, request.id, reason, moved_to=moved_to)
         return
     words = Text("The money was credited to the line's account.", "款项已计入用户账户。")
     if line is None:
@@ -82,7 +84,7 @@ async def hear_taken(context: NodeContext, delivery: Delivery, data: Taken) -> N
         log.error("a payment was credited to a line that is lost", request_id=str(request.id))
     step = END.step(context, "credited", words, delivery.now, delivery.message.id)
     await service.begin(session, PAYMENT, request, step, journey=delivery.hops)
-    credit = await _credit(delivery, request, data, line, had_credited)
+    credit = await _credit(context, delivery, request, data, line, had_credited)
     await _book(context, delivery, request, credit)
     said = {
         "amount_fen": credit.amount_fen,
@@ -94,18 +96,20 @@ async def hear_taken(context: NodeContext, delivery: Delivery, data: Taken) -> N
 
 async def _objection(
     context: NodeContext, delivery: Delivery, line: Line | None, paid_for: PaidFor
-) -> Reason | None:
+) -> tuple[str | None, str | None]:
+    """Return why the money is not credited, and where the customer has moved to."""
+    session = delivery.session
     if line is None:
-        to = await moved_to(delivery.session, context.cipher, paid_for.msisdn)
-        return Reason.SUBSCRIPTION_UNKNOWN if to is None else Reason.MOVED_AWAY
-    if not await is_live(delivery.session, line.customer.id):
-        return Reason.IN_TRANSFER
+        return await END.missing(context, session, paid_for.msisdn, Reason.SUBSCRIPTION_UNKNOWN)
+    if not await is_live(session, line.customer.id):
+        return Reason.IN_TRANSFER, None
     if await context.post.has_answered(delivery, kind.REFUSED):
-        return Reason.GIVEN_UP
-    return None
+        return Reason.GIVEN_UP, None
+    return None, None
 
 
-async def _credit(
+async def _credit(  # noqa: PLR0917 - what it is made of
+    context: NodeContext,
     delivery: Delivery,
     request: ServiceRequest,
     data: Taken,
@@ -120,7 +124,10 @@ async def _credit(
     resumed = False
     if line is not None:
         cause = cause_of(delivery, request)
-        resumed = await billing.credit(delivery.session, line, data.amount_fen, cause)
+        resumed = await billing.credit(context, delivery.session, line, data.amount_fen, cause)
+        await outside.follow_credit(
+            context, delivery.session, request, line, data.amount_fen, now=delivery.now
+        )
     credit = PaymentCredit(
         request_id=request.id,
         subscription_id=line.subscription.id if line else None,
@@ -175,7 +182,8 @@ async def allocate(
         faults = [Fault("/subscription_id", "no line in use of your units")]
         raise LineUnknown(faults=faults, subscription=subscription_id)
     cause = Cause(audit.Actor.of(principal), ChangeSource.REST, now, cause_id=request_id)
-    credit.resumed = await billing.credit(session, line, credit.amount_fen, cause)
+    credit.resumed = await billing.credit(context, session, line, credit.amount_fen, cause)
+    await outside.follow_credit(context, session, request, line, credit.amount_fen, now=now)
     credit.subscription_id = line.subscription.id
     words = Text("The line was found and credited.", "已查明用户并入账。")
     await service.note(

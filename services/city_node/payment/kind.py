@@ -13,8 +13,16 @@ from shared.kernel.language import Text
 
 HOME, VISITED = Party.HOME, Party.VISITED
 
+TAKEN = "guanxi.payment.taken.v1"
+REFUSED = "guanxi.payment.refused.v1"
+GIVEN_BACK = "guanxi.payment.given-back.v1"
+REVERSAL_ASKED = "guanxi.payment-reversal.asked.v1"
+REVERSAL_REFUSED = "guanxi.payment-reversal.refused.v1"
+REVERSAL_GIVEN_BACK = "guanxi.payment-reversal.given-back.v1"
 ATTENTION = timedelta(minutes=30)
 """How long the home city's word may take before a clerk should look: the link is down, or a message is parked."""
+HAND_OUT = timedelta(days=1)
+"""How long cash that is to be given back may wait for the customer before a person should look."""
 REVERSIBLE_FOR = timedelta(hours=24)
 """How old a payment may be that is reversed, by its visited city's clock; the till wants the same business day, too."""
 
@@ -24,7 +32,6 @@ class Reason(StrEnum):
 
     SUBSCRIPTION_UNKNOWN = "subscription-unknown"
     IN_TRANSFER = "in-transfer"
-    MOVED_AWAY = "moved-away"
     GIVEN_UP = "given-up"
 
 
@@ -41,6 +48,11 @@ class ReversalReason(StrEnum):
     GIVEN_UP = "given-up"
 
 
+MONEY_GOES_BACK = Text("The cash is handed back over the counter", "现金退还客户")
+CREDIT_IS_TAKEN_BACK = Text(
+    "The credit, and the bills that it has paid, the newest first",
+    "入账款项及其所缴账单（自最近一期起）",
+)
 _GIVEN_UP = Text(
     "The home city had refused this before it was restored from a backup, and keeps its word.",
     "归属地由备份恢复前已拒绝此请求，维持原答复。",
@@ -50,20 +62,32 @@ PAYMENT = Kind(
     code="payment",
     name=Text("Cross-region payment", "跨地区缴费"),
     states=(
-        State("taken", Text("Taken, to be credited", "已收款待入账"), awaits=HOME),
+        State("taken", Text("Taken, to be credited", "已收款待入账"), HOME, patience=ATTENTION),
         State("credited", Text("Credited", "已入账"), final=True),
-        State("to_give_back", Text("Refused, to be given back", "被拒待退款"), awaits=VISITED),
+        State(
+            "to_give_back",
+            Text("Refused, to be given back", "被拒待退款"),
+            VISITED,
+            patience=HAND_OUT,
+        ),
         State("given_back", Text("Given back", "已退款"), final=True),
         State("refused", Text("Refused", "已拒绝"), final=True),
     ),
     moves=(
         Move(VISITED, "taken", (START,), "taken", by=VISITED),
         Move(VISITED, "credited", ("taken",), "credited", by=HOME),
-        Move(VISITED, "refused", ("taken",), "to_give_back", by=HOME),
+        Move(VISITED, "refused", ("taken",), "to_give_back", HOME, MONEY_GOES_BACK),
         Move(VISITED, "given-back", ("to_give_back",), "given_back", by=VISITED),
         Move(HOME, "credited", (START,), "credited", by=HOME),
         Move(HOME, "refused", (START,), "refused", by=HOME),
     ),
+    follows=True,
+    messages={
+        (VISITED, "taken"): TAKEN,
+        (HOME, "credited"): CREDITED,
+        (HOME, "refused"): REFUSED,
+        (VISITED, "given-back"): GIVEN_BACK,
+    },
     time_limit=ATTENTION,
     home_grace=timedelta(),
     refusals={
@@ -75,10 +99,6 @@ PAYMENT = Kind(
             "The customer is moving to another city at this moment. Give the money back, or take it again when that has ended.",
             "该客户正在办理转网。请退款，待转网办结后重新缴费。",
         ),
-        Reason.MOVED_AWAY: Text(
-            "The customer has moved to another city. Give the money back, and take it again for the new home city.",
-            "该客户已转至其他地市。请退款，并按新归属地重新缴费。",
-        ),
         Reason.GIVEN_UP: _GIVEN_UP,
     },
 )
@@ -87,20 +107,31 @@ REVERSAL = Kind(
     code="payment-reversal",
     name=Text("Reversal of a cross-region payment", "跨地区缴费冲正"),
     states=(
-        State("asked", Text("Asked", "待归属地冲正"), awaits=HOME),
-        State("to_give_back", Text("Reversed, to be given back", "已冲正待退款"), awaits=VISITED),
+        State("asked", Text("Asked", "待归属地冲正"), HOME, patience=ATTENTION),
+        State(
+            "to_give_back",
+            Text("Reversed, to be given back", "已冲正待退款"),
+            VISITED,
+            patience=HAND_OUT,
+        ),
         State("given_back", Text("Given back", "已退款"), final=True),
         State("reversed", Text("Reversed", "已冲正"), final=True),
         State("refused", Text("Refused", "已拒绝"), final=True),
     ),
     moves=(
         Move(VISITED, "asked", (START,), "asked", by=VISITED),
-        Move(VISITED, "reversed", ("asked",), "to_give_back", by=HOME),
+        Move(VISITED, "reversed", ("asked",), "to_give_back", HOME, MONEY_GOES_BACK),
         Move(VISITED, "refused", ("asked",), "refused", by=HOME),
         Move(VISITED, "given-back", ("to_give_back",), "given_back", by=VISITED),
-        Move(HOME, "reversed", (START,), "reversed", by=HOME),
+        Move(HOME, "reversed", (START,), "reversed", HOME, CREDIT_IS_TAKEN_BACK),
         Move(HOME, "refused", (START,), "refused", by=HOME),
     ),
+    messages={
+        (VISITED, "asked"): REVERSAL_ASKED,
+        (HOME, "reversed"): REVERSED,
+        (HOME, "refused"): REVERSAL_REFUSED,
+        (VISITED, "given-back"): REVERSAL_GIVEN_BACK,
+    },
     time_limit=ATTENTION,
     home_grace=timedelta(),
     refusals={
@@ -133,13 +164,6 @@ REVERSAL = Kind(
         ReversalReason.GIVEN_UP: _GIVEN_UP,
     },
 )
-
-TAKEN = "guanxi.payment.taken.v1"
-REFUSED = "guanxi.payment.refused.v1"
-GIVEN_BACK = "guanxi.payment.given-back.v1"
-REVERSAL_ASKED = "guanxi.payment-reversal.asked.v1"
-REVERSAL_REFUSED = "guanxi.payment-reversal.refused.v1"
-REVERSAL_GIVEN_BACK = "guanxi.payment-reversal.given-back.v1"
 
 __all__ = [
     "CREDITED",

@@ -25,9 +25,9 @@ async def on_credited(_: NodeContext, delivery: Delivery) -> None:
     await visited.hear_credited(delivery, read(Credited, delivery))
 
 
-async def on_refused(_: NodeContext, delivery: Delivery) -> None:
+async def on_refused(context: NodeContext, delivery: Delivery) -> None:
     """At the visited city: home has not credited it."""
-    await visited.hear_refused(delivery, read(AnsweredNo, delivery))
+    await visited.hear_refused(context, delivery, read(AnsweredNo, delivery))
 
 
 async def on_given_back(_: NodeContext, delivery: Delivery) -> None:

@@ -3,7 +3,8 @@
 Its peers give it its own messages back (:mod:`shared.federation.reconciliation`). Each holds a *memo* for the node
 itself, sealed so that nobody else can read it: who took the money, in which shift, for which receipt. From it the
 record is opened again and the money put back into the drawer's books, and what was handed out taken out of them. What
-home has answered comes by the lanes as ever, and may come after what it had led to.
+home has answered comes by the lanes as ever, and may come after what it had led to. The number is among what is
+sealed, so that a customer who has moved is followed again: no money goes back over the counter for a home's old word.
 
 A home city needs no memo: what it heard comes again, and it decides again, looking up what it had said
 (``PostOffice.answer_given``), so that a payment which it had credited is credited again on the same business day, and
@@ -16,19 +17,20 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from services.city_node.payment import repository, reversal_visited, visited
+from services.city_node.payment import outside, repository, reversal_visited, visited
 from services.city_node.payment.kind import PAYMENT, REVERSAL
 from services.city_node.payment.models import Payment
 from services.city_node.payment.schemas import (
     GivenBack,
     GivenBackMemo,
+    PaidFor,
     ReversalAsked,
     ReversalMemo,
     Taken,
     TakenMemo,
 )
 from services.city_node.payment.telling import MEMO
-from services.city_node.service_request import service
+from services.city_node.service_request import following, service
 from services.city_node.service_request.kind import Kind, Party
 from services.city_node.service_request.messages import read
 from services.city_node.service_request.models import ServiceRequest
@@ -53,6 +55,10 @@ Memo = TypeVar("Memo", bound=BaseModel)
 async def recall_taken(context: NodeContext, delivery: Delivery) -> None:
     """Open the record of a payment again, with its money in the drawer."""
     taken, session = read(Taken, delivery), delivery.session
+    known = await lock(session, PAYMENT, taken.request_id)
+    if known is not None:
+        await following.recall(visited.END, delivery, known)
+        return
     if await exists(session, taken.request_id):
         return
     memo = _opened(context, PAYMENT, taken.request_id, taken.memo, TakenMemo)
@@ -69,9 +75,23 @@ async def recall_taken(context: NodeContext, delivery: Delivery) -> None:
         shift_id=shift.id,
         amount_fen=taken.amount_fen,
         receipt_number=memo.receipt_number,
-        taken_at=delivery.message.time,
+        taken_at=taken.taken_at or delivery.message.time,
     )
     visited.put_in_till(session, payment, shift, by=memo.by, now=delivery.message.time)
+    await outside.print_receipt(
+        context, session, request, payment, hall=memo.drawer.unit, now=delivery.now
+    )
+    if memo.msisdn is not None and taken.memo is not None:
+        following.keep(
+            visited.END,
+            context,
+            request,
+            delivery.message.type,
+            event="taken",
+            msisdn=memo.msisdn,
+            content=PaidFor(msisdn=memo.msisdn),
+            data=visited.question(payment, taken.memo),
+        )
     await session.flush()  # the next news of the payment looks for it
 
 

@@ -3,7 +3,7 @@
 from services.city_node.billing_account import service as billing
 from services.city_node.billing_account.service import CannotTakeBack
 from services.city_node.customer.ownership import is_live
-from services.city_node.payment import kind, repository
+from services.city_node.payment import kind, outside, repository
 from services.city_node.payment.home import cause_of
 from services.city_node.payment.kind import REVERSAL, REVERSIBLE_FOR, ReversalReason
 from services.city_node.payment.models import PaymentCredit
@@ -55,7 +55,8 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: ReversalAsk
         created_by=delivery.message.source,
     )
     if reason is None and credit is not None:
-        reason = await _take_back(delivery, request, credit, line, forced=had_reversed is not None)
+        forced = had_reversed is not None
+        reason = await _take_back(context, delivery, request, credit, line, forced=forced)
     if reason is not None or credit is None:
         reason = reason or ReversalReason.PAYMENT_UNKNOWN
         step = END.refusal_step(context, delivery, reason)
@@ -66,6 +67,7 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: ReversalAsk
     step = END.step(context, "reversed", words, delivery.now, delivery.message.id)
     await service.begin(session, REVERSAL, request, step, journey=delivery.hops)
     credit.reversal_id, credit.reversed_at = request.id, delivery.now
+    await outside.follow_reversal(context, session, request.id, credit, now=delivery.now)
     day = had_reversed.business_day if had_reversed else business_day(delivery.now)
     item = Item(
         request.id, ItemKind.REVERSAL, credit.amount_fen, day, request.home, request.visited
@@ -103,6 +105,7 @@ async def _objection_to_line(delivery: Delivery, line: Line | None) -> ReversalR
 
 
 async def _take_back(
+    context: NodeContext,
     delivery: Delivery,
     request: ServiceRequest,
     credit: PaymentCredit,
@@ -116,6 +119,7 @@ async def _take_back(
     try:
         async with delivery.session.begin_nested():
             await billing.take_back(
+                context,
                 delivery.session,
                 line,
                 credit.request_id,

@@ -16,7 +16,6 @@ from services.city_node.payment.problems import (
 from services.city_node.payment.schemas import GivenBackMemo, ReversalMemo, Reversed
 from services.city_node.payment.telling import MEMO, tell
 from services.city_node.payment.visited import END as PAYMENT_END
-from services.city_node.payment.visited import drawer_of
 from services.city_node.service_request import messages, service
 from services.city_node.service_request.kind import Party
 from services.city_node.service_request.models import ServiceRequest
@@ -179,7 +178,7 @@ async def give_back(
     reversal = await repository.reversal_of(session, request.id)
     payment = await repository.payment_of(session, reversal.payment_id)
     hand_out(session, payment, reversal, shift, by=principal.username, now=now)
-    memo = GivenBackMemo(by=principal.username, drawer=drawer_of(shift))
+    memo = GivenBackMemo(by=principal.username, drawer=till.drawer_of(shift))
     await tell(
         context,
         session,

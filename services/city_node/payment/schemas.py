@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from services.city_node.customer.schemas import Line
 from services.city_node.service_request.schemas import (
@@ -76,7 +76,10 @@ class PaymentIn(BaseModel):
     )
 
     msisdn: Msisdn
-    home: Annotated[DivisionCode, Field(description="Division code of the number's home city.")]
+    home: DivisionCode | None = Field(
+        default=None,
+        description="Division code of the number's home city; found by the number's segment without it.",
+    )
     amount_fen: Amount
 
 
@@ -240,6 +243,8 @@ class Taken(Sealed):
     """The visited city has money for a number of the home city."""
 
     amount_fen: int = Field(gt=0, strict=True)
+    taken_at: AwareDatetime | None = None
+    """When the money was taken; nothing in messages of nodes that ask the first home alone."""
     memo: str | None = _MEMO
 
 
@@ -281,6 +286,8 @@ class TakenMemo(BaseModel):
     subject: str
     receipt_number: str
     drawer: Drawer
+    msisdn: Msisdn | None = None
+    """The number, by which the customer can be followed; not in memos of earlier releases."""
 
 
 class ReversalMemo(BaseModel):

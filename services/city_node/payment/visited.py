@@ -1,12 +1,13 @@
 """What the visited city does with a payment: takes the money, hears what home says, and gives back what is refused."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.payment import kind, repository
+from services.city_node.payment import kind, outside, repository
 from services.city_node.payment.kind import PAYMENT
 from services.city_node.payment.models import Payment
 from services.city_node.payment.receipt import receipt_number
@@ -18,13 +19,12 @@ from services.city_node.payment.schemas import (
     TakenMemo,
 )
 from services.city_node.payment.telling import MEMO, tell
-from services.city_node.service_request import messages, service
+from services.city_node.service_request import finding, following, messages, service
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.schemas import AnsweredNo
 from services.city_node.service_request.visited import VisitedEnd
 from services.city_node.till import service as till
 from services.city_node.till.models import EntryKind, TillShift
-from services.city_node.till.service import Drawer
 from shared.access import Principal
 from shared.capability import NodeContext
 from shared.clearing.ledger import Item, book_at_visited
@@ -50,24 +50,26 @@ async def take(
 
     Raises:
         ShiftNotOpen: if the caller has no open shift (409).
+        HomeNotFound: if the home is not named, and the number is in no segment (422).
         shared.organisation.division.UnknownDivision: if the home city does not exist (422).
         HomeIsHere, HomeNotCity, HomeNodeUnknown: if it cannot be the home of a cross-region request (422).
         UnitNotYours: if the shift's unit is not active any more, or not the caller's (422).
     """
     shift = await till.require_open(session, principal)
+    home = await finding.home_of(session, context.cipher, asked.msisdn, named=asked.home, now=now)
     request = await END.new_request(
         context,
         session,
         principal,
-        home=asked.home,
+        home=home,
         unit=shift.unit_code,
         subject=mask(asked.msisdn, 3, 4),
         data={"amount_fen": asked.amount_fen},
         now=now,
     )
     words = Text(
-        f"The money is in the till; {asked.home} is asked to credit it as soon as the link is up.",
-        f"款项已入收银，链路畅通时即请 {asked.home} 入账。",
+        f"The money is in the till; {home} is asked to credit it as soon as the link is up.",
+        f"款项已入收银，链路畅通时即请 {home} 入账。",
     )
     await service.begin(
         session, PAYMENT, request, END.step(context, "taken", principal.username, words, now)
@@ -80,29 +82,39 @@ async def take(
         taken_at=now,
     )
     put_in_till(session, payment, shift, by=principal.username, now=now)
+    await outside.print_receipt(context, session, request, payment, hall=shift.unit_code, now=now)
     memo = TakenMemo(
         by=request.created_by,
         unit=request.unit_code,
         subject=request.subject,
         receipt_number=payment.receipt_number,
-        drawer=drawer_of(shift),
+        drawer=till.drawer_of(shift),
+        msisdn=asked.msisdn,
     )
-    sealed = await END.seal(context, session, request, "taken", PaidFor(msisdn=asked.msisdn))
-    await tell(
+    # In one order with what is said of it later, by its own id, and of use however late it comes: it has no deadline.
+    await following.ask(
+        END,
         context,
         session,
         request,
         kind.TAKEN,
-        {
-            "amount_fen": asked.amount_fen,
-            "sealed": sealed,
-            "memo": _for_self(context, request, memo),
-        },
-        payment_id=request.id,
+        event="taken",
+        msisdn=asked.msisdn,
+        content=PaidFor(msisdn=asked.msisdn),
+        data=question(payment, _for_self(context, request, memo)),
         now=now,
     )
     await session.flush()  # the answer is read by SQL in this transaction
     return request.id
+
+
+def question(payment: Payment, memo: str) -> dict[str, Any]:
+    """Return what the question says in clear."""
+    return {
+        "amount_fen": payment.amount_fen,
+        "taken_at": payment.taken_at.isoformat(),
+        "memo": memo,
+    }
 
 
 def put_in_till(
@@ -119,18 +131,6 @@ def put_in_till(
         cause_id=payment.request_id,
         by=by,
         now=now,
-    )
-
-
-def drawer_of(shift: TillShift) -> Drawer:
-    """Return what identifies a shift."""
-    return Drawer(
-        id=shift.id,
-        unit=shift.unit_code,
-        cashier=shift.cashier,
-        cashier_id=shift.cashier_id,
-        float_fen=shift.float_fen,
-        opened_at=shift.opened_at,
     )
 
 
@@ -164,9 +164,14 @@ async def hear_credited(delivery: Delivery, data: Credited) -> None:
     await book_at_visited(delivery, item)
 
 
-async def hear_refused(delivery: Delivery, data: AnsweredNo) -> None:
-    """Hear that the home city did not credit the money: it is to be given back over the counter."""
-    request = await END.find(delivery, data.request_id)
+async def hear_refused(context: NodeContext, delivery: Delivery, data: AnsweredNo) -> None:
+    """Hear that the home city did not credit the money: it is to be given back over the counter.
+
+    If the customer has moved, the new home is asked instead; the money stays in the till meanwhile.
+    """
+    request = await END.find(delivery, data.request_id, or_asked_before=True)
+    if await following.follow(END, context, delivery, request, data):
+        return
     refusal = messages.refusal_of(data)
     words = Text(
         f"{request.home} refused: {refusal.text.en} The money is to be given back.",
@@ -200,7 +205,7 @@ async def give_back(
     shift = await till.require_open(session, principal)
     payment = await repository.payment_of(session, request.id)
     hand_out(session, payment, shift, by=principal.username, now=now)
-    memo = GivenBackMemo(by=principal.username, drawer=drawer_of(shift))
+    memo = GivenBackMemo(by=principal.username, drawer=till.drawer_of(shift))
     await tell(
         context,
         session,

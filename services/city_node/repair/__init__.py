@@ -16,7 +16,8 @@ Life cycle
 3. V estimates: ``estimated``. The customer agrees: ``agreed``, or declines, and all is over. A cost above what was
    agreed needs a new estimate (``revised``) and a new word.
 4. While it is in the workshop V may lend a handset against the promised deposit, and takes it back.
-5. V has repaired or replaced it, or found that it cannot be repaired: ``repaired``. Nothing leads back from here.
+5. V has repaired or replaced it, or found that it cannot be repaired: ``repaired``. Nothing leads back from here. A,
+   which knows the customer's numbers, has them told by SMS (:mod:`~services.city_node.repair.outside`).
 6. The customer has it back and paid their part: ``returned``. V tells A who bears what.
 7. A computes its part again from its own promise, records the repair with the customer, puts a new handset onto the
    line, and answers ``recorded`` with what it bears and the business day: this is the commit point, by which the cities
@@ -50,6 +51,7 @@ from services.city_node.repair.events import EVENTS
 from services.city_node.repair.jobs import EXPIRY
 from services.city_node.repair.kind import KIND
 from services.city_node.repair.messages import HANDLERS
+from services.city_node.repair.outside import EFFECTS
 from services.city_node.repair.part import repairs
 from services.city_node.repair.work_endpoints import router as work_router
 from shared.capability import Capability
@@ -64,5 +66,5 @@ capability = Capability(
     permissions=permissions,
     events=EVENTS,
     commands=(("repair", app),),
-    offers=(repairs, KIND),
+    offers=(repairs, KIND, *EFFECTS),
 )

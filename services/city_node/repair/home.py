@@ -1,7 +1,8 @@
 """What the home node does: decides what it bears, follows the repair, and records it on the customer's record.
 
 Recording is the commit point of the whole request: in one transaction the promise is used, the repair stands on the
-customer's record with what this city bears of it, and the answer is posted, which clearing books later.
+customer's record with what this city bears of it, the ledger books that (:mod:`shared.clearing`) and the answer is
+posted, which every node that it passes books.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from services.city_node.customer.models import SubscriptionStatus
-from services.city_node.repair import kind, repository
+from services.city_node.repair import kind, outside, repository
 from services.city_node.repair.kind import KIND, Reason
 from services.city_node.repair.models import PromiseState, RepairPromise, RepairSatisfaction
 from services.city_node.repair.recording import record
@@ -37,6 +38,9 @@ from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.repository import has_heard
 from services.city_node.service_request.schemas import Sealed
 from shared.capability import NodeContext
+from shared.clearing.ledger import Item, book_at_home
+from shared.clearing.models import ItemKind
+from shared.clearing.schemas import RECORDED
 from shared.federation.delivery import Delivery, MessageRefused
 from shared.kernel.clock import business_day
 from shared.kernel.encryption import mask
@@ -77,9 +81,14 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
     line = await lock_line(session, question.msisdn)
     # Only a node that was restored from a backup has answered what it does not know: it keeps its word.
     given = await context.post.answer_given(delivery, kind.CONFIRMED)
-    reason = None
+    reason: str | None = None
+    moved_to = None
     if given is None:
         reason = await _objection(context, delivery, line, question)
+    if reason == Reason.SUBSCRIPTION_UNKNOWN:
+        reason, moved_to = await END.missing(
+            context, session, question.msisdn, Reason.SUBSCRIPTION_UNKNOWN
+        )
     request = ServiceRequest(
         id=data.request_id,
         role=Party.HOME,
@@ -94,7 +103,7 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
     if reason is not None:
         step = END.refusal_step(context, delivery, reason)
         await service.begin(session, KIND, request, step, journey=delivery.hops)
-        await END.answer_no(context, delivery, request.id, reason)
+        await END.answer_no(context, delivery, request.id, reason, moved_to=moved_to)
         return
     terms, policy = await _terms(context, delivery, line, question, given)
     words = Text(
@@ -173,14 +182,16 @@ async def _terms(
     return terms, policy.reference
 
 
-async def hear_progressed(delivery: Delivery, data: Progressed) -> None:
-    """Write into the trail what the visited node is about; it moves nothing here."""
+async def hear_progressed(context: NodeContext, delivery: Delivery, data: Progressed) -> None:
+    """Write into the trail what the visited node is about, and tell the customer when the handset is ready."""
     request = await _known(delivery, data.request_id, data.event)
     if request is None or await has_heard(delivery.session, request.id, delivery.message.id):
         return
     words = kind.PROGRESS.get(data.event, Text(data.event, data.event))
     step = messages.heard_step(delivery, request, data.event, words)
     await service.note(delivery.session, request, step)
+    if data.event in outside.READY:
+        await outside.tell_customer(context, delivery, request, data.event)
 
 
 async def hear_given_up(delivery: Delivery, data: Progressed, event: str) -> None:
@@ -209,11 +220,13 @@ async def hear_closed(context: NodeContext, delivery: Delivery, data: Closed) ->
             sealed = Sealed(request_id=data.request_id, sealed=data.sealed)
             replacement = END.open(context, delivery, sealed, "closed", Device)
         # A restored node that had recorded it says the same day again: the cities have cleared it on that one.
-        said = await context.post.answer_given(delivery, kind.RECORDED)
+        said = await context.post.answer_given(delivery, RECORDED)
         day = business_day(delivery.now)
         if said is not None:
             day = Recorded.model_validate(said).business_day
         done = await record(delivery, request, data, replacement, day=day)
+        item = Item(request.id, ItemKind.REPAIR, done.home_fen, day, request.home, request.visited)
+        await book_at_home(session, item, here=context.settings.code, now=delivery.now)
         words = Text(
             f"The repair was recorded; this city bears {done.home_fen} fen.",
             f"已登记维修，本市承担 {done.home_fen} 分。",
@@ -229,7 +242,7 @@ async def hear_closed(context: NodeContext, delivery: Delivery, data: Closed) ->
         # A visited node that was restored from a backup closes what it had closed: what is recorded stands.
         done = await repository.record_of(session, request.id)
     answer = {"home_fen": done.home_fen, "business_day": done.business_day.isoformat()}
-    await END.answer_yes(context, delivery, kind.RECORDED, request.id, answer)
+    await END.answer_yes(context, delivery, RECORDED, request.id, answer)
 
 
 async def hear_rated(context: NodeContext, delivery: Delivery, data: Rated) -> None:

@@ -4,9 +4,20 @@ from datetime import timedelta
 from enum import StrEnum
 
 from services.city_node.service_request.kind import EXPIRED, START, Kind, Move, Party, State
+from shared.clearing.schemas import RECORDED
 from shared.kernel.language import Text
 
 HOME, VISITED = Party.HOME, Party.VISITED
+
+ASKED = "guanxi.repair.asked.v1"
+CONFIRMED = "guanxi.repair.confirmed.v1"
+REFUSED = "guanxi.repair.refused.v1"
+PROGRESSED = "guanxi.repair.progressed.v1"
+DECLINED = "guanxi.repair.declined.v1"
+CANCELLED = "guanxi.repair.cancelled.v1"
+EXPIRED_AT_VISITED = "guanxi.repair.expired.v1"
+CLOSED = "guanxi.repair.closed.v1"
+RATED = "guanxi.repair.rated.v1"
 
 
 class Reason(StrEnum):
@@ -25,18 +36,32 @@ UNDECIDED = ("asked", "confirmed", "estimated")
 """Where nothing has been agreed yet, so that the clock may end it."""
 AT_WORK = ("agreed", "revised")
 """Where the handset is in the workshop and the customer may have another meanwhile."""
+LONG = timedelta(days=30)
+"""What a handset may lie in the workshop, or ready to be fetched, before a person should look."""
+NOBODY_OWES = Text(
+    "The home city's promise: nobody owes anything", "归属地的承担承诺，双方均无需承担费用"
+)
+THIS_CITY_BEARS = Text(
+    "The home city's part; once the handset is returned, the visited city bears it",
+    "归属地承担部分；已取机的由受理地承担",
+)
 
 KIND = Kind(
     code="repair",
     name=Text("Cross-region repair", "跨地区维修"),
     states=(
         State("asked", Text("Asked", "待归属地核验"), awaits=HOME),
-        State("confirmed", Text("Confirmed", "已核验待报价"), awaits=VISITED),
+        State("confirmed", Text("Confirmed", "已核验待报价"), VISITED, patience=LONG),
         State("estimated", Text("Estimated", "已报价待客户同意"), awaits=VISITED),
-        State("agreed", Text("Agreed, being repaired", "客户已同意维修中"), awaits=VISITED),
-        State("revised", Text("Estimated anew", "已重新报价待客户同意"), awaits=VISITED),
-        State("repaired", Text("Ready to be picked up", "已修待取机"), awaits=VISITED),
-        State("returned", Text("Returned to the customer", "已取机待归属地登记"), awaits=HOME),
+        State("agreed", Text("Agreed, being repaired", "客户已同意维修中"), VISITED, patience=LONG),
+        State("revised", Text("Estimated anew", "已重新报价待客户同意"), VISITED, patience=LONG),
+        State("repaired", Text("Ready to be picked up", "已修待取机"), VISITED, patience=LONG),
+        State(
+            "returned",
+            Text("Returned to the customer", "已取机待归属地登记"),
+            HOME,
+            patience=timedelta(hours=4),
+        ),
         State("completed", Text("Completed", "已完成"), final=True),
         State("declined", Text("Declined by the customer", "客户不同意报价"), final=True),
         State("refused", Text("Refused", "已拒绝"), final=True),
@@ -49,7 +74,7 @@ KIND = Kind(
         Move(VISITED, "estimated", ("confirmed", "estimated"), "estimated", by=VISITED),
         Move(VISITED, "revised", AT_WORK, "revised", by=VISITED),
         Move(VISITED, "agreed", ("estimated", "revised"), "agreed", by=VISITED),
-        Move(VISITED, "declined", ("estimated", "revised"), "declined", by=VISITED),
+        Move(VISITED, "declined", ("estimated", "revised"), "declined", VISITED, NOBODY_OWES),
         Move(VISITED, "repaired", ("agreed",), "repaired", by=VISITED),
         Move(
             VISITED,
@@ -60,16 +85,32 @@ KIND = Kind(
         ),
         Move(VISITED, "returned", ("repaired",), "returned", by=VISITED),
         Move(VISITED, "recorded", ("returned",), "completed", by=HOME),
-        Move(VISITED, "refused", ("asked", "returned"), "refused", by=HOME),
-        Move(VISITED, "cancelled", (*UNDECIDED, *AT_WORK), "cancelled", by=VISITED),
-        Move(VISITED, EXPIRED, UNDECIDED, EXPIRED, by=VISITED),
+        Move(VISITED, "refused", ("asked", "returned"), "refused", HOME, THIS_CITY_BEARS),
+        Move(VISITED, "cancelled", (*UNDECIDED, *AT_WORK), "cancelled", VISITED, NOBODY_OWES),
+        Move(VISITED, EXPIRED, UNDECIDED, EXPIRED, VISITED, NOBODY_OWES),
         Move(HOME, "confirmed", (START,), "confirmed", by=HOME),
         Move(HOME, "refused", (START,), "refused", by=HOME),
         Move(HOME, "recorded", ("confirmed",), "completed", by=HOME),
-        Move(HOME, "declined", ("confirmed",), "declined", by=VISITED),
-        Move(HOME, "cancelled", ("confirmed",), "cancelled", by=VISITED),
-        Move(HOME, EXPIRED, ("confirmed",), EXPIRED, by=VISITED),
+        Move(HOME, "declined", ("confirmed",), "declined", VISITED, NOBODY_OWES),
+        Move(HOME, "cancelled", ("confirmed",), "cancelled", VISITED, NOBODY_OWES),
+        Move(HOME, EXPIRED, ("confirmed",), EXPIRED, VISITED, NOBODY_OWES),
     ),
+    follows=True,
+    messages={
+        (VISITED, "asked"): ASKED,
+        (HOME, "confirmed"): CONFIRMED,
+        (HOME, "refused"): REFUSED,
+        (VISITED, "estimated"): PROGRESSED,
+        (VISITED, "revised"): PROGRESSED,
+        (VISITED, "agreed"): PROGRESSED,
+        (VISITED, "repaired"): PROGRESSED,
+        (VISITED, "not-repairable"): PROGRESSED,
+        (VISITED, "declined"): DECLINED,
+        (VISITED, "cancelled"): CANCELLED,
+        (VISITED, EXPIRED): EXPIRED_AT_VISITED,
+        (VISITED, "returned"): CLOSED,
+        (HOME, "recorded"): RECORDED,
+    },
     time_limit=timedelta(days=3),
     home_grace=timedelta(0),  # only the visited node knows whether the customer has agreed
     refusals={
@@ -117,14 +158,3 @@ PROGRESS = {
     "not-repairable": Text("The handset cannot be repaired.", "终端无法修复。"),
 }
 """What the visited node tells of on the way, by event: it moves nothing at home, whose people can follow it."""
-
-ASKED = "guanxi.repair.asked.v1"
-CONFIRMED = "guanxi.repair.confirmed.v1"
-REFUSED = "guanxi.repair.refused.v1"
-PROGRESSED = "guanxi.repair.progressed.v1"
-DECLINED = "guanxi.repair.declined.v1"
-CANCELLED = "guanxi.repair.cancelled.v1"
-EXPIRED_AT_VISITED = "guanxi.repair.expired.v1"
-CLOSED = "guanxi.repair.closed.v1"
-RECORDED = "guanxi.repair.recorded.v1"
-RATED = "guanxi.repair.rated.v1"

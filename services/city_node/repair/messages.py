@@ -16,6 +16,7 @@ from services.city_node.service_request.kind import EXPIRED
 from services.city_node.service_request.messages import read
 from services.city_node.service_request.schemas import AnsweredNo
 from shared.capability import MessageHandler, NodeContext
+from shared.clearing.schemas import RECORDED
 from shared.federation.delivery import Delivery
 from shared.kernel.language import Text
 
@@ -25,9 +26,9 @@ async def on_asked(context: NodeContext, delivery: Delivery) -> None:
     await home.hear_asked(context, delivery, read(Asked, delivery))
 
 
-async def on_progressed(_: NodeContext, delivery: Delivery) -> None:
+async def on_progressed(context: NodeContext, delivery: Delivery) -> None:
     """At home: the visited node has come a step further."""
-    await home.hear_progressed(delivery, read(Progressed, delivery))
+    await home.hear_progressed(context, delivery, read(Progressed, delivery))
 
 
 def _on_given_up(event: str) -> Callable[[NodeContext, Delivery], Awaitable[None]]:
@@ -53,9 +54,9 @@ async def on_confirmed(_: NodeContext, delivery: Delivery) -> None:
     await visited.hear_confirmed(delivery, read(Confirmed, delivery))
 
 
-async def on_refused(_: NodeContext, delivery: Delivery) -> None:
+async def on_refused(context: NodeContext, delivery: Delivery) -> None:
     """At the visited node: home bears nothing."""
-    await visited.hear_refused(delivery, read(AnsweredNo, delivery))
+    await visited.hear_refused(context, delivery, read(AnsweredNo, delivery))
 
 
 async def on_recorded(_: NodeContext, delivery: Delivery) -> None:
@@ -111,9 +112,10 @@ HANDLERS = (
         recovered=recall,
     ),
     MessageHandler(
-        kind.RECORDED,
+        RECORDED,
         Text(
-            "The home node has recorded the repair, and what it bears", "归属地已登记维修及承担金额"
+            "The home city has recorded a repair, and what it bears; every node on the way books it",
+            "归属地已登记维修及承担金额，沿途节点记账",
         ),
         on_recorded,
     ),

@@ -83,7 +83,10 @@ class RepairIn(Device):
     )
 
     msisdn: Msisdn
-    home: Annotated[DivisionCode, Field(description="Division code of the customer's home city.")]
+    home: DivisionCode | None = Field(
+        default=None,
+        description="Division code of the customer's home city; found by the number's segment without it.",
+    )
     document_type: DocumentType
     document_number: DocumentNumber
     fault: Annotated[Line, Field(description="What is wrong with it; no personal data.")]

@@ -7,6 +7,7 @@ messages back, and puts itself into the state of the last of them (:mod:`~servic
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy import column, text
@@ -19,6 +20,8 @@ from services.city_node.service_request import service
 from services.city_node.service_request.kind import Party
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.visited import VisitedEnd
+from services.city_node.till.models import EntryKind
+from services.city_node.till.service import Drawer
 from shared.capability import NodeContext
 
 END = VisitedEnd(KIND)
@@ -31,11 +34,31 @@ _ROWS = text(
             FROM handset_loan l WHERE l.request_id = :id) AS loans,
            (SELECT coalesce(jsonb_agg(DISTINCT to_jsonb(h)), '[]') FROM handset_loan l
             JOIN loan_handset h ON h.id = l.handset_id WHERE l.request_id = :id) AS handsets,
-           (SELECT coalesce(jsonb_agg(to_jsonb(s)), '[]') FROM repair_satisfaction s WHERE s.request_id = :id) AS ratings
+           (SELECT coalesce(jsonb_agg(to_jsonb(s)), '[]') FROM repair_satisfaction s WHERE s.request_id = :id) AS ratings,
+           (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                'loan', e.cause_id, 'kind', e.kind, 'fen', abs(e.amount_fen), 'by', e.by, 'at', e.at,
+                'drawer', jsonb_build_object('id', s.id, 'unit', s.unit_code, 'cashier', s.cashier,
+                    'cashier_id', s.cashier_id, 'float_fen', s.float_fen, 'opened_at', s.opened_at)) ORDER BY e.id), '[]')
+            FROM till_entry e JOIN till_shift s ON s.id = e.shift_id
+            WHERE e.cause_id IN (SELECT l.id FROM handset_loan l WHERE l.request_id = :id)) AS deposits
     """
 ).columns(
-    *(column(name, JSONB) for name in ("ticket", "estimates", "loans", "handsets", "ratings"))
+    *(
+        column(name, JSONB)
+        for name in ("ticket", "estimates", "loans", "handsets", "ratings", "deposits")
+    )
 )
+
+
+class Deposit(BaseModel):
+    """Cash that a loan has moved, and in which drawer."""
+
+    loan: UUID
+    kind: EntryKind
+    fen: int
+    by: str
+    at: datetime
+    drawer: Drawer
 
 
 class Memo(BaseModel):
@@ -54,6 +77,7 @@ class Memo(BaseModel):
     loans: list[dict[str, Any]]
     handsets: list[dict[str, Any]]
     ratings: list[dict[str, Any]]
+    deposits: list[Deposit] = []
 
 
 async def tell(
@@ -65,14 +89,15 @@ async def tell(
     *,
     now: datetime,
     deadline: datetime | None = None,
-) -> None:
-    """Post a message about the request to its home node, with the memo of how it stands now."""
+) -> str:
+    """Post a message about the request to its home node, with the memo of how it stands now; return the memo."""
     ticket = await repository.ticket_of(session, request.id)
     ticket.told += 1
     memo = END.seal_for_self(context, request.id, MEMO, await _memo(session, request))
     await END.tell(
         context, session, request, type_, {**data, "memo": memo}, now=now, deadline=deadline
     )
+    return memo
 
 
 def require_possible(request: ServiceRequest, event: str) -> None:

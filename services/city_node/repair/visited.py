@@ -13,11 +13,13 @@ from services.city_node.repair.models import RepairTicket
 from services.city_node.repair.schemas import RepairIn
 from services.city_node.repair.telling import END, tell
 from services.city_node.repair.wire import Confirmed, Question, Recorded
-from services.city_node.service_request import messages, service
+from services.city_node.service_request import finding, following, messages, service
 from services.city_node.service_request.kind import EXPIRED, Party
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.schemas import AnsweredNo
 from shared.capability import NodeContext
+from shared.clearing.ledger import Item, book_at_visited
+from shared.clearing.models import ItemKind
 from shared.federation.delivery import Delivery
 from shared.kernel.encryption import mask
 from shared.kernel.language import Text
@@ -33,22 +35,26 @@ async def ask(
 
     Raises:
         shared.organisation.division.UnknownDivision: if the home city does not exist (422).
+        HomeNotFound: if it is not named, and the number is in no segment (422).
         HomeIsHere, HomeNotCity, HomeNodeUnknown: if it cannot be the home of a cross-region request (422).
         UnitNotYours: if the unit is not active, or not the caller's (422).
     """
+    home = await finding.home_of(
+        desk.session, desk.context.cipher, asked.msisdn, named=asked.home, now=desk.now
+    )
     request = await END.new_request(
         desk.context,
         desk.session,
         desk.principal,
-        home=asked.home,
+        home=home,
         unit=asked.unit,
         subject=mask(asked.msisdn, 3, 4),
         data={"document_type": asked.document_type},
         now=desk.now,
     )
     words = Text(
-        f"{asked.home} is asked to verify the customer and the warranty. The question leaves as soon as the link is up.",
-        f"请 {asked.home} 核验客户与保修；链路畅通时即发出。",
+        f"{home} is asked to verify the customer and the warranty. The question leaves as soon as the link is up.",
+        f"请 {home} 核验客户与保修；链路畅通时即发出。",
     )
     step = desk.step("asked", words)
     await service.begin(desk.session, KIND, request, step)
@@ -64,7 +70,7 @@ async def ask(
     )
     question = Question.model_validate(asked.model_dump(include=set(Question.model_fields)))
     sealed = await END.seal(desk.context, desk.session, request, "asked", question)
-    await tell(
+    memo = await tell(
         desk.context,
         desk.session,
         request,
@@ -72,6 +78,16 @@ async def ask(
         {"sealed": sealed},
         now=desk.now,
         deadline=request.deadline,
+    )
+    following.keep(
+        END,
+        desk.context,
+        request,
+        kind.ASKED,
+        event="asked",
+        msisdn=asked.msisdn,
+        content=question,
+        data={"memo": memo},
     )
     return request.id
 
@@ -125,9 +141,14 @@ async def hear_confirmed(delivery: Delivery, data: Confirmed) -> None:
             setattr(ticket, name, value)
 
 
-async def hear_refused(delivery: Delivery, data: AnsweredNo) -> None:
-    """Hear that the home node bears nothing; if the handset is back with the customer already, this city does."""
-    request = await END.find(delivery, data.request_id)
+async def hear_refused(context: NodeContext, delivery: Delivery, data: AnsweredNo) -> None:
+    """Hear that the home node bears nothing; if the handset is back with the customer already, this city does.
+
+    If the customer has moved, the new home is asked instead.
+    """
+    request = await END.find(delivery, data.request_id, or_asked_before=True)
+    if await following.follow(END, context, delivery, request, data):
+        return
     returned = request.state == "returned"
     refusal = messages.refusal_of(data)
     words = Text(
@@ -152,6 +173,16 @@ async def hear_recorded(delivery: Delivery, data: Recorded) -> None:
     if await messages.hear(delivery, KIND, request, "recorded", words, question_hops=data.hops):
         ticket = await _settle(delivery, request, data.home_fen)
         ticket.business_day = data.business_day
+    # Whatever this node, perhaps restored since, makes of it: home has booked it, and so have the nodes in between.
+    item = Item(
+        request.id,
+        ItemKind.REPAIR,
+        data.home_fen,
+        data.business_day,
+        request.home,
+        request.visited,
+    )
+    await book_at_visited(delivery, item)
 
 
 async def _settle(delivery: Delivery, request: ServiceRequest, home_fen: int) -> RepairTicket:

@@ -10,8 +10,10 @@ when the federation does not know the new home.
 At home a kind asks :meth:`~services.city_node.service_request.home.HomeEnd.missing` why it refuses a number that is not
 there; at the visited node it hands refusals to :func:`follow` first.
 
-A node that was restored from a backup finds in its own messages where it had asked last (:func:`recall`). It does not
-know the question any more, so a customer who moves on at that very time is not followed.
+A node that was restored from a backup finds in its own messages where it had asked last (:func:`recall`); what a home
+that it had asked before says again changes nothing. A kind that must not lose the customer then, because money has
+changed hands, seals for itself what it needs to keep the question again (:func:`keep`); the others do not know it any
+more, and a customer who moves on at that very time is not followed.
 """
 
 from collections.abc import Mapping
@@ -23,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.service_request import finding, repository, service
 from services.city_node.service_request.kind import MOVED, Party
-from services.city_node.service_request.messages import heard_step
+from services.city_node.service_request.messages import ASKED_AT, heard_step
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.schemas import AnsweredNo, seal_context
 from services.city_node.service_request.visited import VisitedEnd
@@ -35,8 +37,6 @@ from shared.kernel.language import Text
 
 MOST_FOLLOWED = 5
 """Homes that a question is sent on to."""
-ASKED_AT = "asked_at"
-"""Where a record keeps which homes it has asked, once there are several."""
 _KEPT = "question"
 
 
@@ -83,6 +83,24 @@ async def ask(
         HomeNodeUnknown: if the federation has no node of that city (422).
     """
     sealed = await end.seal(context, session, request, event, content)
+    keep(end, context, request, type_, event=event, msisdn=msisdn, content=content, data=data)
+    message = {**data, "sealed": sealed}
+    until = _deadline(end, request)
+    await end.tell(context, session, request, type_, message, now=now, deadline=until)
+
+
+def keep(
+    end: VisitedEnd,
+    context: NodeContext,
+    request: ServiceRequest,
+    type_: str,
+    *,
+    event: str,
+    msisdn: str,
+    content: BaseModel,
+    data: Mapping[str, Any],
+) -> None:
+    """Keep a question beside the record for the case that its customer has moved, if the kind follows who has."""
     if end.kind.follows:
         kept = KeptQuestion(
             type=type_,
@@ -92,8 +110,11 @@ async def ask(
             data=dict(data),
         )
         request.question = end.seal_for_self(context, request.id, _KEPT, kept)
-    message = {**data, "sealed": sealed}
-    await end.tell(context, session, request, type_, message, now=now, deadline=request.deadline)
+
+
+def _deadline(end: VisitedEnd, request: ServiceRequest) -> datetime | None:
+    """Return until when a question is of use: for ever, if the visited node's clock ends no request of the kind."""
+    return request.deadline if end.kind.expirable(Party.VISITED) else None
 
 
 async def follow(
@@ -113,6 +134,8 @@ async def follow(
         data: what the refusal says.
     """
     new_home = data.moved_to
+    if delivery.message.source != request.home:
+        return True  # who was asked before says again what it said
     if not end.kind.follows or data.reason != MOVED or new_home is None:
         return False
     session, now = delivery.session, delivery.now
@@ -120,11 +143,12 @@ async def follow(
         return True
     kept = _opened(end, context, request)
     asked = [*request.data.get(ASKED_AT, [request.home])]
+    until = _deadline(end, request)
     if (
         kept is None
         or new_home in {*asked, request.visited}
         or len(asked) > MOST_FOLLOWED
-        or request.deadline <= now
+        or (until is not None and until <= now)
     ):
         return False
     where = seal_context(end.kind.code, request.id, kept.event)
@@ -145,9 +169,7 @@ async def follow(
     request.data = request.data | {ASKED_AT: [*asked, new_home]}
     await finding.remember(session, context.cipher, kept.msisdn, new_home, now=now)
     message = {**kept.data, "sealed": sealed}
-    await end.tell(
-        context, session, request, kept.type, message, now=now, deadline=request.deadline
-    )
+    await end.tell(context, session, request, kept.type, message, now=now, deadline=until)
     return True
 
 

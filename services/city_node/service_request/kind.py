@@ -107,6 +107,7 @@ class Kind:
         home_grace: how much longer the home node keeps what it promised, so that it never lets go first.
         refusals: why it may be refused, by code.
         messages: what is told of what happens: the type of the message, by the end that says it and the event.
+        borrowed: types among these that are not the kind's own, such as the words of HQ's directory.
         limits: how long a request of a customer of that level may take, where that is shorter than ``time_limit``.
         follows: whether its question follows a customer who moved, and may therefore be refused as :data:`MOVED`.
     """
@@ -121,6 +122,7 @@ class Kind:
     messages: Mapping[tuple[Party, str], str] = field(default_factory=dict)
     limits: Mapping[str, timedelta] = field(default_factory=dict)
     follows: bool = False
+    borrowed: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself."""
@@ -163,7 +165,8 @@ class Kind:
         for (party, event), message in self.messages.items():
             if (party, event) not in made:
                 yield f"tells of {event!r} at the {party} node, where nobody makes it happen"
-            if not re.fullmatch(rf"guanxi\.{re.escape(self.code)}\.[a-z-]+\.v[0-9]+", message):
+            own = re.fullmatch(rf"guanxi\.{re.escape(self.code)}\.[a-z-]+\.v[0-9]+", message)
+            if not own and message not in self.borrowed:
                 yield f"tells of {event!r} by {message!r}, which is no type of its own"
         for move in self.moves:
             told = (move.by, move.event) in self.messages

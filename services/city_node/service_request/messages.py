@@ -16,6 +16,9 @@ from shared.kernel.language import Text
 
 Payload = TypeVar("Payload", bound=BaseModel)
 
+ASKED_AT = "asked_at"
+"""Where a record keeps which homes it has asked, once there are several."""
+
 
 def read(form: type[Payload], delivery: Delivery) -> Payload:
     """Return the message's data in the form that its type promises.
@@ -38,9 +41,16 @@ def complaint(delivery: Delivery, error: ValidationError) -> str:
 
 
 async def find(
-    delivery: Delivery, kind: Kind, request_id: UUID, role: Party
+    delivery: Delivery, kind: Kind, request_id: UUID, role: Party, *, or_asked_before: bool = False
 ) -> ServiceRequest | None:
     """Return this end's record, locked, if the message comes from the request's other end.
+
+    Args:
+        delivery: the message.
+        kind: of request.
+        request_id: the request.
+        role: which end this is.
+        or_asked_before: whether a home that was asked before the customer was followed elsewhere may have said it, too.
 
     Raises:
         MessageRefused: if the record of that id is not between the sender and this node in these roles.
@@ -52,8 +62,11 @@ async def find(
         return None
     other_end = request.visited if role is Party.HOME else request.home
     # Who was asked before the customer was followed elsewhere may repeat what it said.
-    is_other_end = other_end == delivery.message.source or await repository.has_heard(
-        delivery.session, request_id, delivery.message.id
+    source = delivery.message.source
+    is_other_end = (
+        other_end == source
+        or (or_asked_before and source in request.data.get(ASKED_AT, ()))
+        or await repository.has_heard(delivery.session, request_id, delivery.message.id)
     )
     if request.role != role or not is_other_end:
         raise MessageRefused(

@@ -30,6 +30,7 @@ class ServiceRequest(Base):
         ),
         Index("service_request_by_creation", "created_at", "id"),
         Index("service_request_by_update", "updated_at", "id"),
+        Index("service_request_by_kind", "kind", "id"),
         Index("service_request_unit_code_idx", "unit_code"),
         Index(
             "service_request_attend_idx",

@@ -107,13 +107,17 @@ class VisitedEnd:
             raise RequestNotFound(id=request_id)
         return request
 
-    async def find(self, delivery: Delivery, request_id: UUID) -> ServiceRequest:
-        """Return and lock the request that the home node answers.
+    async def find(
+        self, delivery: Delivery, request_id: UUID, *, or_asked_before: bool = False
+    ) -> ServiceRequest:
+        """Return and lock the request that the home node answers; perhaps one that was asked before it.
 
         Raises:
             MessageRefused: if the sender is not its home node, or there is no such request.
         """
-        request = await messages.find(delivery, self.kind, request_id, Party.VISITED)
+        request = await messages.find(
+            delivery, self.kind, request_id, Party.VISITED, or_asked_before=or_asked_before
+        )
         if request is None:
             raise MessageRefused(
                 f"This node has no request {request_id} that {delivery.message.source} could answer: if its database was "

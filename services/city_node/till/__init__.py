@@ -14,11 +14,11 @@ is missing there is one person to ask.
 
 Failure
 -------
-Taking money locks the shift, so that it is not cashed up under a payment. A payment or reversal moves cash once each
-way: a unique index stands behind it. A shift that a restored database has forgotten is recalled with the payments that
-were taken in it, open, to be counted once more.
+Taking money locks the shift, so that it is not cashed up under a payment. A payment, a reversal or a loan handset's
+deposit moves cash once each way: a unique index stands behind it. A shift that a restored database has forgotten is
+recalled with what was taken in it, open, to be counted once more.
 
-Who may write: :mod:`~services.city_node.till.service` alone writes these tables; payments call it.
+Who may write: :mod:`~services.city_node.till.service` alone writes these tables; payments and loans call it.
 """
 
 from services.city_node.till import commands, endpoints, service

@@ -28,6 +28,14 @@ class EntryKind(StrEnum):
     """A payment that was refused was given back."""
     REVERSED = "reversed"
     """A payment that had been credited was reversed, and its cash handed out."""
+    DEPOSIT = "deposit"
+    """A deposit was taken for a loan handset."""
+    DEPOSIT_BACK = "deposit_back"
+    """A deposit, or what is left of it, was given back."""
+
+
+INTO = (EntryKind.TAKEN, EntryKind.DEPOSIT)
+"""What brings cash in; the rest takes it out."""
 
 
 class TillShift(Base):
@@ -86,7 +94,10 @@ class TillEntry(Base):
     __table_args__ = (
         one_of("kind", EntryKind, "kind"),
         CheckConstraint("amount_fen <> 0", name="amount"),
-        CheckConstraint("(kind = 'taken') = (amount_fen > 0)", name="sign"),
+        CheckConstraint("(kind IN ('taken', 'deposit')) = (amount_fen > 0)", name="sign"),
+        CheckConstraint(
+            "(kind IN ('deposit', 'deposit_back')) = (payment_id IS NULL)", name="payment"
+        ),
         Index("till_entry_shift_id_idx", "shift_id", "id"),
         Index("till_entry_cause_key", "cause_id", "kind", unique=True),
         Index("till_entry_payment_id_idx", "payment_id"),
@@ -100,6 +111,7 @@ class TillEntry(Base):
     amount_fen: Mapped[int]
     """Less than nothing went out."""
     cause_id: Mapped[UUID]
-    """The payment or reversal: it moves cash once each way."""
-    payment_id: Mapped[UUID]
+    """The payment, reversal or loan: it moves cash once each way."""
+    payment_id: Mapped[UUID | None]
+    """The payment that it belongs to; none of a deposit."""
     by: Mapped[str]

@@ -14,7 +14,7 @@ def _sum(condition: str) -> str:
     return f"coalesce((SELECT sum(e.amount_fen) FROM till_entry e WHERE e.shift_id = s.id AND {condition}), 0)"  # noqa: S608 - declared conditions
 
 
-_GIVEN_BACK = _sum("e.kind <> 'taken'")
+_GIVEN_BACK = _sum("e.amount_fen < 0")
 
 SHIFTS = Listing(
     source="till_shift s JOIN organisation_unit u ON u.code = s.unit_code",
@@ -25,7 +25,7 @@ SHIFTS = Listing(
         "cashier": "s.cashier",
         "state": "s.state",
         "float_fen": "s.float_fen",
-        "taken_fen": _sum("e.kind = 'taken'"),
+        "taken_fen": _sum("e.amount_fen > 0"),
         "given_back_fen": f"-{_GIVEN_BACK}",
         "expected_fen": f"coalesce(s.expected_fen, s.float_fen + {_sum('true')})",
         "counted_fen": "s.counted_fen",
@@ -60,6 +60,7 @@ ENTRIES = Listing(
         "kind": "e.kind",
         "amount_fen": "e.amount_fen",
         "payment_id": "e.payment_id",
+        "cause_id": "e.cause_id",
         "by": "e.by",
     },
     sorts={"id": Sort("e.id", "bigint")},

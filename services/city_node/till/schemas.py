@@ -114,6 +114,7 @@ class TillEntryOut(BaseModel):
                     "kind": "taken",
                     "amount_fen": 10000,
                     "payment_id": "0198f2b4-6c1e-7d3a-9a44-1f0c5e7b2a11",
+                    "cause_id": "0198f2b4-6c1e-7d3a-9a44-1f0c5e7b2a11",
                     "by": "li.na",
                 }
             ]
@@ -125,7 +126,8 @@ class TillEntryOut(BaseModel):
     at: datetime
     kind: EntryKind
     amount_fen: int = Field(description="Less than nothing went out.")
-    payment_id: UUID
+    payment_id: UUID | None = Field(description="None of a deposit for a loan handset.")
+    cause_id: UUID = Field(description="The payment, the reversal or the loan.")
     by: str
 
 

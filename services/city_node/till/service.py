@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.city_node.service_request.problems import UnitNotYours
 from services.city_node.service_request.repository import active_unit
 from services.city_node.till import repository
-from services.city_node.till.models import EntryKind, ShiftState, TillEntry, TillShift
+from services.city_node.till.models import INTO, EntryKind, ShiftState, TillEntry, TillShift
 from services.city_node.till.problems import (
     SecondPersonNeeded,
     ShiftAlreadyOpen,
@@ -104,7 +104,7 @@ def move(
     kind: EntryKind,
     amount_fen: int,
     *,
-    payment_id: UUID,
+    payment_id: UUID | None = None,
     cause_id: UUID,
     by: str,
     now: datetime,
@@ -116,8 +116,8 @@ def move(
         shift: the shift.
         kind: why.
         amount_fen: how much, more than nothing whichever way it goes.
-        payment_id: the payment that it belongs to.
-        cause_id: the payment or reversal that moves it, once each way.
+        payment_id: the payment that it belongs to; none of a deposit.
+        cause_id: the payment, reversal or loan that moves it, once each way.
         by: who.
         now: when.
     """
@@ -126,11 +126,23 @@ def move(
             shift_id=shift.id,
             at=now,
             kind=kind.value,
-            amount_fen=amount_fen if kind is EntryKind.TAKEN else -amount_fen,
+            amount_fen=amount_fen if kind in INTO else -amount_fen,
             payment_id=payment_id,
             cause_id=cause_id,
             by=by,
         )
+    )
+
+
+def drawer_of(shift: TillShift) -> Drawer:
+    """Return what identifies a shift."""
+    return Drawer(
+        id=shift.id,
+        unit=shift.unit_code,
+        cashier=shift.cashier,
+        cashier_id=shift.cashier_id,
+        float_fen=shift.float_fen,
+        opened_at=shift.opened_at,
     )
 
 

@@ -21,6 +21,8 @@ Life cycle
 6. V goes live in one transaction, in epoch *n + 1*: rows, sealed values under its own keys, points by an entry of its
    ledger, history with a line of the arrival. A's profile becomes a copy in the retained library: lines and SIMs end,
    the points leave by an entry, and nothing of the copy can be changed. Either may happen first.
+7. Systems outside follow V, by the outbox of ports (:mod:`~services.city_node.transfer.outside`): the network serves
+   each line from there, and the customer is told by SMS.
 
 Failure
 -------
@@ -42,7 +44,7 @@ Who may write: :mod:`~services.city_node.transfer.visited` and :mod:`~services.c
 :mod:`~services.city_node.transfer.leaving`, at A.
 """
 
-from services.city_node.transfer import access, commands, endpoints, jobs, messages
+from services.city_node.transfer import access, commands, endpoints, jobs, messages, outside
 from services.city_node.transfer.kind import KIND
 from services.city_node.transfer.reading import part
 from shared.capability import Capability
@@ -56,5 +58,5 @@ capability = Capability(
     jobs=(jobs.EXPIRY, jobs.INQUIRY),
     permissions=access.permissions,
     commands=(("transfer", commands.app),),
-    offers=(part, KIND),
+    offers=(part, KIND, *outside.EFFECTS),
 )

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.customer.audited import record_change
 from services.city_node.customer.history import Changes, change_row
-from services.city_node.customer.models import ChangeAction, ChangeSource
+from services.city_node.customer.models import ChangeAction, ChangeSource, Customer
 from services.city_node.customer.ownership import (
     CustomerOwnership,
     OwnershipState,
@@ -27,7 +27,7 @@ from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.repository import has_heard
 from services.city_node.service_request.schemas import seal_context
 from services.city_node.service_request.service import Step
-from services.city_node.transfer import kind, landing, packing, repository
+from services.city_node.transfer import kind, landing, outside, packing, repository
 from services.city_node.transfer.kind import KIND, Reason
 from services.city_node.transfer.recall import MEMO
 from services.city_node.transfer.record import Record
@@ -170,7 +170,11 @@ async def go_live(
     known.transfer_id, known.since, known.came_on = request.id, now, business_day(now)
     session.add(known)
     await session.flush()  # live before what follows changes the customer
-    await _keep_history(delivery, request, record, changes)
+    customer = await repository.lock_customer(session, word.customer_id)
+    assert customer is not None  # noqa: S101 - it has just landed
+    _keep_history(delivery, request, customer, record, changes)
+    memo = await _memo(context, session, request)
+    await outside.follow_arrival(context, delivery, request, customer, memo)
     words = Text(
         f"HQ has moved ownership here in epoch {word.epoch}: the customer is this city's.",
         f"总部已将归属移交本地（归属纪元 {word.epoch}），客户转入完成。",
@@ -199,13 +203,14 @@ async def _land(
     return changes
 
 
-async def _keep_history(
-    delivery: Delivery, request: ServiceRequest, record: Record, changes: Changes
+def _keep_history(
+    delivery: Delivery,
+    request: ServiceRequest,
+    customer: Customer,
+    record: Record,
+    changes: Changes,
 ) -> None:
-    session, customer_id = delivery.session, UUID(record["customer_id"])
-    customer = await repository.lock_customer(session, customer_id)
-    assert customer is not None  # noqa: S101 - it has just landed
-    former = record["former"]
+    session, former = delivery.session, record["former"]
     told: Changes = [
         {"field": "unit_code", "old": former["unit_code"], "new": customer.unit_code},
         {"field": "manager_id", "old": former["manager_id"], "new": None},
@@ -215,7 +220,7 @@ async def _keep_history(
     action, source = ChangeAction.MOVED_IN, ChangeSource.MESSAGE
     session.add(change_row(customer, action, told, at=at, by=by, source=source, cause_id=cause))
     actor = audit.Actor.peer(delivery.message.source)
-    record_change(session, actor, action, customer_id, told, at=at, cause_id=cause)
+    record_change(session, actor, action, customer.id, told, at=at, cause_id=cause)
 
 
 async def _record(context: NodeContext, session: AsyncSession, request: ServiceRequest) -> Record:

@@ -5,8 +5,26 @@ from enum import StrEnum
 
 from services.city_node.service_request.kind import EXPIRED, START, Kind, Move, Party, State
 from shared.kernel.language import Text
+from shared.ownership import MOVED
 
 HOME, VISITED = Party.HOME, Party.VISITED
+
+ASKED = "guanxi.transfer.asked.v1"
+OFFERED = "guanxi.transfer.offered.v1"
+RECORD = "guanxi.transfer.record.v1"
+REFUSED = "guanxi.transfer.refused.v1"
+PREPARED = "guanxi.transfer.prepared.v1"
+NOT_TAKEN = "guanxi.transfer.not-taken.v1"
+CANCELLED = "guanxi.transfer.cancelled.v1"
+EXPIRED_AT_VISITED = "guanxi.transfer.expired.v1"
+INQUIRED = "guanxi.transfer.inquired.v1"
+HQ = "000000"
+"""The node whose directory decides."""
+
+LONG = timedelta(hours=4)
+"""What a record may wait before a person is called: the nodes ask one another of their own accord long before."""
+RECORD_IS_FORGOTTEN = Text("What has come of the record", "已接收的档案数据")
+CUSTOMER_THAWS = Text("The freeze: the record can be changed again", "解除档案冻结")
 
 
 class Reason(StrEnum):
@@ -39,9 +57,9 @@ KIND = Kind(
     name=Text("Cross-region transfer", "跨地区转网"),
     states=(
         State("asked", Text("Asked", "待归属地核验"), awaits=HOME),
-        State("offered", Text("Record on the way", "档案传送中"), awaits=VISITED),
-        State("prepared", Text("Prepared", "已备妥待移交"), awaits=HOME),
-        State("moving", Text("Ownership moving", "归属移交中"), awaits=HOME),
+        State("offered", Text("Record on the way", "档案传送中"), VISITED, patience=LONG),
+        State("prepared", Text("Prepared", "已备妥待移交"), HOME, patience=LONG),
+        State("moving", Text("Ownership moving", "归属移交中"), HOME, patience=LONG),
         State("completed", Text("Completed", "已完成"), final=True),
         State("refused", Text("Refused", "已拒绝"), final=True),
         State("cancelled", Text("Cancelled", "已取消"), final=True),
@@ -52,19 +70,38 @@ KIND = Kind(
         Move(VISITED, "offered", ("asked",), "offered", by=HOME),
         Move(VISITED, "prepared", ("offered",), "prepared", by=VISITED),
         Move(VISITED, "moved", ("prepared",), "completed", by=HOME),
-        Move(VISITED, "refused", ("asked", "offered", "prepared"), "refused", by=HOME),
-        Move(VISITED, "refused", ("offered",), "refused", by=VISITED),
-        Move(VISITED, "cancelled", ("asked", "offered"), "cancelled", by=VISITED),
-        Move(VISITED, EXPIRED, ("asked", "offered"), EXPIRED, by=VISITED),
+        Move(
+            VISITED,
+            "refused",
+            ("asked", "offered", "prepared"),
+            "refused",
+            HOME,
+            RECORD_IS_FORGOTTEN,
+        ),
+        Move(VISITED, "refused", ("offered",), "refused", VISITED, RECORD_IS_FORGOTTEN),
+        Move(VISITED, "cancelled", ("asked", "offered"), "cancelled", VISITED, RECORD_IS_FORGOTTEN),
+        Move(VISITED, EXPIRED, ("asked", "offered"), EXPIRED, VISITED, RECORD_IS_FORGOTTEN),
         Move(HOME, "offered", (START,), "offered", by=HOME),
-        Move(HOME, "refused", (START, "moving"), "refused", by=HOME),
+        Move(HOME, "refused", (START, "moving"), "refused", HOME, CUSTOMER_THAWS),
         Move(HOME, "prepared", ("offered",), "moving", by=VISITED),
         # HQ's word is the first that a restored node may hear of it.
         Move(HOME, "moved", (START, "offered", "moving"), "completed", by=HOME),
-        Move(HOME, "refused", ("offered",), "refused", by=VISITED),
-        Move(HOME, "cancelled", ("offered",), "cancelled", by=VISITED),
-        Move(HOME, EXPIRED, ("offered",), EXPIRED, by=VISITED),
+        Move(HOME, "refused", ("offered",), "refused", VISITED, CUSTOMER_THAWS),
+        Move(HOME, "cancelled", ("offered",), "cancelled", VISITED, CUSTOMER_THAWS),
+        Move(HOME, EXPIRED, ("offered",), EXPIRED, VISITED, CUSTOMER_THAWS),
     ),
+    follows=True,
+    messages={
+        (VISITED, "asked"): ASKED,
+        (HOME, "offered"): OFFERED,
+        (HOME, "refused"): REFUSED,
+        (VISITED, "prepared"): PREPARED,
+        (VISITED, "refused"): NOT_TAKEN,
+        (VISITED, "cancelled"): CANCELLED,
+        (VISITED, EXPIRED): EXPIRED_AT_VISITED,
+        (HOME, "moved"): MOVED,
+    },
+    borrowed=frozenset({MOVED}),
     time_limit=timedelta(hours=2),
     home_grace=timedelta(minutes=10),
     refusals={
@@ -150,15 +187,3 @@ KIND = Kind(
         ),
     },
 )
-
-ASKED = "guanxi.transfer.asked.v1"
-OFFERED = "guanxi.transfer.offered.v1"
-RECORD = "guanxi.transfer.record.v1"
-REFUSED = "guanxi.transfer.refused.v1"
-PREPARED = "guanxi.transfer.prepared.v1"
-NOT_TAKEN = "guanxi.transfer.not-taken.v1"
-CANCELLED = "guanxi.transfer.cancelled.v1"
-EXPIRED_AT_VISITED = "guanxi.transfer.expired.v1"
-INQUIRED = "guanxi.transfer.inquired.v1"
-HQ = "000000"
-"""The node whose directory decides."""

@@ -45,9 +45,9 @@ async def on_record(context: NodeContext, delivery: Delivery) -> None:
     await visited.hear_chunk(context, delivery, read(Chunk, delivery))
 
 
-async def on_refused(_: NodeContext, delivery: Delivery) -> None:
+async def on_refused(context: NodeContext, delivery: Delivery) -> None:
     """At the new home: the customer does not come."""
-    await visited.hear_refused(delivery, read(AnsweredNo, delivery))
+    await visited.hear_refused(context, delivery, read(AnsweredNo, delivery))
 
 
 async def on_inquired(context: NodeContext, delivery: Delivery) -> None:

@@ -37,7 +37,14 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
     line = await lock_line(delivery.session, question.msisdn)
     # Only a node that was restored from a backup has answered what it does not know: it keeps its word.
     had_offered = await context.post.has_answered(delivery, kind.OFFERED)
-    reason = await _objection(context, delivery, line, question, None if had_offered else deadline)
+    reason: str | None = await _objection(
+        context, delivery, line, question, None if had_offered else deadline
+    )
+    moved_to = None
+    if reason == Reason.SUBSCRIPTION_UNKNOWN:
+        reason, moved_to = await END.missing(
+            context, delivery.session, question.msisdn, Reason.SUBSCRIPTION_UNKNOWN
+        )
     if (
         not had_offered
         and reason is None
@@ -75,7 +82,7 @@ async def hear_asked(context: NodeContext, delivery: Delivery, data: Asked) -> N
         refused = reason or Reason.SUBSCRIPTION_UNKNOWN
         step = END.refusal_step(context, delivery, refused)
         await service.begin(delivery.session, KIND, request, step, journey=delivery.hops)
-        await END.answer_no(context, delivery, request.id, refused)
+        await END.answer_no(context, delivery, request.id, refused, moved_to=moved_to)
         return
     words = Text(
         "Identity and record are in order; the record is frozen and on its way.",

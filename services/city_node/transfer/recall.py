@@ -13,13 +13,14 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 
-from services.city_node.service_request import service
+from services.city_node.service_request import following, service
 from services.city_node.service_request.kind import EXPIRED, Party
 from services.city_node.service_request.messages import read
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.repository import active_unit, exists, lock
 from services.city_node.service_request.schemas import Told, seal_context
 from services.city_node.service_request.service import Step
+from services.city_node.service_request.visited import VisitedEnd
 from services.city_node.transfer import repository
 from services.city_node.transfer.kind import KIND
 from services.city_node.transfer.models import TransferCase
@@ -31,6 +32,7 @@ from shared.kernel.language import Text
 
 log = structlog.get_logger("transfer")
 
+END = VisitedEnd(KIND)
 MEMO = "memo"
 RECALLED = Text(
     "This node was restored from a backup and recalls what it had done.",
@@ -42,6 +44,10 @@ async def recall_asked(context: NodeContext, delivery: Delivery) -> None:
     """Open the request of a question again."""
     asked = read(Asked, delivery)
     session, deadline = delivery.session, delivery.message.deadline
+    known = await lock(session, KIND, asked.request_id)
+    if known is not None:
+        await following.recall(END, delivery, known)
+        return
     if deadline is None or await exists(session, asked.request_id):
         return
     memo = _opened(context, asked)

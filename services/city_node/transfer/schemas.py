@@ -39,7 +39,10 @@ class TransferIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_BODY]})
 
     msisdn: Msisdn
-    home: Annotated[DivisionCode, Field(description="Division code of the customer's home city.")]
+    home: DivisionCode | None = Field(
+        default=None,
+        description="Division code of the customer's home city; found by the number's segment without it.",
+    )
     document_type: DocumentType
     document_number: DocumentNumber
     consent: Annotated[

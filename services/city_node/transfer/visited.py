@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.customer.identity import document_indexes
 from services.city_node.customer.models import Subscription, SubscriptionStatus
-from services.city_node.service_request import messages, service
+from services.city_node.service_request import finding, following, messages, service
 from services.city_node.service_request.kind import EXPIRED, Party
 from services.city_node.service_request.models import ServiceRequest
 from services.city_node.service_request.schemas import AnsweredNo, Told
@@ -43,6 +43,7 @@ async def ask(
 
     Raises:
         shared.organisation.division.UnknownDivision: if the home city does not exist (422).
+        HomeNotFound: if it is not named, and the number is in no segment (422).
         HomeIsHere, HomeNotCity, HomeNodeUnknown: if it cannot be the home of a cross-region request (422).
         UnitNotYours: if the unit is not active, or not the caller's (422).
         CustomerKnownHere: if somebody of this city has the document (409).
@@ -53,11 +54,12 @@ async def ask(
     ):
         raise CustomerKnownHere(faults=[Fault("/document_number", "somebody here has it")])
     await _require_free(session, asked.new_msisdn)
+    home = await finding.home_of(session, context.cipher, asked.msisdn, named=asked.home, now=now)
     request = await END.new_request(
         context,
         session,
         principal,
-        home=asked.home,
+        home=home,
         unit=asked.unit,
         subject=mask(asked.msisdn, 3, 4),
         data={
@@ -68,8 +70,8 @@ async def ask(
         now=now,
     )
     words = Text(
-        f"{asked.home} is asked to hand the customer over. The question leaves as soon as the link is up.",
-        f"请 {asked.home} 移交客户；链路畅通时即发出。",
+        f"{home} is asked to hand the customer over. The question leaves as soon as the link is up.",
+        f"请 {home} 移交客户；链路畅通时即发出。",
     )
     await service.begin(
         session, KIND, request, END.step(context, "asked", principal.username, words, now)
@@ -94,17 +96,17 @@ async def ask(
     sealed_memo = END.seal_for_self(context, request.id, MEMO, memo)
     # The numbers stay sealed at this end, too: they are in the record as soon as it is this city's.
     session.add(TransferCase(request_id=request.id, memo=sealed_memo))
-    await END.tell(
+    await following.ask(
+        END,
         context,
         session,
         request,
         kind.ASKED,
-        {
-            "sealed": await END.seal(context, session, request, "asked", question),
-            "memo": sealed_memo,
-        },
+        event="asked",
+        msisdn=asked.msisdn,
+        content=question,
+        data={"memo": sealed_memo},
         now=now,
-        deadline=request.deadline,
     )
     return request.id
 
@@ -199,9 +201,11 @@ async def hear_chunk(context: NodeContext, delivery: Delivery, data: Chunk) -> N
     await arriving.prepare(context, delivery, request)
 
 
-async def hear_refused(delivery: Delivery, data: AnsweredNo) -> None:
-    """Hear that the customer does not come."""
-    request = await END.find(delivery, data.request_id)
+async def hear_refused(context: NodeContext, delivery: Delivery, data: AnsweredNo) -> None:
+    """Hear that the customer does not come; where they have moved elsewhere meanwhile, ask there."""
+    request = await END.find(delivery, data.request_id, or_asked_before=True)
+    if await following.follow(END, context, delivery, request, data):
+        return
     refusal = messages.refusal_of(data)
     words = Text(
         f"{request.home} refused: {refusal.text.en}", f"{request.home} 拒绝：{refusal.text.zh}"

@@ -33,13 +33,17 @@ class Resumption(Form):
 
 
 class LineMove(Form):
-    """A line that another city serves from now on, with the card that it has there."""
+    """A line that another city serves from now on, with the card that it has there.
+
+    ``former_msisdn`` is the number that the card has answered for, where the line has another from now on.
+    """
 
     msisdn: Msisdn
     iccid: Iccid
     imsi: Imsi
     from_city: Code
     to_city: Code
+    former_msisdn: Msisdn | None = None
 
 
 class Carried(Form):

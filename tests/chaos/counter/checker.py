@@ -140,9 +140,9 @@ class Broken:
 
 def judge(served: Iterable[Served], everybody: Iterable[Person], books: Books) -> Broken:
     """Return how often each invariant was broken."""
-    ends: dict[str, dict[str, Request]] = defaultdict(dict)
+    ends: dict[str, list[Request]] = defaultdict(list)
     for request in books.requests:
-        ends[request.id][request.role] = request
+        ends[request.id].append(request)
     known = {(each.node, each.id) for each in books.requests if each.role == "visited"}
     return Broken(
         requests_lost=sum((each.city, each.id) not in known for each in served),
@@ -156,10 +156,13 @@ def judge(served: Iterable[Served], everybody: Iterable[Person], books: Books) -
     )
 
 
-def _is_disputed(ends: dict[str, Request]) -> bool:
-    """Tell whether a request was done at one end alone. An end that knows nothing of it has done nothing."""
-    done = {role for role, request in ends.items() if request.state in DONE}
-    return len(done) == 1
+def _is_disputed(ends: Iterable[Request]) -> bool:
+    """Tell whether a request was done at one end alone, or at two homes. Who knows nothing of it has done nothing.
+
+    It has several homes if its customer moved: those that were asked first have refused it.
+    """
+    done = sorted(request.role for request in ends if request.state in DONE)
+    return done not in ([], ["home", "visited"])
 
 
 def _owners(everybody: Iterable[Person], books: Books) -> int:
@@ -185,16 +188,16 @@ def _sims(books: Books) -> int:
 
 
 def _payments(books: Books) -> int:
-    ends: dict[str, dict[str, Payment]] = defaultdict(dict)
+    ends: dict[str, list[Payment]] = defaultdict(list)
     for payment in books.payments:
-        ends[payment.id][payment.role] = payment
+        ends[payment.id].append(payment)
     credited = Counter(books.credits)
     broken = 0
-    for request, both in ends.items():
-        amounts = {each.amount_fen for each in both.values() if each.is_credited}
-        is_at_both = len(amounts) == 1 and all(
-            role in both and both[role].is_credited for role in ("visited", "home")
-        )
+    for request, records in ends.items():
+        amounts = {each.amount_fen for each in records if each.is_credited}
+        is_at_both = len(amounts) == 1 and sorted(
+            each.role for each in records if each.is_credited
+        ) == ["home", "visited"]
         times = sum(count for (of, _), count in credited.items() if of == request)
         if amounts:
             broken += not is_at_both or times != 1 or credited[request, amounts.pop()] != 1

@@ -83,6 +83,24 @@ def test_nothing_is_broken_where_all_is_well() -> None:
             replace(WELL, lines=(LINES[0], replace(LINES[1], points=POINTS + 1))),
             Broken(points_violated=1),
         ),
+        (
+            replace(
+                WELL, requests=(*WELL.requests, replace(AT_HOME, node="440100", state="refused"))
+            ),
+            Broken(),
+        ),
+        (
+            replace(WELL, requests=(*WELL.requests, replace(AT_HOME, node="440100"))),
+            Broken(requests_disputed=1),
+        ),
+        (
+            replace(WELL, payments=(*WELL.payments, replace(PAID, node="440100", state="refused"))),
+            Broken(),
+        ),
+        (
+            replace(WELL, payments=(*WELL.payments, replace(PAID, node="440100"))),
+            Broken(payments_violated=1),
+        ),
         (replace(WELL, credits=()), Broken(payments_violated=1)),
         (replace(WELL, credits=(("p1", 500),) * 2), Broken(payments_violated=1)),
         (replace(WELL, credits=(("p1", 400),)), Broken(payments_violated=1)),
