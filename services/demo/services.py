@@ -83,7 +83,6 @@ async def serve(stage: Stage, outside: Outside, cable: Cable) -> Served:
     neighbours = chosen(stage.people, NEIGHBOUR, run=run, away=memory.moved)
     local = chosen(stage.people, AT_COUNTER, run=run, away=memory.moved)[0]
     await _replace_cards(stage, served, outside, loses, shows)
-    await _repair(stage, served, breaks)
     async with AsyncExitStack() as stack:
         open_tills = [
             await tills.open_till(
@@ -92,6 +91,7 @@ async def serve(stage: Stage, outside: Outside, cable: Cable) -> Served:
             for node in stage.cities
         ]
         till = {each.city: each for each in open_tills}
+        await _repair(stage, served, breaks)  # the deposit of what is lent goes into the till
         await _move(stage, served, till[AT_COUNTER], moves)
         pays = [
             (till[FROM_CITY], neighbours[0]),
