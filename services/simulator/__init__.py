@@ -14,6 +14,7 @@ follows from its journal alone, so that it is the same after it was killed and s
 Besides the contract
 --------------------
 ``PUT /faults`` switches faults on, ``GET /calls`` lists every call that came and what became of it: a checker sees from
-it whether each effect happened exactly once and in order. Both are open to whoever reaches the simulator: it listens
-on loopback unless it is told otherwise, and is no place for real customers' data.
+it whether each effect happened exactly once and in order. ``GET /effects`` gives what was done since the journal began:
+a checker sees from it how the world is, which card a number answers on, say. All are open to whoever reaches the
+simulator: it listens on loopback unless it is told otherwise, and is no place for real customers' data.
 """

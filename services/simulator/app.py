@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Query, Request, Response
@@ -19,6 +20,7 @@ from shared.port.declaration import Form, Operation, Port
 PROBLEM = "application/problem+json"
 HANG_SECONDS = 600.0
 MOST_CALLS = 10_000
+MOST_EFFECTS = 1_000
 
 _ERROR = ("error", "Error", "It has failed.")
 
@@ -47,6 +49,29 @@ class Calls(BaseModel):
 
     calls: list[Seen]
     effects: dict[str, int]
+
+
+class Done(BaseModel):
+    """What a call did.
+
+    Attributes:
+        number: its place among all effects, from 1.
+        key: the idempotency key of the call.
+        operation: what was done.
+        content: what was asked in full.
+    """
+
+    number: int
+    key: str
+    operation: str
+    content: dict[str, Any]
+
+
+class Effects(BaseModel):
+    """Effects in the order in which they happened, and after which one to ask for more; null at the end."""
+
+    effects: list[Done]
+    next: int | None
 
 
 class Simulator:
@@ -108,6 +133,9 @@ class Simulator:
         )
         app.add_api_route(
             "/calls", self._list_calls, methods=["GET"], summary="What came, and what it did"
+        )
+        app.add_api_route(
+            "/effects", self._list_effects, methods=["GET"], summary="What was done, in order"
         )
         app.add_exception_handler(RequestValidationError, _invalid)
         return app
@@ -210,6 +238,20 @@ class Simulator:
         for entry in self.journal:
             effects[entry.key] = effects.get(entry.key, 0) + 1
         return Calls(calls=self.calls[-last:] if last else [], effects=effects)
+
+    async def _list_effects(
+        self,
+        after: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=MOST_EFFECTS)] = 500,
+    ) -> Effects:
+        """List what was done since the journal began, with what was asked: from it follows how the world is."""
+        entries = list(islice(self.journal, after, after + limit))
+        done = [
+            Done(number=number, key=each.key, operation=each.operation, content=each.content)
+            for number, each in enumerate(entries, after + 1)
+        ]
+        reached = after + len(done)
+        return Effects(effects=done, next=reached if reached < len(self.journal) else None)
 
 
 def problem(

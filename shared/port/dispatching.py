@@ -4,6 +4,9 @@ Every port that is on has a few *senders* beside one another, in the process tha
 due longest, if nothing open comes before it in its order, and in one short transaction puts off when it is due next:
 until the attempt counts as lost. It asks the port outside of any transaction, and settles the answer in another one.
 
+Times to wait for are kept by the node's clock. When it is set back, nothing waits any more, rather than for as long as
+the clock was wrong; a call that is under way then may be made a second time, with its key.
+
 A port that is in trouble is left alone until a time that is kept in memory, so that a node that is started tries at
 once, and in a table for people to see; then one call tries it, and the others follow when it answers.
 """
@@ -40,6 +43,8 @@ GRACE = timedelta(seconds=5)
 """So long after its timeout an attempt counts as lost: the process that made it has died."""
 TOLERATED = 10
 """So many attempts may fail one after the other before the port, rather than the calls, counts as in trouble."""
+SET_BACK = timedelta(seconds=5)
+"""So far back the clock of a machine is not moved without being set."""
 IDLE_SECONDS = 30.0
 """How often a queue is looked at without being woken, should a notification ever be lost."""
 FAILED_SECONDS = 1.0
@@ -102,6 +107,7 @@ class Dispatcher:
         self.ports = [port for port in ports.values() if is_on(context, port)]
         self._standing = {port.name: _Standing() for port in self.ports}
         self._watches: list[tuple[str, Watch]] = []
+        self._latest: datetime | None = None
 
     async def close(self) -> None:
         """Hang up."""
@@ -115,8 +121,11 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Send what there is to send, until cancelled."""
+        now = self._context.clock.now()
+        longest = now + timedelta(seconds=LONGEST_BACKOFF)
         async with self._context.database.transaction() as session:
             await repository.clear_troubles(session)
+            await repository.wait_no_longer(session, beyond=longest, now=now)
         async with asyncio.TaskGroup() as tasks:
             for port in self.ports:
                 for _ in range(self._context.settings.port_calls_at_once):
@@ -156,7 +165,7 @@ class Dispatcher:
 
     async def step(self, port: Port) -> bool:
         """Make one attempt at the next call of a port; tells whether there was one."""
-        now = self._context.clock.now()
+        now = await self._now()
         standing = self._standing[port.name]
         is_trial = standing.retry_at is not None
         if is_trial and (standing.is_tried or not _has_come(standing.retry_at, now)):
@@ -172,6 +181,17 @@ class Dispatcher:
             if is_trial:
                 standing.is_tried = False
         return True
+
+    async def _now(self) -> datetime:
+        """Read the clock, and let nothing wait any more if it was set back."""
+        now = self._context.clock.now()
+        latest, self._latest = self._latest, now
+        if latest is not None and latest - now > SET_BACK:
+            for standing in self._standing.values():
+                standing.retry_at = None
+            async with self._context.database.transaction() as session:
+                await repository.wait_no_longer(session, beyond=now, now=now)
+        return now
 
     async def _take(self, port: Port, now: datetime) -> _Attempt | None:
         lost_at = now + timedelta(seconds=port.timeout) + GRACE

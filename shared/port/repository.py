@@ -109,6 +109,15 @@ async def lock(session: AsyncSession, call_id: UUID) -> PortCall | None:
     return found
 
 
+async def wait_no_longer(session: AsyncSession, *, beyond: datetime, now: datetime) -> None:
+    """Let every call be due at once that would be due after ``beyond``, by a clock that is set right by now."""
+    await session.execute(
+        update(PortCall)
+        .where(PortCall.state == CallState.WAITING, PortCall.due_at > beyond)
+        .values(due_at=now)
+    )
+
+
 async def give_back(session: AsyncSession, call_id: UUID, attempt: int, *, now: datetime) -> None:
     """Let a call be due at once whose attempt was broken off."""
     await session.execute(

@@ -15,19 +15,18 @@ import structlog
 
 from shared.node.up import cancel_when_told_to_end
 from tests import chaos
+from tests.chaos.counter.clerks import MIX, RIVALS, Work
+from tests.chaos.counter.services import SERVICES
 from tests.chaos.nation import prepare
 from tests.chaos.run import Plan, Report, carry_out
+from tests.chaos.sabotage import SABOTAGES
 from tests.chaos.schedule import Kind
+from tests.chaos.traps import SHORT_TRAPS, TRAPS
 
-SECONDS, SHORT_SECONDS = 600.0, 20.0
-RATE, SHORT_RATE = 20.0, 12.0
+SECONDS, SHORT_SECONDS = 1200.0, 20.0
+RATE, SHORT_RATE = 9.0, 8.0
 PATIENCE = 180.0
-CAUGHT_BY = {
-    "dedupe": (Kind.ACKS_LOST, Kind.LATE_DUPLICATES, Kind.LINK_ONE_WAY),
-    "epochs": (Kind.RESTORED,),
-}
-"""Which faults bring out what is lacking."""
-SABOTAGED_SECONDS, SABOTAGED_PATIENCE = 12.0, 8.0
+SABOTAGED_SECONDS, SABOTAGED_PATIENCE, SABOTAGED_CUSTOMERS = 12.0, 8.0, 20
 
 
 def arguments() -> argparse.Namespace:
@@ -36,18 +35,21 @@ def arguments() -> argparse.Namespace:
         prog="make chaos", description=chaos.__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     add = parser.add_argument
-    add("--seconds", type=float, help="how long things go wrong (default: 600)")
+    add("--seconds", type=float, help="how long things go wrong (default: 1200)")
     add("--seed", type=int, help="repeat the faults of a run (default: a new seed)")
     add("--rate", type=float, help="new requests a second, of all clients together")
     add("--short", action="store_true", help="the short form: half a minute, fewer requests")
     add("--json", action="store_true", help="end with the report as one line of JSON")
     add(
         "--sabotage",
-        choices=["none", *CAUGHT_BY],
+        nargs="+",
+        choices=["none", *SABOTAGES],
         help="one run alone, of nodes that lack this; without it, a run of sound nodes,\n"
-        "and after it one of each kind that has to be caught",
+        "and after it short ones of nodes that lack something, which has to be found",
     )
     add("--kinds", nargs="+", type=Kind, choices=list(Kind), help="only these faults")
+    add("--services", nargs="+", choices=list(SERVICES), help="clerks do only these")
+    add("--rivals", type=int, default=RIVALS, help="one customer in so many is at two counters")
     add("--patience", type=float, default=PATIENCE, help="seconds for what is under way at the end")
     add("--keep", type=Path, metavar="DIR", help="keep the nodes' homes and logs in this directory")
     return parser.parse_args()
@@ -72,32 +74,45 @@ async def run(given: argparse.Namespace, home: Path) -> tuple[Report, bool]:
         seconds=given.seconds or (SHORT_SECONDS if given.short else SECONDS),
         rate=given.rate or (SHORT_RATE if given.short else RATE),
         patience=given.patience,
-        sabotage=given.sabotage or "none",
+        sabotage=tuple(name for name in given.sabotage or () if name != "none"),
         kinds=tuple(given.kinds or Kind),
+        work=Work(tuple(given.services or MIX), given.rivals),
     )
     report = await carry_out(plan, home / "prepared", home / "nodes", say)
-    tell(report, "sound nodes" if plan.sabotage == "none" else f"nodes without {plan.sabotage}")
+    tell(report, _named(plan))
     good = report.is_good
     if given.sabotage is None:
-        for sabotage, kinds in CAUGHT_BY.items():
+        for trap in SHORT_TRAPS if given.short else TRAPS:
             lacking = Plan(
-                seed, SABOTAGED_SECONDS, SHORT_RATE, SABOTAGED_PATIENCE, sabotage, kinds * 2
+                seed,
+                SABOTAGED_SECONDS,
+                SHORT_RATE,
+                SABOTAGED_PATIENCE,
+                tuple(trap.lacks),
+                trap.kinds * 2,
+                trap.work,
+                SABOTAGED_CUSTOMERS,
             )
-            found = await carry_out(lacking, home / "prepared", home / f"without-{sabotage}", say)
-            tell(found, f"nodes without {sabotage}")
-            caught = found.requests > 0 and bool(found.violations)
-            say(
-                f"=> the checker has {'caught' if caught else 'NOT CAUGHT'} nodes without {sabotage}"
-            )
-            good = good and caught
+            place = home / f"without-{'-'.join(trap.lacks)}"
+            found = await carry_out(lacking, home / "prepared", place, say)
+            tell(found, _named(lacking))
+            missed = trap.missed(found)
+            for lack in trap.lacks:
+                caught = "NOT CAUGHT" if lack in missed else "caught"
+                say(f"=> the checker has {caught} nodes without {lack}")
+            good = good and not missed
     return report, good
+
+
+def _named(plan: Plan) -> str:
+    return f"nodes without {' and '.join(plan.sabotage)}" if plan.sabotage else "sound nodes"
 
 
 def tell(report: Report, of: str) -> None:
     """Write a report for people."""
     say(f"\n{of}, seed {report.seed}: {report.requests} requests")
     for name, value in report.line().items():
-        if name in {"faults", "served"}:
+        if name in {"faults", "accepted", "served"}:
             for kind, count in sorted(getattr(report, name).items()):
                 say(f"  {kind:24} {count:6}")
         elif name not in {"seed", "requests"}:

@@ -5,6 +5,7 @@ import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 
+from services.simulator.faults import Faults
 from shared.kernel.clock import SystemClock
 from shared.kernel.embedded_postgres import EmbeddedPostgresError
 from tests.chaos.nation import Nation, until
@@ -21,6 +22,16 @@ LOOK_SECONDS = 0.1
 BACKUP_PATIENCE = 30.0
 CALM_PATIENCE = 90.0
 """Seconds that a node which is to be restored may take to tell what it was told."""
+
+WAYS = (
+    Faults(down=True, retry_after=1),
+    Faults(latency_ms=2000),
+    Faults(busy_rate=0.5, retry_after=1),
+    Faults(error_rate=0.5),
+    Faults(lost_answer_rate=0.5),
+    Faults(hang_rate=0.3),
+)
+"""In which a port fails."""
 
 Say = Callable[[str], None]
 
@@ -58,6 +69,8 @@ class Breaker:
             Kind.DISK_FULL: self._fill_disk,
             Kind.CLOCK_OFF: self._set_clock,
             Kind.RESTORED: self._restore,
+            Kind.PORT_FAILING: self._fail_port,
+            Kind.PORTS_KILLED: self._kill_ports,
         }
         self.done: Counter[Kind] = Counter()
 
@@ -121,6 +134,18 @@ class Breaker:
         self.done[fault.kind] += 1
         await asyncio.sleep(fault.lasts)
         member.set_clock(0.0)
+
+    async def _fail_port(self, fault: Fault) -> None:
+        await self._nation.outside.switch(fault.target, WAYS[int(fault.chance * len(WAYS))])
+        self.done[fault.kind] += 1
+        await asyncio.sleep(fault.lasts)
+        await self._nation.outside.switch(fault.target, Faults())
+
+    async def _kill_ports(self, fault: Fault) -> None:
+        await self._nation.outside.kill()
+        self.done[fault.kind] += 1
+        await asyncio.sleep(fault.lasts)
+        await self._nation.outside.start()
 
     async def _back_up(self, fault: Fault) -> None:
         await asyncio.sleep(fault.backup_at)

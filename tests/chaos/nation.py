@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from shared.node.app import Node, create_node
 from shared.statistics.period import Period
 from tests.chaos.counter.people import settle
 from tests.chaos.node import CLOCK_FILE, capabilities, settings_of
+from tests.chaos.outside import Outside
 from tests.chaos.postgres import NodePostgres
 from tests.chaos.proxy import Link
 from tests.chaos.schedule import CITIES, PARENTS
@@ -51,14 +52,16 @@ class Member:
     """A node of the nation: its process, its server, and the link to its parent.
 
     Attributes:
+        ports_url: where the systems outside are.
         wanted: whether its process should run; while it should, it is started again whenever it ends.
     """
 
     code: str
     home: Path
     port: int
-    sabotage: str
+    sabotage: Sequence[str]
     link: Link | None
+    ports_url: str
     wanted: bool = False
     deaths: int = 0
     process: asyncio.subprocess.Process | None = None
@@ -92,7 +95,9 @@ class Member:
         with (self.home / "node.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tests.chaos.node", "--code", self.code),
-                *("--home", str(self.home), "--port", str(self.port), "--sabotage", self.sabotage),
+                *("--home", str(self.home), "--port", str(self.port)),
+                *("--sabotage", *self.sabotage),
+                *("--ports-url", self.ports_url),
                 *parent,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
@@ -171,10 +176,12 @@ class Nation:
     """All members, by code, parents first.
 
     Attributes:
+        outside: the systems that cities make act.
         period: the month whose figures the cities tell.
     """
 
     members: dict[str, Member]
+    outside: Outside
     period: str
 
     def __getitem__(self, code: str) -> Member:
@@ -254,13 +261,18 @@ async def _settle(nodes: dict[str, Node]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(prepared: Path, home: Path, *, seed: int, sabotage: str) -> AsyncIterator[Nation]:
+async def running(
+    prepared: Path, home: Path, *, seed: int, sabotage: Sequence[str]
+) -> AsyncIterator[Nation]:
     """Run a nation from a copy of what was prepared, in ``home``, as long as the context is open."""
     shutil.copytree(prepared, home, symlinks=True)
     _give_back_owners(prepared, home)
-    ports = _free_ports(2 * len(PARENTS))
+    ports = _free_ports(2 * len(PARENTS) + 1)
     period = str(Period.at(SystemClock().now()).previous)
     async with contextlib.AsyncExitStack() as stack:
+        outside = Outside(home / "outside", ports.pop())
+        stack.push_async_callback(outside.stop)
+        await outside.start()
         members: dict[str, Member] = {}
         for code, parent in PARENTS.items():
             port, link = ports.pop(), None
@@ -269,8 +281,8 @@ async def running(prepared: Path, home: Path, *, seed: int, sabotage: str) -> As
                 link = Link(members[parent].port, chance, port=ports.pop())
                 await link.open()
                 stack.push_async_callback(link.close)
-            members[code] = Member(code, home / code, port, sabotage, link)
-        nation = Nation(members, period)
+            members[code] = Member(code, home / code, port, sabotage, link, outside.url)
+        nation = Nation(members, outside, period)
         stack.push_async_callback(_stop_all, nation)
         for member in members.values():
             await member.start()

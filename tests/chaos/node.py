@@ -22,6 +22,7 @@ from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
 from tests.chaos import capability as chaos
 from tests.chaos.sabotage import SABOTAGES
+from tests.chaos.schedule import PORTS
 
 CLOCK_FILE = "clock-offset"
 
@@ -63,6 +64,13 @@ def settings_of(
     )
 
 
+def addresses(url: str | None) -> dict[str, str]:
+    """Return the settings that say where ports are, if there are any."""
+    if url is None:
+        return {}
+    return {f"port_{name.replace('-', '_')}_url": f"{url}/{name}" for name in PORTS}
+
+
 def make_node(settings: Settings) -> Node:
     """Put a node of the chaos nation together."""
     clock = WrongClock(settings.home / CLOCK_FILE)
@@ -76,11 +84,19 @@ def main() -> None:
     parser.add_argument("--home", required=True, type=Path)
     parser.add_argument("--port", required=True, type=int)
     parser.add_argument("--parent-url")
-    parser.add_argument("--sabotage", choices=SABOTAGES, default="none")
+    parser.add_argument("--ports-url", help="Where the systems outside are, each under its name.")
+    parser.add_argument("--sabotage", nargs="*", choices=SABOTAGES, default=[])
     given = parser.parse_args()
-    settings = settings_of(given.code, given.home, port=given.port, parent_url=given.parent_url)
+    settings = settings_of(
+        given.code,
+        given.home,
+        port=given.port,
+        parent_url=given.parent_url,
+        **addresses(given.ports_url),
+    )
     logging.configure(settings)
-    SABOTAGES[given.sabotage]()
+    for lack in given.sabotage:
+        SABOTAGES[lack]()
     uvicorn.run(
         make_node(settings).app,
         host=settings.host,

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy import text
 
 from shared.federation.keys import NodeKey
 from shared.federation.verification import Break, Verifier
@@ -111,6 +112,7 @@ async def unverifiable(member: Member) -> list[Break]:
     database = Database(member.postgres.url)
     try:
         async with database.transaction() as session:
+            await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
             return (await Verifier(session, member.code, key.public).verify()).breaks
     finally:
         await database.close()

@@ -5,13 +5,13 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from tests.chaos import reading
 from tests.chaos.checker import Violations, judge
 from tests.chaos.counter import checker as counter
-from tests.chaos.counter.clerks import Clerks
+from tests.chaos.counter.clerks import Clerks, Work
 from tests.chaos.counter.people import people
 from tests.chaos.counter.reading import books, under_way
 from tests.chaos.faults import Breaker
@@ -23,6 +23,7 @@ Say = Callable[[str], None]
 
 TELL_EVERY = 10.0
 LOOK_SECONDS = 1.0
+LONGEST_SERVING = 60.0
 STILL_LOOKS = 4
 """So many looks in a row at which nothing was under way and nothing had changed: nothing will."""
 
@@ -38,14 +39,18 @@ class Plan:
         patience: seconds that what is under way may take after the last fault has healed.
         sabotage: what the nodes lack.
         kinds: what may go wrong.
+        work: what the clerks do.
+        customers: how many the clerks serve at least before they go home, unless it takes them too long.
     """
 
     seed: int
     seconds: float
     rate: float
     patience: float
-    sabotage: str = "none"
+    sabotage: tuple[str, ...] = ()
     kinds: tuple[Kind, ...] = tuple(Kind)
+    work: Work = field(default_factory=Work)
+    customers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Report:
     requests: int
     faults: Mapping[str, int]
     violations: Violations
+    accepted: Mapping[str, int]
     served: Mapping[str, int]
     broken: counter.Broken
 
@@ -71,6 +77,7 @@ class Report:
             "requests": self.requests,
             "faults": dict(self.faults),
             **asdict(self.violations),
+            "accepted": dict(self.accepted),
             "served": dict(self.served),
             **asdict(self.broken),
         }
@@ -87,15 +94,18 @@ async def carry_out(plan: Plan, prepared: Path, home: Path, say: Say) -> Report:
     async with running(prepared, home, seed=plan.seed, sabotage=plan.sabotage) as nation:
         told(f"{len(nation.members)} nodes are ready; {len(faults)} faults are to come")
         traffic = Traffic(nation, seed=plan.seed, rate=plan.rate)
-        clerks = Clerks(nation, seed=plan.seed, gates=traffic.gates)
+        clerks = Clerks(nation, seed=plan.seed, gates=traffic.gates, work=plan.work)
         breaker = Breaker(nation, traffic, told)
         traffic.begin()
         clerks.begin()
         telling = asyncio.create_task(_tell(traffic, clerks, told))
         try:
+            # Faults are to meet work, also on a machine that is slow to begin with it.
+            await _until_served(traffic, clerks, 1)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(breaker.carry_out(faults))
                 tasks.create_task(asyncio.sleep(plan.seconds))
+            await _until_served(traffic, clerks, plan.customers)
         finally:
             telling.cancel()
         told("all faults have healed")
@@ -122,14 +132,29 @@ async def carry_out(plan: Plan, prepared: Path, home: Path, say: Say) -> Report:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, ends - time.monotonic())):
                 await until(lambda: _all_ended(nation))
-        broken = counter.judge(clerks.served, people(), await books(nation))
+        told_clerks = clerks.told()
+        broken = counter.judge(told_clerks, list(people()), await books(nation))
         broken = replace(broken, requests_open=broken.requests_open + waiting)
         served = Counter(f"{each.kind} {each.state}" for each in clerks.served)
-        told(f"{served.total()} customers were served ({clerks.repeated} repetitions)")
+        accepted = Counter(each.kind for each in told_clerks.accepted)
+        told(
+            f"{accepted.total()} requests of customers were accepted ({clerks.repeated} repetitions)"
+        )
         for what, times in sorted(clerks.refused.items()):
             told(f"{times} times refused at once: {what}")
     counted = {kind.value: breaker.done[kind] for kind in dict.fromkeys(plan.kinds)}
-    return Report(plan.seed, len(traffic.accepted), counted, violations, served, broken)
+    return Report(plan.seed, len(traffic.accepted), counted, violations, accepted, served, broken)
+
+
+async def _until_served(traffic: Traffic, clerks: Clerks, customers: int) -> None:
+    """Wait until something was accepted and so many customers were served, but not for ever."""
+
+    async def are_served() -> bool:
+        return bool(traffic.accepted) and len(clerks.served) >= customers
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LONGEST_SERVING):
+            await until(are_served)
 
 
 async def _all_ended(nation: Nation) -> bool:

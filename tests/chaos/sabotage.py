@@ -7,6 +7,14 @@ dedupe
 epochs
     Nobody looks at the chain of a lane: a batch is judged by its numbers alone, an acknowledgement of more than was
     sent is taken as it comes, and nodes never reconcile.
+fence
+    A city offers a customer whom it has offered already, so that two transfers of one customer get as far as HQ's
+    directory. That has to hold: nothing may be found of this alone.
+ownership
+    As without the fence; and the directory writes down whoever is asked for, and compares nothing.
+payments
+    A till takes what comes under a key that it knows for another payment, and a home city credits what it has credited;
+    as the latter shows only when a question comes again, nothing of the federation holds that up, either.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,18 +22,41 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
+import asyncpg
+from fastapi import Request
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.city_node.billing_account.service import credit
+from services.city_node.payment import home
+from services.city_node.payment.kind import PAYMENT
+from services.city_node.payment.schemas import PaidFor, Taken
+from services.city_node.service_request.kind import Party
+from services.city_node.service_request.lines import lock_line
+from services.city_node.service_request.messages import find
+from services.city_node.transfer import offering
+from services.hq_node.ownership import repository as directory
+from shared.capability import NodeContext
 from shared.federation import inbox, outbox, receiver, repository
 from shared.federation.arrival import Arrival, Key
+from shared.federation.delivery import Delivery
 from shared.federation.dialler import Dialler
 from shared.federation.lane import Gap, Position, Signed, TakenIn, links_after, take_in
 from shared.federation.models import Direction, Lane
 from shared.federation.outbox import Posted
+from shared.kernel.idempotency import Once
+from shared.ownership import MoveAsked
 
-
-def _nothing() -> None:
-    """Leave the federation as it is."""
+_WRITE = text("""
+    WITH move AS (
+        INSERT INTO ownership_change (customer_id, epoch, owner, former_owner, transfer_id, at)
+        SELECT :customer, coalesce(max(epoch), 1) + 1, :to, :owner, :transfer, :at
+        FROM ownership_change WHERE customer_id = :customer
+        RETURNING *)
+    INSERT INTO ownership (customer_id, owner, epoch, since, transfer_id)
+    SELECT customer_id, owner, epoch, at, transfer_id FROM move
+    ON CONFLICT (customer_id) DO UPDATE
+    SET owner = excluded.owner, epoch = excluded.epoch, since = excluded.since, transfer_id = excluded.transfer_id""")
 
 
 def _without_dedupe() -> None:
@@ -98,6 +129,52 @@ def _without_epochs() -> None:
     _replace(Dialler, "reconcile", do_not_reconcile)
 
 
+def _without_fence() -> None:
+    """Let a city offer a customer twice."""
+
+    async def is_live(*_: object) -> bool:
+        return True
+
+    _replace(offering, "is_live", is_live)
+
+
+def _without_compare_and_swap() -> None:
+    """Give a customer to whoever asks."""
+
+    async def write(session: AsyncSession, asked: MoveAsked, owner: str, *, at: datetime) -> bool:
+        values = {"customer": asked.customer_id, "transfer": asked.transfer_id, "at": at}
+        await session.execute(_WRITE, {**values, "to": asked.to, "owner": owner})
+        return True
+
+    _without_fence()
+    _replace(directory, "compare_and_swap", write)
+
+
+def _without_dedupe_of_payments() -> None:
+    """Take and credit again what comes again."""
+    begin, hear_taken = Once.begin, home.hear_taken
+
+    async def begin_anew(
+        request: Request, connection: asyncpg.Connection, caller: str, key: str, *, now: datetime
+    ) -> Once:
+        known = f"{uuid4()}" if request.url.path == "/payments" else key
+        return await begin(request, connection, caller, known, now=now)
+
+    async def credit_anew(context: NodeContext, delivery: Delivery, data: Taken) -> None:
+        request = await find(delivery, PAYMENT, data.request_id, Party.HOME)
+        paid_for = home.END.open(context, delivery, data, "taken", PaidFor)
+        line = await lock_line(delivery.session, paid_for.msisdn)
+        if request is None or line is None:
+            await hear_taken(context, delivery, data)
+            return
+        cause = replace(home.cause_of(delivery, request), cause_id=uuid4())
+        await credit(delivery.session, line, data.amount_fen, cause)
+
+    _without_dedupe()
+    _replace(Once, "begin", staticmethod(begin_anew))
+    _replace(home, "hear_taken", credit_anew)
+
+
 def _replace(owner: object, name: str, by: Callable[..., object]) -> None:
     """Put another function in the place of one that is there."""
     if not hasattr(owner, name):
@@ -106,7 +183,9 @@ def _replace(owner: object, name: str, by: Callable[..., object]) -> None:
 
 
 SABOTAGES: Mapping[str, Callable[[], None]] = {
-    "none": _nothing,
     "dedupe": _without_dedupe,
     "epochs": _without_epochs,
+    "fence": _without_fence,
+    "ownership": _without_compare_and_swap,
+    "payments": _without_dedupe_of_payments,
 }

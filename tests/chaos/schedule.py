@@ -15,6 +15,11 @@ PARENTS: Mapping[str, str | None] = {
 }
 """The nation, parents first: every node with the one above it."""
 CITIES = tuple(code for code in PARENTS if not code.endswith("0000"))
+PORTS = ("network", "sms", "receipt-printer")
+"""The systems outside that cities make act."""
+
+ALL_PORTS = "ports"
+"""What they are called together: they share a process."""
 
 QUIET_BEFORE = 2.0
 """Seconds at the beginning without faults."""
@@ -38,11 +43,22 @@ class Kind(StrEnum):
     ACKS_LOST = "acks-lost"
     LATE_DUPLICATES = "late-duplicates"
     REORDERED = "connections-reordered"
+    PORT_FAILING = "port-failing"
+    PORTS_KILLED = "ports-killed"
 
     @property
     def is_of_link(self) -> bool:
         """Whether it befalls a link rather than a node."""
         return self in _OF_LINKS
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """Whom it may befall."""
+        if self is Kind.PORT_FAILING:
+            return PORTS
+        if self is Kind.PORTS_KILLED:
+            return (ALL_PORTS,)
+        return [code for code in PARENTS if PARENTS[code] or not self.is_of_link]
 
 
 _OF_LINKS = frozenset(
@@ -65,7 +81,7 @@ class Fault:
     Attributes:
         at: when it begins, in seconds from the beginning of the faults.
         kind: what it is.
-        target: code of the node, or of the child whose link to its parent it is.
+        target: code of the node, or of the child whose link to its parent it is; or the name of the port.
         lasts: after how many seconds it heals.
         chance: a number from 0 to 1 that decides the particulars.
     """
@@ -78,7 +94,11 @@ class Fault:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The nodes and links that no other fault may befall meanwhile."""
+        """The nodes, links and ports that no other fault may befall meanwhile."""
+        if self.kind is Kind.PORT_FAILING:
+            return (f"port {self.target}",)
+        if self.kind is Kind.PORTS_KILLED:
+            return tuple(f"port {port}" for port in PORTS)
         if self.kind.is_of_link:
             return (f"link {self.target}",)
         if self.kind is not Kind.RESTORED:
@@ -131,7 +151,7 @@ def schedule(seed: int, seconds: float, kinds: Sequence[Kind] = tuple(Kind)) -> 
 
 def _placed(chance: random.Random, free_at: Mapping[str, float], fault: Fault) -> Fault:
     """Return the fault with a target whom nothing else befalls meanwhile, or else with whoever is free first."""
-    targets = [code for code in PARENTS if PARENTS[code] or not fault.kind.is_of_link]
+    targets = list(fault.kind.targets)
     chance.shuffle(targets)
     possible = []
     for target in targets:

@@ -36,7 +36,8 @@ def test_faults_befall_nodes_or_links_that_there_are_and_come_in_order(
 
     assert [fault.at for fault in faults] == sorted(fault.at for fault in faults)
     for fault in faults:
-        assert PARENTS[fault.target] is not None or not fault.kind.is_of_link
+        assert fault.target in fault.kind.targets
+        assert not fault.kind.is_of_link or PARENTS[fault.target] is not None
         assert fault.lasts > 0
         assert 0 <= fault.backup_at < fault.at
 

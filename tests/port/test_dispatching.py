@@ -124,6 +124,45 @@ async def test_attempts_at_one_call_are_farther_and_farther_apart(out: Outside) 
     assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 
+async def test_nothing_waits_for_as_long_as_a_clock_was_wrong_that_is_set_back(
+    out: Outside,
+) -> None:
+    out.faults(sms.PORT, error_rate=1)
+    out.faults(network.PORT, down=True, retry_after=40)
+    wrong = 600.0
+    await out.wait(wrong)
+    failed = await out.say()
+    held_up = await out.call(out.suspend, network.Suspension(msisdn=NUMBER), cause=new_id())
+    assert held_up is not None
+    assert (await out.work(), await out.work(network.PORT)) == (1, 1)
+    unsent = await out.say("by the wrong clock, too")
+    out.faults(sms.PORT)
+    out.faults(network.PORT)
+    await out.wait(-wrong)
+    assert (await out.work(), await out.work(network.PORT)) == (2, 1)
+    assert [await out.state(each) for each in (failed, held_up, unsent)] == ["done"] * 3
+
+
+async def test_a_node_that_is_started_waits_no_longer_than_it_ever_does(out: Outside) -> None:
+    told: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def done(*given: Any) -> None:
+        await told.put(given[2].content.text)
+
+    object.__setattr__(out.send, "done", done)
+    wrong = 600.0
+    await out.wait(wrong)
+    await out.say("by the wrong clock")
+    await out.wait(-wrong)
+    assert await out.work() == 0
+    out.restart()
+    running = asyncio.create_task(out.dispatcher.run())
+    async with asyncio.timeout(20):
+        assert await told.get() == "by the wrong clock"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_what_is_behind_waits_and_what_is_not_goes_on(out: Outside) -> None:
     out.faults(sms.PORT, refusal_rate=1)
     refused = await out.say("refused", order="line")

@@ -184,6 +184,20 @@ async def test_a_port_that_forgets_its_keys_shows_in_its_own_list() -> None:
     assert wrong.status_code == 422
 
 
+async def test_what_was_done_is_listed_in_order_and_in_pages() -> None:
+    simulated = simulator(network.PORT)
+    for key in ("1", "2", "1", "3"):
+        await ask(simulated, network.SUSPEND, key)
+    transport = httpx.ASGITransport(app=simulated.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://port") as client:
+        first = (await client.get("/effects", params={"limit": 2})).json()
+        rest = (await client.get("/effects", params={"after": first["next"]})).json()
+    listed = [*first["effects"], *rest["effects"]]
+    assert [(each["number"], each["key"]) for each in listed] == [(1, "1"), (2, "2"), (3, "3")]
+    assert [each["content"] for each in listed] == [{"msisdn": NUMBER}] * 3
+    assert (first["next"], rest["next"]) == (2, None)
+
+
 async def test_a_journal_that_was_cut_off_is_read_up_to_there(tmp_path: Path) -> None:
     file = tmp_path / "network.jsonl"
     with Journal(file) as journal:

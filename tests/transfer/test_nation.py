@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from uuid import UUID
 import httpx
 import pytest
 
+from services.city_node.card_replacement.outside import SWITCH
 from services.city_node.transfer.kind import KIND
+from shared import port
 from shared.capability import Role
 from shared.federation.models import Lane
 from shared.kernel.ids import new_id
+from shared.port.contracts import network
 from tests.conftest import Nation, TestNode
 from tests.transfer.nation import HQ, NEW, OLD, Place
 from tests.transfer.people import id_card, msisdn, settle
@@ -136,6 +140,9 @@ async def test_while_the_link_is_cut_the_customer_is_frozen_and_then_moves(
     question = {name: value for name, value in ASKED.items() if name != "consent"}
     replacement = await new.post("/card-replacements", {**question, "reason": "lost"})
     assert replacement.status_code == CREATED, replacement.text
+    handset = {"make": "Huawei", "model": "Mate 60", "imei": "490154203237518"}
+    repair = await new.post("/repairs", {**question, **handset, "fault": "broken glass"})
+    assert repair.status_code == CREATED, repair.text
     await _carry(nation, NEW, "440000", "110000", OLD)
     nation.network.cut = {HQ}
     await nation.settle()
@@ -153,8 +160,9 @@ async def test_while_the_link_is_cut_the_customer_is_frozen_and_then_moves(
     nation.clock.advance(timedelta(minutes=6))
     await nation.settle()
     assert (await new.get(asked.headers["location"]))["state"] == "completed"
-    refused = await new.get(replacement.headers["location"])
-    assert (refused["state"], refused["refusal"]["code"]) == ("refused", "in-transfer")
+    for request in (replacement, repair):
+        refused = await new.get(request.headers["location"])
+        assert (refused["state"], refused["refusal"]["code"]) == ("refused", "in-transfer")
     changed = await new.patch(f"/customers/{customer}", {"payment_method": "cash"})
     assert changed.status_code == OK, changed.text
     moved = await old.patch(f"/customers/{customer}", {"payment_method": "cash"})
@@ -168,6 +176,35 @@ async def _carry(nation: Nation, *codes: str) -> None:
         for lane in Lane:
             await nation[code].node.dialler.push(lane)
         await nation[code].node.dialler.poll(wait=0)
+
+
+async def test_nobody_moves_before_the_network_has_heard_of_the_last_card(
+    nation: Nation, customer: UUID, old: Counter, new: Counter
+) -> None:
+    page = await old.get(f"/customers/{customer}?include=subscriptions")
+    (line,) = page["subscriptions"]
+    on = {"port_network_url": "http://network"}
+    home = nation[OLD].context
+    context = replace(home, settings=home.settings.model_copy(update=on))
+    switch = network.SimSwitch(
+        msisdn=line["msisdn"], iccid=line["iccid"], imsi="460090000000001", replaces="8986" * 5
+    )
+    async with home.database.transaction() as session:
+        call = await port.call(
+            context, session, SWITCH, switch, cause=new_id(), order=line["id"], now=home.clock.now()
+        )
+    asked = await new.post("/transfers", ASKED)
+    await nation.settle()
+    refused = await new.get(asked.headers["location"])
+    assert (refused["state"], refused["refusal"]["code"]) == ("refused", "replacement-under-way")
+    pool = await home.database.pool()
+    await pool.execute(
+        "UPDATE port_call SET state = 'done', ended_at = now(), due_at = NULL, content_cipher = NULL WHERE id = $1",
+        call,
+    )
+    asked = await new.post("/transfers", ASKED)
+    await nation.settle()
+    assert (await new.get(asked.headers["location"]))["state"] == "completed"
 
 
 async def test_a_cancelled_one_stays_and_a_late_one_expires(

@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from services.city_node.customer.models import SubscriptionStatus
+from services.city_node.customer.ownership import is_live
 from services.city_node.repair import kind, outside, repository
 from services.city_node.repair.kind import KIND, Reason
 from services.city_node.repair.models import PromiseState, RepairPromise, RepairSatisfaction
@@ -140,12 +141,19 @@ async def _objection(
         context, delivery, line.customer, question.document_type, question.document_number
     ):
         return Reason.IDENTITY_MISMATCH
+    reason = await _objection_to_line(delivery, line, question.imei)
+    if reason is None and await context.post.has_answered(delivery, kind.REFUSED):
+        return Reason.GIVEN_UP
+    return reason
+
+
+async def _objection_to_line(delivery: Delivery, line: Line, imei: str) -> Reason | None:
+    if not await is_live(delivery.session, line.customer.id):
+        return Reason.IN_TRANSFER
     if line.subscription.status != SubscriptionStatus.ACTIVE:
         return Reason.NOT_ACTIVE
-    if await repository.is_held(delivery.session, question.imei):
-        return Reason.REPAIR_UNDER_WAY
-    had_refused = await context.post.has_answered(delivery, kind.REFUSED)
-    return Reason.GIVEN_UP if had_refused else None
+    is_held = await repository.is_held(delivery.session, imei)
+    return Reason.REPAIR_UNDER_WAY if is_held else None
 
 
 async def _terms(

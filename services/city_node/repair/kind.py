@@ -26,6 +26,7 @@ class Reason(StrEnum):
     SUBSCRIPTION_UNKNOWN = "subscription-unknown"
     IDENTITY_MISMATCH = "identity-mismatch"
     NOT_ACTIVE = "not-active"
+    IN_TRANSFER = "in-transfer"
     REPAIR_UNDER_WAY = "repair-under-way"
     DEADLINE_PASSED = "deadline-passed"
     GIVEN_UP = "given-up"
@@ -125,6 +126,10 @@ KIND = Kind(
         Reason.NOT_ACTIVE: Text(
             "The number is suspended: it has to be restored by its home city first.",
             "该号码已停机，须先由归属地恢复。",
+        ),
+        Reason.IN_TRANSFER: Text(
+            "The customer is moving to another city at this moment: ask again when that has ended.",
+            "该客户正在办理转网，请待其办结后重新提交。",
         ),
         Reason.REPAIR_UNDER_WAY: Text(
             "A handset of this IMEI is being repaired under another request: finish or cancel that one first.",

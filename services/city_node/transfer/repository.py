@@ -28,7 +28,10 @@ _OBJECTIONS = {
     "AND (expires_on IS NULL OR expires_on >= $2 OR auto_renews)",
     Reason.GROUP_MEMBER: "SELECT FROM group_member WHERE $1 IN (customer_id, member_id) AND (until IS NULL OR until > $2)",
     Reason.REPLACEMENT_UNDER_WAY: "SELECT FROM sim_switch_reservation r JOIN subscription s ON s.id = r.subscription_id "
-    "WHERE s.customer_id = $1 AND r.state = 'held'",
+    "WHERE s.customer_id = $1 AND r.state = 'held' "
+    # The network has not heard of the last card yet: another city's word must not overtake it.
+    "UNION ALL SELECT FROM port_call p JOIN subscription s ON p.ordering_key = s.id::text "
+    "WHERE s.customer_id = $1 AND p.state IN ('waiting', 'handed_over')",
     Reason.POINTS_BOUND: "SELECT FROM points_account WHERE customer_id = $1 AND frozen_at IS NOT NULL "
     "UNION ALL SELECT FROM redemption WHERE customer_id = $1 AND state = 'open' "
     "UNION ALL SELECT FROM points_adjustment WHERE customer_id = $1 AND state = 'pending'",

@@ -5,120 +5,42 @@ requests_lost
 requests_open
     A request that has not ended at one of its ends, though everything is at rest.
 requests_disputed
-    One that both ends know and that was done at the one and not at the other.
+    One that both ends know and that was done at the one and not at the other, or of which they name another amount.
 owners_violated
-    Customers whose number no city, or more than one, has as that of a customer in its network; and those whom HQ's
-    directory gives to another city than the one that has them, or in another epoch.
+    Customers whose number no city, or more than one, has as that of a customer of its own; those whom HQ's directory
+    gives to another city than the one that has them, or in another epoch; and moves, by the directory's history, of
+    customers whom the city that asked for it did not have. Whoever is on the way while a transfer has not ended is as
+    yet nobody's violation.
 sims_violated
     Lines in use without a SIM, SIMs that are in use on two lines, cards of a stock that are in use and were not issued,
     and cards that are still reserved or written for somebody when every request has ended.
+handsets_violated
+    Loan handsets that two customers had at once, that are in no stock any more, or that are not what the clerks left
+    them as: in stock, or damaged.
 payments_violated
     Payments that the visited city has as credited and the home city has not, or with another amount, or the reverse;
-    and payments that are not in the balance of their line exactly once.
+    payments that are not in the balance of their line exactly once; and credited ones that no clerk was told of, so
+    that nobody has a receipt for them.
 points_violated
     Customers whose points are not as many as in the beginning: nobody earns or redeems any.
 clearing_difference_fen
     What the nodes' ledgers are out by: each should add up to zero, the accounts at both ends of a link should mirror
     each other, the cash of each city be what its tills have of it, and its customers' account what it has credited.
+ports_violated
+    What follows outside and is not there exactly once (:mod:`~tests.chaos.counter.ports`).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
 
-from tests.chaos.counter.people import CARDS, POINTS, Person
-from tests.chaos.counter.services import Served
+from tests.chaos.counter.desk import IN_STOCK
+from tests.chaos.counter.people import CARDS, HANDSETS, POINTS, Person
+from tests.chaos.counter.ports import judge_ports
+from tests.chaos.counter.records import Books, Payment, Request, Told
 from tests.chaos.schedule import CITIES, PARENTS
 
 DONE = frozenset({"completed"})
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One end's record of a request."""
-
-    node: str
-    id: str
-    kind: str
-    role: str
-    state: str
-    home: str
-    visited: str
-    ended: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A card of a city's stock."""
-
-    node: str
-    iccid: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line in use of a customer in a city's network, and the SIM that it uses."""
-
-    node: str
-    customer: str
-    id: str
-    msisdn: str
-    iccid: str | None
-    points: int
-    epoch: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """One end's record of a payment."""
-
-    node: str
-    id: str
-    role: str
-    state: str
-    amount_fen: int
-    is_reversed: bool
-
-    @property
-    def is_credited(self) -> bool:
-        """Whether the line has it."""
-        return self.state == "credited"
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """What a node has booked.
-
-    Attributes:
-        node: which.
-        positions: what each account owes, less what is due to it, in fen.
-        sum_fen: what the node says that they add up to.
-        till_fen: what the tills have of what was credited and not reversed; nothing at nodes without tills.
-    """
-
-    node: str
-    positions: Mapping[str, int]
-    sum_fen: int
-    till_fen: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What the nodes say.
-
-    Attributes:
-        credits: the payment of each credit of a line's balance, and how much.
-        directory: whose a customer is, and in which epoch, by HQ; without those who never moved.
-    """
-
-    requests: tuple[Request, ...]
-    cards: tuple[Card, ...]
-    lines: tuple[Line, ...]
-    payments: tuple[Payment, ...] = ()
-    credits: tuple[tuple[str, int], ...] = ()
-    ledgers: tuple[Ledger, ...] = ()
-    directory: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,29 +52,33 @@ class Broken:
     requests_disputed: int = 0
     owners_violated: int = 0
     sims_violated: int = 0
+    handsets_violated: int = 0
     payments_violated: int = 0
     points_violated: int = 0
     clearing_difference_fen: int = 0
+    ports_violated: int = 0
 
     def __bool__(self) -> bool:
         return any(asdict(self).values())
 
 
-def judge(served: Iterable[Served], everybody: Iterable[Person], books: Books) -> Broken:
+def judge(told: Told, everybody: Collection[Person], books: Books) -> Broken:
     """Return how often each invariant was broken."""
     ends: dict[str, list[Request]] = defaultdict(list)
     for request in books.requests:
         ends[request.id].append(request)
     known = {(each.node, each.id) for each in books.requests if each.role == "visited"}
     return Broken(
-        requests_lost=sum((each.city, each.id) not in known for each in served),
+        requests_lost=sum((each.city, each.id) not in known for each in told.accepted),
         requests_open=sum(not each.ended for each in books.requests),
         requests_disputed=sum(_is_disputed(each) for each in ends.values()),
         owners_violated=_owners(everybody, books),
         sims_violated=_sims(books),
-        payments_violated=_payments(books),
+        handsets_violated=_handsets(told, books),
+        payments_violated=_payments(books) + _untold(told, books),
         points_violated=sum(line.points != POINTS for line in books.lines),
         clearing_difference_fen=_clearing(books),
+        ports_violated=judge_ports(everybody, books),
     )
 
 
@@ -161,19 +87,30 @@ def _is_disputed(ends: Iterable[Request]) -> bool:
 
     It has several homes if its customer moved: those that were asked first have refused it.
     """
-    done = sorted(request.role for request in ends if request.state in DONE)
-    return done not in ([], ["home", "visited"])
+    done = [request for request in ends if request.state in DONE]
+    roles = sorted(request.role for request in done)
+    return roles not in ([], ["home", "visited"]) or len({request.home_fen for request in done}) > 1
 
 
 def _owners(everybody: Iterable[Person], books: Books) -> int:
-    owners: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    live: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    on_the_way: set[str] = set()
     for line in books.lines:
-        owners[line.msisdn].add((line.node, line.customer))
-    apart = sum(
-        books.directory.get(line.customer, (line.node, 1)) != (line.node, line.epoch)
-        for line in books.lines
-    )
-    return apart + sum(len(owners[person.msisdn]) != 1 for person in everybody)
+        if line.is_live:
+            live[line.msisdn].add((line.node, line.customer))
+        else:
+            on_the_way.add(line.msisdn)
+    if all(request.ended for request in books.requests):
+        on_the_way = set()  # nobody should be
+    broken = sum(owned.torn for owned in books.directory.values())
+    for line in books.lines:
+        owned = books.directory.get(line.customer)
+        says = (line.node, 1) if owned is None else (owned.owner, owned.epoch)
+        broken += line.is_live and says != (line.node, line.epoch)
+    for person in everybody:
+        owners = len(live[person.msisdn])
+        broken += owners > 1 or (owners == 0 and person.msisdn not in on_the_way)
+    return broken
 
 
 def _sims(books: Books) -> int:
@@ -185,6 +122,17 @@ def _sims(books: Books) -> int:
     stuck = sum(card.state in {"reserved", "written"} for card in books.cards)
     missing = len(CITIES) * CARDS - len(books.cards)
     return without + twice + not_issued + stuck + missing
+
+
+def _handsets(told: Told, books: Books) -> int:
+    strayed = sum(each.state != told.handsets.get(each.id, IN_STOCK) for each in books.handsets)
+    return told.lent_twice + strayed + len(CITIES) * HANDSETS - len(books.handsets)
+
+
+def _untold(told: Told, books: Books) -> int:
+    """Count payments that a line has, or is said to have, and that nobody has a receipt for."""
+    credited = {each.id for each in books.payments if each.is_credited}
+    return len(credited - {each.id for each in told.accepted})
 
 
 def _payments(books: Books) -> int:

@@ -9,6 +9,8 @@ from sqlalchemy import text
 from services.city_node.card_replacement import stock
 from services.city_node.customer.identity import seal_document
 from services.city_node.customer.models import Customer, Sim, Subscription
+from services.city_node.loan_handset import service as loan_handset
+from services.city_node.loan_handset.schemas import LoanHandsetIn
 from shared.capability import NodeContext, Role
 from shared.kernel.ids import new_id
 from shared.kernel.tier import Tier
@@ -16,12 +18,14 @@ from shared.staff.service import add_staff_member
 from tests.chaos.schedule import CITIES
 
 PASSWORD = "correct-horse-battery"
-PEOPLE = 60
+PEOPLE = 120
 """Customers of each city."""
 POINTS = 1_000
 """What each of them has."""
-CARDS = 2000
+CARDS = 3000
 """Blank cards at each city: more than are ever written."""
+HANDSETS = 200
+"""Loan handsets at each city: more than are ever out or damaged."""
 STAFF = {
     Tier.CITY: (Role.CLERK, Role.SUPERVISOR),
     Tier.PROVINCE: (Role.PROVINCE_COORDINATOR,),
@@ -49,6 +53,7 @@ class Person:
         msisdn: their number.
         document: what they show.
         iccid: their first card.
+        imei: of their telephone.
         moves: whether they move from city to city; the others pay, and nobody moves whose account has money.
     """
 
@@ -56,6 +61,7 @@ class Person:
     msisdn: str
     document: str
     iccid: str
+    imei: str
     moves: bool
 
 
@@ -72,8 +78,16 @@ def people() -> Iterator[Person]:
                 f"19{place}{number:08}",
                 digits + check,
                 f"898600{place}{number:012}",
+                imei_of(1, place, number),
                 moves=number % 2 == 0,
             )
+
+
+def imei_of(make: int, place: int, number: int) -> str:
+    """Return a number of a telephone, with the check digit that fits."""
+    digits = f"35{make}{place}{number:010}"
+    doubled = (int(digit) * (1 + at % 2) for at, digit in enumerate(digits))
+    return f"{digits}{-sum(value // 10 + value % 10 for value in doubled) % 10}"
 
 
 def username_of(role: Role) -> str:
@@ -82,7 +96,7 @@ def username_of(role: Role) -> str:
 
 
 async def settle(context: NodeContext, tier: Tier) -> None:
-    """Put into a node that is prepared who works there and, at a city, who is at home there and the stock of cards."""
+    """Put into a node that is prepared who works there and, at a city, who is at home there and its stocks."""
     code, now = context.settings.code, context.clock.now()
     async with context.database.transaction() as session:
         for role in STAFF[tier]:
@@ -135,3 +149,8 @@ async def settle(context: NodeContext, tier: Tier) -> None:
         place = CITIES.index(code)
         cards = [(f"898601{place}{n:012}", f"461{place}{n:011}") for n in range(CARDS)]
         await stock.load(session, code, cards, unit_path="", now=now)
+        handsets = [
+            LoanHandsetIn(imei=imei_of(2, place, n), make="Huawei", model="Enjoy 70")
+            for n in range(HANDSETS)
+        ]
+        await loan_handset.load(session, code, handsets, unit_path="", now=now)

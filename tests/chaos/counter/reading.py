@@ -1,20 +1,32 @@
 """What the nodes say of it all, asked over REST as their staff ask."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx
 
 from shared.capability import Role
 from shared.organisation.division import division
-from tests.chaos.counter.checker import Books, Card, Ledger, Line, Payment, Request
 from tests.chaos.counter.people import STAFF, people, username_of
+from tests.chaos.counter.records import (
+    Books,
+    Call,
+    Card,
+    Effect,
+    Handset,
+    Ledger,
+    Line,
+    Owned,
+    Payment,
+    Request,
+)
 from tests.chaos.counter.staff import Staff
 from tests.chaos.nation import Nation
-from tests.chaos.schedule import CITIES, PARENTS
+from tests.chaos.schedule import CITIES, PARENTS, PORTS
 
 AT_ONCE = 8
+NUMBERS = frozenset(person.msisdn for person in people())
 Credit = tuple[str, int]
 
 
@@ -27,35 +39,90 @@ async def books(nation: Nation) -> Books:
             staff[code] = Staff(nation[code], username_of(role))
             stack.push_async_callback(staff[code].close)
         found = await asyncio.gather(*(_city(staff[city]) for city in CITIES))
-        directory = [await _owner(staff["000000"], line) for one in found for line in one.lines]
+        lines = [line for one in found for line in one.lines]
+        directory = {
+            customer: owned
+            for customer in {line.customer for line in lines}
+            if (owned := await _owned(staff["000000"], customer)) is not None
+        }
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def credits_at(city: str, customer: str, msisdn: str) -> list[Credit]:
+            async with slots:
+                return await _credits(staff[city], customer, msisdn)
+
+        # Of who moves at every city, since the account that they had where they were at home before stays there.
+        moving = {person.msisdn for person in people() if person.moves}
+        accounts = {
+            (city, line.customer, line.msisdn)
+            for line in lines
+            for city in (CITIES if line.msisdn in moving else (line.node,))
+        }
+        credits_ = await asyncio.gather(*(credits_at(*account) for account in accounts))
         ledgers = await asyncio.gather(*(_ledger(each) for each in staff.values()))
     return Books(
         requests=tuple(each for one in found for each in one.requests),
         cards=tuple(each for one in found for each in one.cards),
-        lines=tuple(each for one in found for each in one.lines),
+        lines=tuple(lines),
         payments=tuple(each for one in found for each in one.payments),
-        credits=tuple(each for one in found for each in one.credits),
+        credits=tuple(each for some in credits_ for each in some),
         ledgers=tuple(ledgers),
-        directory={customer: owner for customer, owner in directory if owner is not None},
+        directory=directory,
+        handsets=tuple(each for one in found for each in one.handsets),
+        calls=tuple(each for one in found for each in one.calls),
+        effects=tuple(
+            [_effect(each) for port in PORTS async for each in nation.outside.effects(port)]
+        ),
     )
 
 
 async def under_way(nation: Nation) -> int:
-    """Return how many requests have not ended, at either end."""
+    """Return how many requests have not ended, at either end, and how many calls of ports have not been answered."""
     open_ = 0
     for city in CITIES:
         staff = Staff(nation[city], Role.SUPERVISOR.value)
         try:
             _, page = await staff.get("/service-requests", open="true", limit=1, count="true")
-            open_ += page["count"]
+            _, ports = await staff.get("/ports")
+            open_ += page["count"] + sum(port["waiting"] for port in ports)
         finally:
             await staff.close()
     return open_
 
 
 async def _city(staff: Staff) -> Books:
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def held_by(customer: str) -> list[Line]:
+        async with slots:
+            return await _held(staff, customer)
+
+    customers = await staff.all("/customers", fields="id")
+    lines = await asyncio.gather(*(held_by(each["id"]) for each in customers))
+    return Books(
+        requests=tuple(await _requests(staff)),
+        cards=tuple(
+            Card(staff.code, each["iccid"], each["state"])
+            for each in await staff.all("/sim-cards", fields="iccid,state")
+        ),
+        lines=tuple(line for some in lines for line in some),
+        payments=tuple(await _payments(staff)),
+        handsets=tuple(
+            Handset(staff.code, each["id"], each["state"])
+            for each in await staff.all("/loan-handsets", fields="id,state")
+        ),
+        calls=tuple(
+            Call(staff.code, each["id"], each["state"])
+            for each in await staff.all("/port-calls", fields="id,state")
+        ),
+    )
+
+
+async def _requests(staff: Staff) -> list[Request]:
+    repairs = await staff.all("/repairs", fields="id,home_fen")
+    home_fen = {each["id"]: each["home_fen"] for each in repairs}
     fields = "id,kind,role,state,home,visited,ended_at"
-    requests = [
+    return [
         Request(
             node=staff.code,
             id=each["id"],
@@ -65,15 +132,15 @@ async def _city(staff: Staff) -> Books:
             home=each["home"],
             visited=each["visited"],
             ended=each["ended_at"] is not None,
+            home_fen=home_fen.get(each["id"]),
         )
         for each in await staff.all("/service-requests", fields=fields)
     ]
-    cards = [
-        Card(staff.code, each["iccid"], each["state"])
-        for each in await staff.all("/sim-cards", fields="iccid,state")
-    ]
+
+
+async def _payments(staff: Staff) -> list[Payment]:
     fields = "id,role,state,amount_fen,reversed_at"
-    payments = [
+    return [
         Payment(
             node=staff.code,
             id=each["id"],
@@ -84,55 +151,66 @@ async def _city(staff: Staff) -> Books:
         )
         for each in await staff.all("/payments", fields=fields)
     ]
-    slots = asyncio.Semaphore(AT_ONCE)
-
-    async def held_by(msisdn: str) -> Sequence[tuple[Line, list[Credit]]]:
-        async with slots:
-            return [held async for held in _held(staff, msisdn)]
-
-    found = await asyncio.gather(*(held_by(person.msisdn) for person in people()))
-    held = [each for some in found for each in some]
-    return Books(
-        requests=tuple(requests),
-        cards=tuple(cards),
-        lines=tuple(line for line, _ in held),
-        payments=tuple(payments),
-        credits=tuple(credit for _, credits_ in held for credit in credits_),
-    )
 
 
-async def _held(staff: Staff, msisdn: str) -> AsyncIterator[tuple[Line, list[Credit]]]:
-    """Give the lines with that number of customers in the network of a city, and what was credited to each."""
-    for customer in await staff.all("/customers", msisdn=msisdn, fields="id"):
-        path = f"/customers/{customer['id']}"
-        _, whole = await staff.get(path, include="subscriptions,ownership")
-        _, points = await staff.get(f"{path}/points")
-        for line in whole["subscriptions"]:
-            if line["msisdn"] == msisdn and line["status"] != "ended":
-                entries = await staff.all(
-                    f"{path}/subscriptions/{line['id']}/billing-account/entries"
-                )
-                credits_ = [
-                    (each["cause_id"], each["amount_fen"])
-                    for each in entries
-                    if each["kind"] == "credited"
-                ]
-                held = Line(
-                    node=staff.code,
-                    customer=customer["id"],
-                    id=line["id"],
-                    msisdn=msisdn,
-                    iccid=line["iccid"],
-                    points=points["balance"],
-                    epoch=whole["ownership"]["epoch"],
-                )
-                yield held, credits_
+async def _held(staff: Staff, customer: str) -> list[Line]:
+    """Return the lines in use of a customer in the network of a city, if it is one of those whom the clerks serve."""
+    path = f"/customers/{customer}"
+    _, whole = await staff.get(path, include="subscriptions,ownership")
+    lines = [
+        line
+        for line in whole["subscriptions"]
+        if line["msisdn"] in NUMBERS and line["status"] != "ended"
+    ]
+    if not lines:
+        return []
+    _, points = await staff.get(f"{path}/points")
+    return [
+        Line(
+            node=staff.code,
+            customer=customer,
+            id=line["id"],
+            msisdn=line["msisdn"],
+            iccid=line["iccid"],
+            points=points["balance"],
+            epoch=whole["ownership"]["epoch"],
+            is_live=whole["ownership"]["state"] == "live",
+        )
+        for line in lines
+    ]
 
 
-async def _owner(staff: Staff, line: Line) -> tuple[str, tuple[str, int] | None]:
+async def _credits(staff: Staff, customer: str, msisdn: str) -> list[Credit]:
+    """Return what was credited at a city to a customer's lines with that number, whether they are in use or not."""
+    path = f"/customers/{customer}"
+    status, whole = await staff.get(path, include="subscriptions")
+    if status == httpx.codes.NOT_FOUND:
+        return []
+    accounts = [
+        f"{path}/subscriptions/{each['id']}/billing-account/entries"
+        for each in whole["subscriptions"]
+        if each["msisdn"] == msisdn
+    ]
+    return [
+        (each["cause_id"], each["amount_fen"])
+        for account in accounts
+        for each in await staff.all(account)
+        if each["kind"] == "credited"
+    ]
+
+
+async def _owned(staff: Staff, customer: str) -> Owned | None:
     """Return whose a customer is by HQ's directory, which knows those who have moved."""
-    status, found = await staff.get(f"/ownership/{line.customer}")
-    return line.customer, (found["owner"], found["epoch"]) if status == httpx.codes.OK else None
+    status, found = await staff.get(f"/ownership/{customer}")
+    if status != httpx.codes.OK:
+        return None
+    moves = tuple((each["former_owner"], each["owner"]) for each in found["history"])
+    return Owned(found["owner"], found["epoch"], moves)
+
+
+def _effect(done: dict[str, Any]) -> Effect:
+    content = done["content"]
+    return Effect(done["key"], content.get("msisdn"), content.get("iccid"))
 
 
 async def _ledger(staff: Staff) -> Ledger:

@@ -1,0 +1,54 @@
+"""The judgement of the ports: what they did, against what had to follow from the requests. Pure, as the others are.
+
+From a card replacement that is completed there follow, each once, a switch in the network and a message to the
+customer from its home city, and a receipt at the visited one. Each is known by a key that follows from the request,
+the node and the effect, so that a second one is seen however it came about. Counted are
+
+- effects that a port had more than once, that it lacks, and that nothing asked for;
+- calls that a node still has waiting, or that it handed over to people or gave up, when everything is at rest;
+- calls that a node has as done and the port does not;
+- numbers that answer, by the network, on another card than the one their city has.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from uuid import UUID
+
+from services.city_node.card_replacement.kind import KIND
+from services.city_node.card_replacement.outside import NOTICE, RECEIPT, SWITCH
+from shared.kernel.ids import derived_id
+from tests.chaos.counter.people import Person
+from tests.chaos.counter.records import Books, Request
+
+_FOLLOWS = {"home": (SWITCH, NOTICE), "visited": (RECEIPT,)}
+
+
+def judge_ports(everybody: Collection[Person], books: Books) -> int:
+    """Return how often an effect outside is not there exactly once."""
+    had = Counter(effect.key for effect in books.effects)
+    expected = {key for request in books.requests for key in keys_of(request)}
+    done = {call.id for call in books.calls if call.state == "done"}
+    cards = _cards(everybody, books)
+    return (
+        sum(count - 1 for count in had.values())
+        + len(had.keys() ^ expected)
+        + sum(call.state != "done" for call in books.calls)
+        + len(done - had.keys() - expected)
+        + sum(cards[line.msisdn] != line.iccid for line in books.lines)
+    )
+
+
+def keys_of(request: Request) -> Iterator[str]:
+    """Give the keys of the effects that follow from one end's record of a request."""
+    if (request.kind, request.state) == (KIND.code, "completed"):
+        for effect in _FOLLOWS[request.role]:
+            yield str(derived_id(UUID(request.id), request.node, effect.name))
+
+
+def _cards(everybody: Collection[Person], books: Books) -> Mapping[str, str | None]:
+    """Return the card that each number answers on: the first one, until the network has switched."""
+    cards: dict[str, str | None] = {person.msisdn: person.iccid for person in everybody}
+    for effect in books.effects:
+        if effect.msisdn is not None:
+            cards[effect.msisdn] = effect.iccid
+    return cards
