@@ -168,7 +168,7 @@ def _without_dedupe_of_payments() -> None:
             await hear_taken(context, delivery, data)
             return
         cause = replace(home.cause_of(delivery, request), cause_id=uuid4())
-        await credit(delivery.session, line, data.amount_fen, cause)
+        await credit(context, delivery.session, line, data.amount_fen, cause)
 
     _without_dedupe()
     _replace(Once, "begin", staticmethod(begin_anew))

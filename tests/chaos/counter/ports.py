@@ -1,8 +1,10 @@
 """The judgement of the ports: what they did, against what had to follow from the requests. Pure, as the others are.
 
 From a card replacement that is completed there follow, each once, a switch in the network and a message to the
-customer from its home city, and a receipt at the visited one. Each is known by a key that follows from the request,
-the node and the effect, so that a second one is seen however it came about. Counted are
+customer from its home city, and a receipt at the visited one; from a payment a receipt and, if it is credited, what
+the billing system books; from a reversal that this takes it back; from a transfer a message. Each is known by a key
+that follows from the request, the node and the effect, so that a second one is seen however it came about. What there
+is by line or by loan, lines that move and receipts of deposits, is known from the nodes' calls. Counted are
 
 - effects that a port had more than once, that it lacks, and that nothing asked for;
 - calls that a node still has waiting, or that it handed over to people or gave up, when everything is at rest;
@@ -14,13 +16,22 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from uuid import UUID
 
-from services.city_node.card_replacement.kind import KIND
-from services.city_node.card_replacement.outside import NOTICE, RECEIPT, SWITCH
+from services.city_node import card_replacement, payment, transfer
 from shared.kernel.ids import derived_id
 from tests.chaos.counter.people import Person
 from tests.chaos.counter.records import Books, Request
 
-_FOLLOWS = {"home": (SWITCH, NOTICE), "visited": (RECEIPT,)}
+_FOLLOWS = {
+    ("card-replacement", "completed", "home"): (
+        card_replacement.outside.SWITCH,
+        card_replacement.outside.NOTICE,
+    ),
+    ("card-replacement", "completed", "visited"): (card_replacement.outside.RECEIPT,),
+    ("payment", "credited", "home"): (payment.outside.CREDIT,),
+    ("payment-reversal", "reversed", "home"): (payment.outside.REVERSE,),
+    ("transfer", "completed", "visited"): (transfer.outside.NOTICE,),
+}
+"""The effects of one end's record of a request, by kind, state and role."""
 
 
 def judge_ports(everybody: Collection[Person], books: Books) -> int:
@@ -31,18 +42,20 @@ def judge_ports(everybody: Collection[Person], books: Books) -> int:
     cards = _cards(everybody, books)
     return (
         sum(count - 1 for count in had.values())
-        + len(had.keys() ^ expected)
+        + len((expected | done) - had.keys())
+        + len(had.keys() - expected - {call.id for call in books.calls})
         + sum(call.state != "done" for call in books.calls)
-        + len(done - had.keys() - expected)
         + sum(cards[line.msisdn] != line.iccid for line in books.lines)
     )
 
 
 def keys_of(request: Request) -> Iterator[str]:
     """Give the keys of the effects that follow from one end's record of a request."""
-    if (request.kind, request.state) == (KIND.code, "completed"):
-        for effect in _FOLLOWS[request.role]:
-            yield str(derived_id(UUID(request.id), request.node, effect.name))
+    effects = _FOLLOWS.get((request.kind, request.state, request.role), ())
+    if (request.kind, request.role) == ("payment", "visited"):
+        effects = (payment.outside.RECEIPT,)  # the money was in the till, whatever became of it
+    for effect in effects:
+        yield str(derived_id(UUID(request.id), request.node, effect.name))
 
 
 def _cards(everybody: Collection[Person], books: Books) -> Mapping[str, str | None]:

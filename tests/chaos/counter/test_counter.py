@@ -26,6 +26,7 @@ from tests.chaos.schedule import CITIES
 
 SOMEBODY, ANOTHER = [each for each in people() if each.city == "110100"][:2]
 REPLACED = "0198f2b4-6c1e-7d3a-9a44-1f0c5e7b2a11"
+PAYMENT = "0198f2b4-6c1e-7d3a-9a44-1f0c5e7b2a12"
 AT_HOME = Request(
     "110100", REPLACED, "card-replacement", "home", "completed", "110100", "440300", ended=True
 )
@@ -43,14 +44,15 @@ STOCK = tuple(
     for number in range(CARDS - (city == "440300"))
 )
 PAYING = tuple(
-    replace(each, id="p1", kind="payment", state="credited") for each in (AT_HOME, VISITED)
+    replace(each, id=PAYMENT, kind="payment", state="credited") for each in (AT_HOME, VISITED)
 )
 BROKEN, *WHOLE = (
     Handset(city, f"h{city}-{n}", "in_stock") for city in CITIES for n in range(HANDSETS)
 )
 SWITCHED, NOTIFIED = keys_of(AT_HOME)
 (PRINTED,) = keys_of(VISITED)
-PAID = Payment("110100", "p1", "home", "credited", 500, is_reversed=False)
+(BOOKED,), (RECEIVED,) = (tuple(keys_of(each)) for each in PAYING)
+PAID = Payment("110100", PAYMENT, "home", "credited", 500, is_reversed=False)
 TAKEN = replace(PAID, node="440300", role="visited")
 LEDGERS = (
     Ledger("110100", {"customers": -500, "110000": 500}, 0, 0),
@@ -63,7 +65,7 @@ TOLD = Told(
     accepted=(
         Accepted("card-replacement", REPLACED, "440300"),
         Accepted("repair", "r2", "440300"),
-        Accepted("payment", "p1", "440300"),
+        Accepted("payment", PAYMENT, "440300"),
     ),
     handsets={BROKEN.id: "damaged", WHOLE[0].id: "in_stock"},
 )
@@ -72,15 +74,21 @@ WELL = Books(
     cards=(*STOCK, Card("440300", NEW, "issued")),
     lines=LINES,
     payments=(PAID, TAKEN),
-    credits=(("p1", 500),),
+    credits=((PAYMENT, 500),),
     ledgers=LEDGERS,
     handsets=(replace(BROKEN, state="damaged"), *WHOLE),
     calls=(
         Call("110100", SWITCHED, "done"),
         Call("110100", NOTIFIED, "done"),
         Call("440300", PRINTED, "done"),
+        Call("110100", BOOKED, "done"),
+        Call("440300", RECEIVED, "done"),
+        Call("440100", "by line", "done"),
     ),
-    effects=(Effect(SWITCHED, SOMEBODY.msisdn, NEW), Effect(NOTIFIED), Effect(PRINTED)),
+    effects=(
+        Effect(SWITCHED, SOMEBODY.msisdn, NEW),
+        *(Effect(key) for key in (NOTIFIED, PRINTED, BOOKED, RECEIVED, "by line")),
+    ),
 )
 
 
@@ -160,9 +168,9 @@ def test_nothing_is_broken_where_all_is_well() -> None:
             Broken(payments_violated=1),
         ),
         (replace(WELL, credits=()), Broken(payments_violated=1)),
-        (replace(WELL, credits=(("p1", 500),) * 2), Broken(payments_violated=1)),
-        (replace(WELL, credits=(("p1", 400),)), Broken(payments_violated=1)),
-        (replace(WELL, credits=(("p1", 500), ("p2", 500))), Broken(payments_violated=1)),
+        (replace(WELL, credits=((PAYMENT, 500),) * 2), Broken(payments_violated=1)),
+        (replace(WELL, credits=((PAYMENT, 400),)), Broken(payments_violated=1)),
+        (replace(WELL, credits=((PAYMENT, 500), ("p2", 500))), Broken(payments_violated=1)),
         (
             replace(WELL, payments=(PAID, replace(TAKEN, state="taken"))),
             Broken(payments_violated=1),
