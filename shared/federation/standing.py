@@ -6,7 +6,6 @@ Who changes a lane's row as an object, to mend it after a restore, takes it by
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 from sqlalchemy import text
@@ -18,7 +17,7 @@ from shared.kernel.database import driver_connection
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far one lane has got in one direction: the columns of :class:`~shared.federation.models.LaneState`."""
+    """How far one lane has got in one direction: columns of :class:`~shared.federation.models.LaneState`, in order."""
 
     peer: str
     lane: str
@@ -55,14 +54,10 @@ _WAITING = """
     )"""
 
 
-def _standing(row: Mapping[str, Any]) -> Standing:
-    return Standing(**dict(row))
-
-
 async def of(session: AsyncSession, peer: str) -> Lanes:
     """Return how every lane with a peer stands."""
     connection = await driver_connection(session)
-    rows = [_standing(row) for row in await connection.fetch(_ALL, peer)]
+    rows = [Standing(*row) for row in await connection.fetch(_ALL, peer)]
     return Lanes(
         out={Lane(row.lane): row for row in rows if row.direction == Direction.OUT},
         into={Lane(row.lane): row for row in rows if row.direction == Direction.IN},
@@ -79,10 +74,10 @@ async def lock(session: AsyncSession, peer: str, lane: Lane, direction: Directio
     found = await session.execute(
         _LOCK, {"peer": peer, "lane": lane.value, "direction": direction.value}
     )
-    row = found.mappings().one_or_none()
+    row = found.one_or_none()
     if row is None:
         raise LookupError(f"There is no lane {lane} with {peer}.")
-    return _standing(row)
+    return Standing(*row)
 
 
 async def waiting(
