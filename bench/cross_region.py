@@ -1,7 +1,8 @@
 """Services between two cities, through two provinces and HQ: five whole nodes, each a process, on one PostgreSQL.
 
-A clerk of the visited city works over REST. What the other city has done is seen in the visited city's database, by
-one reader for all that is under way, which costs less than asking over REST would. The floor of a service is what
+A clerk of the visited city works over REST. What the other city has done is heard from the visited city's database,
+which tells of each line of a trail, by one listener for all that is under way: asking again and again would take from
+the two processors what the nodes need. The floor of a service is what
 cannot be saved: as many bare signed exchanges as messages pass from node to node, one after another, and its rows,
 written by the bare driver in as many transactions as the two cities need.
 """
@@ -26,6 +27,7 @@ from bench.lane_node import payload
 from bench.lanes import fresh_home, join, opened, percentile, served, until_known
 from services.city_node.customer.identity import seal_document
 from services.city_node.customer.models import Customer, Sim, Subscription
+from services.city_node.service_request.trail import CHANNEL
 from shared.capability import NodeContext, Role
 from shared.kernel.ids import new_id
 from shared.staff.service import add_staff_member
@@ -36,7 +38,6 @@ CODES = (HQ, "440000", "110000", VISITED, HOME)
 HOPS_A_MESSAGE = 4
 NODE = "bench.lane_node:whole_node"
 PASSWORD = "correct-horse-battery"  # noqa: S105 - of nodes that live for a minute
-LOOK_SECONDS = 0.002
 PATIENCE_SECONDS = 120
 UNDER_WAY = 16
 _OPEN = """
@@ -74,6 +75,7 @@ class Counter:
     bare: BareClient
     people: list[Somebody] = field(default_factory=list)
     _awaited: dict[UUID, tuple[frozenset[str], asyncio.Future[str]]] = field(default_factory=dict)
+    _told: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def post(self, path: str, body: Any = None) -> dict[str, Any]:
         """Ask as the clerk, once.
@@ -93,6 +95,7 @@ class Counter:
         """Return the state of a request of the visited city once it is one of these."""
         awaited = asyncio.get_running_loop().create_future()
         self._awaited[request] = frozenset(states), awaited
+        self._told.set()  # it may have come to that before
         async with asyncio.timeout(PATIENCE_SECONDS):
             found: str = await awaited
         return found
@@ -101,14 +104,15 @@ class Counter:
         """Look for what is awaited, for ever."""
         connection = await asyncpg.connect(owner_url(self.visited))
         try:
+            await connection.add_listener(CHANNEL, lambda *_: self._told.set())
             while True:
-                if self._awaited:
-                    for request, state in await connection.fetch(_STATES, list(self._awaited)):
-                        states, awaited = self._awaited[request]
-                        if state in states:
-                            del self._awaited[request]
-                            awaited.set_result(state)
-                await asyncio.sleep(LOOK_SECONDS)
+                await self._told.wait()
+                self._told.clear()
+                for request, state in await connection.fetch(_STATES, list(self._awaited)):
+                    states, awaited = self._awaited[request]
+                    if state in states:
+                        del self._awaited[request]
+                        awaited.set_result(state)
         finally:
             await connection.close()
 
@@ -217,16 +221,18 @@ async def _open_counter(context: NodeContext, cards: int) -> None:
         await owner.close()
 
 
-async def let_wait(made: Counter, kind: str, count: int) -> None:
+async def let_wait(made: Counter, service: "Service", count: int) -> None:
     """Let so many requests wait for an answer, at both ends."""
     for context, role, state in (
-        (made.visited, "visited", "asked"),
-        (made.home, "home", "approved"),
+        (made.visited, "visited", service.waits),
+        (made.home, "home", service.waits_at_home),
     ):
+        if state is None:
+            continue
         owner = await asyncpg.connect(owner_url(context))
         try:
             unit = context.settings.code
-            await owner.execute(_OPEN, kind, role, HOME, VISITED, state, unit, count)
+            await owner.execute(_OPEN, service.kind, role, HOME, VISITED, state, unit, count)
             await owner.execute("ANALYZE service_request")
         finally:
             await owner.close()
@@ -241,6 +247,9 @@ class Service:
         kind: of request.
         summary: what is done, and against what.
         messages: how many messages pass between the cities.
+        waits: the state of a request that waits, at the visited city.
+        waits_at_home: the same at home, if anything waits there.
+        prepare: makes the counter ready.
         serve: one customer, from the first question to the end.
         rows: the same rows, by the bare driver.
     """
@@ -249,6 +258,9 @@ class Service:
     kind: str
     summary: str
     messages: int
+    waits: str
+    waits_at_home: str | None
+    prepare: Callable[[Counter], Awaitable[None]]
     serve: Callable[[Counter, Somebody], Awaitable[None]]
     rows: Callable[[asyncpg.Pool, asyncpg.Pool, Somebody], Awaitable[None]]
 
@@ -260,6 +272,7 @@ async def measure(service: Service, *, quiet: int, busy: int, waiting: int) -> d
     needed = 2 * (warming + quiet) + 2 * busy + warming
     async with contextlib.AsyncExitStack() as stack:
         made = await stack.enter_async_context(counter(needed, 2 * needed))
+        await service.prepare(made)
         pools = [
             await stack.enter_async_context(
                 asyncpg.create_pool(owner_url(context), min_size=1, max_size=2)
@@ -278,7 +291,7 @@ async def measure(service: Service, *, quiet: int, busy: int, waiting: int) -> d
             await service.rows(pools[0], pools[1], made.people.pop())
             bare.append((perf_counter() - began) * 1000)
         at_once, rate = await _many(service, made, busy)
-        await let_wait(made, service.kind, waiting)
+        await let_wait(made, service, waiting)
         crowded, crowded_rate = await _many(service, made, busy)
     return {
         "p50": percentile(alone[warming:], 50),

@@ -13,7 +13,17 @@ import httpx
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import exchange, inbox, joining, outbox, receipt, report, repository
+from shared.federation import (
+    exchange,
+    inbox,
+    joining,
+    neighbour,
+    outbox,
+    receipt,
+    report,
+    repository,
+    standing,
+)
 from shared.federation.enrolment import EnrolmentAnswer, Invitation
 from shared.federation.exchange import Acknowledgement, Body, Meeting, PollAnswer
 from shared.federation.keys import PublicKey
@@ -97,6 +107,8 @@ class Dialler:
         self._most = {lane: exchange.most_messages(lane) for lane in Lane}
         """So many messages go into the next batch of a lane: fewer after one that was not answered."""
         self._told_at: datetime | None = None
+        self.parent: str | None = None
+        """Whom it last dialled, or was to."""
 
     async def close(self) -> None:
         """Hang up."""
@@ -163,9 +175,9 @@ class Dialler:
     async def _make_ready(self, lane: Lane, *, after: int | None) -> tuple[Peer, _Ready | None]:
         """Return the parent and the next batch for it, if there is one that may go now."""
         may_go = lane is not Lane.BULK or self.seconds_until_bulk() == 0
+        parent = await self._known_parent()
         try:
             async with self._database.transaction() as session:
-                parent = await self._parent(session)
                 batch = may_go and await outbox.number_next(
                     session,
                     parent.code,
@@ -240,14 +252,13 @@ class Dialler:
             LinkDown: if the parent cannot be reached or refuses.
             NotEnrolled: if there is no parent yet.
         """
+        parent = await self._known_parent()
         async with self._database.transaction() as session:
-            parent = await self._parent(session)
-            lanes = await inbox.lanes_from(session, parent.code)
-            acknowledged = await outbox.acknowledged(session, parent.code)
-            receipts = await inbox.receipts_to_send(session, lanes)
+            lanes = await standing.of(session, parent.code)
+            receipts = await inbox.receipts_to_send(session, lanes.into)
             telling_at, reports = await self._reports(session)
         request = {
-            "received": {lane.value: state.numbered for lane, state in lanes.items()},
+            "received": {lane.value: state.numbered for lane, state in lanes.into.items()},
             "receipts": {lane.value: statement for lane, statement in receipts.items()},
             "reports": [each.model_dump(mode="json") for each in reports],
             "wait": wait,
@@ -256,23 +267,23 @@ class Dialler:
             self._callee(parent), "/poll", exchange.body_of(request), PollAnswer, wait=wait
         )
         for lane, number in answer.received.items():
-            if number < acknowledged[lane]:
+            if number < (acknowledged := lanes.out[lane].acknowledged):
                 raise LanesDisagree(
-                    f"{parent.code} has acknowledged message {acknowledged[lane]} of lane {lane}, and has only {number} now."
+                    f"{parent.code} has acknowledged message {acknowledged} of lane {lane}, and has only {number} now."
                 )
         self._told_at = telling_at
         now = self._clock.now()
         try:
             for batch in answer.batches:
+                parent = await self._known_parent()  # its keys may have changed meanwhile
                 async with self._database.transaction() as session:
-                    parent = await self._parent(session)  # its keys may have changed meanwhile
                     await self._receiver.receive(session, parent, batch, now=now)
         except (SequenceGap, LaneDiverged) as error:
             raise LanesDisagree(str(error)) from None
         except LaneStopped as error:
             raise LaneStands(str(error)) from None
         async with self._database.transaction() as session:
-            sent = {lane: lanes[lane].numbered for lane in receipts}
+            sent = {lane: lanes.into[lane].numbered for lane in receipts}
             await inbox.note_receipts_sent(session, parent.code, sent)
             await repository.note_contact(
                 session, parent, now=now, offset=self._link.offset.total_seconds()
@@ -323,8 +334,16 @@ class Dialler:
             now=self._clock.now(),
         )
 
+    async def _known_parent(self) -> Peer:
+        """Return the parent, to be looked at."""
+        return self._required(await neighbour.parent(await self._database.pool()))
+
     async def _parent(self, session: AsyncSession) -> Peer:
-        parent = await repository.parent(session)
+        """Return the parent, to be changed."""
+        return self._required(await repository.parent(session))
+
+    def _required(self, parent: Peer | None) -> Peer:
+        self.parent = parent.code if parent else None
         if parent is None:
             raise NotEnrolled(
                 f"Node {self._post.code} has not joined a parent yet: `guanxi node enrol`."

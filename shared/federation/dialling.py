@@ -32,6 +32,7 @@ from shared.federation.wakeup import Wakeup
 from shared.kernel.backoff import LONGEST_BACKOFF, SHORTEST_BACKOFF, backoff
 from shared.kernel.clock import Clock
 from shared.kernel.database import Database
+from shared.kernel.watching import Watch
 
 log = structlog.get_logger("federation.dialling")
 
@@ -39,6 +40,8 @@ LONGEST_AWAY = 10.0
 """What it grows to while the parent cannot even be connected to."""
 IDLE_SECONDS = 60.0
 """How often a lane looks without being woken, should a notification ever be lost."""
+NOBODY = "nobody"
+"""Whom a node without a parent watches."""
 
 
 class Dialling:
@@ -84,6 +87,7 @@ class Dialling:
                 pause = await self.attempt(lambda: self._dialler.push(lane))
                 if pause is None and lane is Lane.BULK:
                     pause = self._dialler.seconds_until_bulk() or None
+                self._wait_for_parent(watch, lane.value)
                 await watch.wait(IDLE_SECONDS if pause is None else min(pause, IDLE_SECONDS))
 
     async def _keep_polling(self) -> None:
@@ -91,7 +95,12 @@ class Dialling:
             while True:
                 pause = await self.attempt(lambda: self._dialler.poll(self._poll_seconds))
                 if pause is not None:
+                    self._wait_for_parent(watch)
                     await watch.wait(pause)
+
+    def _wait_for_parent(self, watch: Watch, lane: str = "") -> None:
+        """Let what is posted to the children wake only their polls; a new parent wakes everybody."""
+        self._wakeup.narrow(watch, peer=self._dialler.parent or NOBODY, lane=lane)
 
     async def attempt(self, act: Callable[[], Awaitable[int]]) -> float | None:
         """Try once; returns after how many seconds to try again if it failed."""

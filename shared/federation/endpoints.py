@@ -12,7 +12,17 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import ClientDisconnect
 
-from shared.federation import enrolment, exchange, inbox, outbox, receipt, report, repository, tree
+from shared.federation import (
+    enrolment,
+    exchange,
+    neighbour,
+    outbox,
+    receipt,
+    report,
+    repository,
+    standing,
+    tree,
+)
 from shared.federation import signature as signing
 from shared.federation.admission import Admission
 from shared.federation.exchange import (
@@ -200,8 +210,7 @@ async def incoming(request: Request, now: Now) -> Incoming:
         sender = signing.claimed_sender(request.headers)
     except signing.SignatureRefused as error:
         raise SignatureRefused(reason=error.reason, detail=str(error)) from None
-    async with database.reading() as session:
-        peer = await repository.peer(session, sender)
+    peer = await neighbour.by_code(await database.pool(), sender)
     if peer is not None and peer.status == PeerStatus.REVOKED:
         raise PeerRevoked(peer=sender, here=request.app.state.settings.code)
     keys = peer.keys_at(now) if peer is not None and peer.relation == Relation.CHILD else ()
@@ -244,22 +253,23 @@ async def poll(call: FromChild) -> Response:
     wakeup: Wakeup = call.request.app.state.wakeup
     async with call.transaction() as (session, peer):
         await _keep_reports(session, call, peer, asked.reports)
+        lanes = await standing.of(session, peer.code)
         for lane, number in asked.received.items():
             statement = asked.receipts.get(lane)
             position = _received(call, peer, lane, number, statement)
+            if number <= lanes.out[lane].acknowledged:
+                continue
             try:
                 await outbox.acknowledge(
                     session, peer.code, lane, position, statement=statement, now=call.now
                 )
             except Diverged as error:
                 raise LaneDiverged(lane=lane.value, peer=peer.code, detail=str(error)) from None
+    received = {lane.value: state.numbered for lane, state in lanes.into.items()}
     with wakeup.watch(peer=call.sender) as watch:
         batches = await _next_batches(call, asked)
         if not batches and asked.wait and not wakeup.stopping and await watch.wait(asked.wait):
             batches = await _next_batches(call, asked)
-    async with call.database.transaction() as session:
-        lanes = await inbox.lanes_from(session, call.sender)
-    received = {lane.value: state.numbered for lane, state in lanes.items()}
     return call.answer({"batches": batches, "received": received})
 
 
@@ -267,6 +277,8 @@ async def _keep_reports(
     session: AsyncSession, call: Incoming, peer: Peer, reports: list[Report]
 ) -> None:
     """Keep how the nodes below are, of which a child may tell of its own part of the tree only."""
+    if not reports:
+        return
     codes = {each.code for each in reports}
     for code in await tree.foreign_origins(session, peer, codes, here=call.post.code):
         raise OriginForeign(peer=call.sender, origin=code)
@@ -299,13 +311,14 @@ def _received(
 
 async def _next_batches(call: Incoming, asked: Poll) -> list[dict[str, object]]:
     """Return a batch of each lane, after what the child says that it has: also one that went back is served."""
-    batches = []
     pace: Pace = call.request.app.state.pace
+    # Most looks find nothing, and those take one statement.
+    waiting = await standing.waiting(await call.database.pool(), call.sender, asked.received)
+    if not waiting:
+        return []
+    batches = []
     async with call.database.transaction() as session:
-        peer = await repository.peer(session, call.sender)
-        if peer is None or peer.status != PeerStatus.ACTIVE:
-            return []  # it was revoked while it waited
-        for lane in Lane:
+        for lane in waiting:
             if lane is Lane.BULK and pace.seconds_to_wait(call.now) > 0:
                 continue
             try:

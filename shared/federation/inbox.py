@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import orjson
-from sqlalchemy import select, text, tuple_, update
+from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation.arrival import Arrival, Key
@@ -13,6 +13,7 @@ from shared.federation.lane import Position, beginning
 from shared.federation.models import Direction, InboxMessage, InboxState, Lane, LaneState
 from shared.federation.outbox import Outgoing
 from shared.federation.records import Receipt
+from shared.federation.standing import Standing
 from shared.kernel.database import copy_rows, driver_connection
 from shared.kernel.listing import Listing, Sort
 
@@ -46,25 +47,15 @@ PARKED = Listing(
 """What is parked at this node, for an operator to see."""
 
 
-def position_of(state: LaneState) -> Position:
+def position_of(state: LaneState | Standing) -> Position:
     """Return how far an incoming lane has been received."""
     if state.numbered == 0:
         return beginning(state.lane)
     return Position(state.numbered, state.link)
 
 
-async def lanes_from(session: AsyncSession, code: str) -> dict[Lane, LaneState]:
-    """Return how far each lane from a peer has been received."""
-    found = await session.scalars(
-        select(LaneState)
-        .where(LaneState.peer == code, LaneState.direction == Direction.IN)
-        .execution_options(populate_existing=True)
-    )
-    return {Lane(state.lane): state for state in found}
-
-
 async def receipts_to_send(
-    session: AsyncSession, lanes: Mapping[Lane, LaneState]
+    session: AsyncSession, lanes: Mapping[Lane, Standing]
 ) -> dict[Lane, str]:
     """Return this node's newest receipts for those lanes of which the peer does not have them yet."""
     behind = [state for state in lanes.values() if state.numbered > state.acknowledged]
@@ -143,53 +134,46 @@ async def keep(session: AsyncSession, rows: Sequence[Arrival], *, now: datetime)
     if len(rows) >= COPIED_FROM:
         await _copy(session, rows, now=now)
         return
-    found = await session.execute(
+    connection = await driver_connection(session)
+    found = await connection.fetch(
         _KEEP,
-        {
-            "now": now,
-            "origins": [row.origin for row in rows],
-            "ids": [row.message_id for row in rows],
-            "peers": [row.peer for row in rows],
-            "lanes": [row.lane.value for row in rows],
-            "sequences": [row.sequence for row in rows],
-            "links": [row.link for row in rows],
-            "types": [row.type for row in rows],
-            "destinations": [row.destination for row in rows],
-            "keys": [row.partition_key for row in rows],
-            "states": [row.state.value for row in rows],
-            "reasons": [row.reason for row in rows],
-            "envelopes": [row.envelope for row in rows],
-            "signatures": [row.signature for row in rows],
-            "hops": [orjson.dumps(row.hops).decode() for row in rows],
-            "moments": [row.received_at for row in rows],
-        },
+        now,
+        [row.origin for row in rows],
+        [row.message_id for row in rows],
+        [row.peer for row in rows],
+        [row.lane.value for row in rows],
+        [row.sequence for row in rows],
+        [row.link for row in rows],
+        [row.type for row in rows],
+        [row.destination for row in rows],
+        [row.partition_key for row in rows],
+        [row.state.value for row in rows],
+        [row.reason for row in rows],
+        [row.envelope for row in rows],
+        [row.signature for row in rows],
+        [orjson.dumps(row.hops).decode() for row in rows],
+        [row.received_at for row in rows],
     )
     # Identity values are given in the order of insertion, which is that of the statement's ORDER BY.
-    for row, number in zip(rows, sorted(found.scalars()), strict=True):
+    for row, number in zip(rows, sorted(each["arrival"] for each in found), strict=True):
         row.number = number
 
 
-_KEEP = text(
-    """
+_KEEP = """
     INSERT INTO federation_inbox
         (origin, message_id, peer, lane, sequence, link, type, destination, partition_key, state, reason,
          envelope, signature, hops, received_at, settled_at)
     SELECT m.origin, m.message_id, m.peer, m.lane, m.sequence, m.link, m.type, m.destination, m.partition_key,
            m.state, m.reason, m.envelope, m.signature, m.hops::jsonb, m.received_at,
-           CASE WHEN m.state <> 'parked' THEN CAST(:now AS timestamptz) END
-    FROM unnest(
-        CAST(:origins AS text[]), CAST(:ids AS uuid[]), CAST(:peers AS text[]), CAST(:lanes AS text[]),
-        CAST(:sequences AS bigint[]), CAST(:links AS bytea[]), CAST(:types AS text[]),
-        CAST(:destinations AS text[]), CAST(:keys AS text[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
-        CAST(:envelopes AS bytea[]), CAST(:signatures AS text[]), CAST(:hops AS text[]),
-        CAST(:moments AS timestamptz[])
-    ) WITH ORDINALITY
+           CASE WHEN m.state <> 'parked' THEN $1::timestamptz END
+    FROM unnest($2::text[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::bytea[], $8::text[], $9::text[],
+                $10::text[], $11::text[], $12::text[], $13::bytea[], $14::text[], $15::text[], $16::timestamptz[])
+        WITH ORDINALITY
         AS m (origin, message_id, peer, lane, sequence, link, type, destination, partition_key, state, reason,
               envelope, signature, hops, received_at, nth)
     ORDER BY m.nth
     RETURNING arrival
-    """
-)
+"""
 
 
 async def _copy(session: AsyncSession, rows: Sequence[Arrival], *, now: datetime) -> None:
@@ -242,30 +226,25 @@ _COLUMNS = (
 
 
 async def move_cursor(
-    session: AsyncSession, state: LaneState, to: Position, *, statement: str | None, now: datetime
+    session: AsyncSession, lane: Standing, to: Position, *, statement: str | None, now: datetime
 ) -> None:
     """Note how far an incoming lane is received, and the receipt that is given for it."""
-    of = {"peer": state.peer, "lane": state.lane, "number": to.number, "link": to.link}
+    connection = await driver_connection(session)
+    of = lane.peer, lane.lane, to.number, to.link
     if statement is None:
-        await session.execute(_MOVE, of)
+        await connection.execute(_MOVE, *of)
     else:
-        await session.execute(_MOVE_WITH_RECEIPT, {**of, "statement": statement, "at": now})
+        await connection.execute(_MOVE_WITH_RECEIPT, *of, statement, now)
 
 
-_MOVE = text(
-    """
-    UPDATE federation_lane SET numbered = :number, link = :link
-    WHERE peer = :peer AND lane = :lane AND direction = 'in'
-    """
-)
-_MOVE_WITH_RECEIPT = text(
-    f"""
-    WITH moved AS ({_MOVE.text})
+_MOVE = """
+    UPDATE federation_lane SET numbered = $3, link = $4 WHERE peer = $1 AND lane = $2 AND direction = 'in'"""
+_MOVE_WITH_RECEIPT = f"""
+    WITH moved AS ({_MOVE})
     INSERT INTO federation_receipt (peer, lane, direction, number, link, statement, at)
-    VALUES (:peer, :lane, 'in', :number, :link, :statement, :at)
+    VALUES ($1, $2, 'in', $3, $4, $5, $6)
     ON CONFLICT DO NOTHING
-    """  # noqa: S608 - our own statement
-)
+"""  # noqa: S608 - our own statement
 
 
 async def settle(

@@ -3,20 +3,22 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+import orjson
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import receipt
+from shared.federation import receipt, standing
 from shared.federation.delivery import Hop, hops_to_json
 from shared.federation.envelope import Message, Packed, unpack
 from shared.federation.keys import NodeKey
 from shared.federation.lane import Diverged, Position, beginning, links_after
 from shared.federation.models import Direction, Lane, LaneState, OutboxMessage
+from shared.federation.standing import Standing
 from shared.federation.tree import next_hop, route_waiting
 from shared.federation.wakeup import CHANNEL
+from shared.kernel.database import driver_connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,65 +97,63 @@ async def add(session: AsyncSession, posted: Iterable[Posted], *, here: str) -> 
         if way not in next_hops:
             next_hops[way] = await next_hop(session, here, *way)
         peers.append(next_hops[way])
-    await session.execute(
+    connection = await driver_connection(session)
+    await connection.execute(
         _ADD,
-        {
-            "channel": CHANNEL,
-            "ids": [row.message.id for row in rows],
-            "peers": peers,
-            "lanes": [row.lane.value for row in rows],
-            "types": [row.message.type for row in rows],
-            "destinations": [row.message.destination for row in rows],
-            "envelopes": [row.packed.envelope for row in rows],
-            "signatures": [row.packed.signature for row in rows],
-            "hops": [hops_to_json(row.hops) for row in rows],
-            "moments": [row.hops[-1].at for row in rows],
-        },
+        CHANNEL,
+        [row.message.id for row in rows],
+        peers,
+        [row.lane.value for row in rows],
+        [row.message.type for row in rows],
+        [row.message.destination for row in rows],
+        [row.packed.envelope for row in rows],
+        [row.packed.signature for row in rows],
+        [hops_to_json(row.hops) for row in rows],
+        [row.hops[-1].at for row in rows],
     )
 
 
-_ADD = text(
-    """
+_ADD = """
     WITH posted AS (
         INSERT INTO federation_outbox
             (message_id, peer, lane, type, destination, envelope, signature, hops, posted_at)
         SELECT m.message_id, m.peer, m.lane, m.type, m.destination, m.envelope, m.signature, m.hops::jsonb, m.posted_at
-        FROM unnest(
-            CAST(:ids AS uuid[]), CAST(:peers AS text[]), CAST(:lanes AS text[]), CAST(:types AS text[]),
-            CAST(:destinations AS text[]), CAST(:envelopes AS bytea[]), CAST(:signatures AS text[]),
-            CAST(:hops AS text[]), CAST(:moments AS timestamptz[])
-        ) WITH ORDINALITY
+        FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[], $9::text[],
+                    $10::timestamptz[]) WITH ORDINALITY
             AS m (message_id, peer, lane, type, destination, envelope, signature, hops, posted_at, nth)
         WHERE NOT EXISTS (SELECT FROM federation_outbox known WHERE known.message_id = m.message_id)
         ORDER BY m.nth
         RETURNING peer, lane
     )
-    SELECT pg_notify(:channel, woken.key)
+    SELECT pg_notify($1, woken.key)
     FROM (SELECT DISTINCT peer || '/' || lane AS key FROM posted WHERE peer IS NOT NULL) woken
-    """
-)
+"""
 
 
 async def has_posted(session: AsyncSession, message_id: UUID) -> bool:
     """Tell whether a message of that id was put on its way, as far as that is still kept."""
-    found = await session.scalar(
-        select(OutboxMessage.position).where(OutboxMessage.message_id == message_id).limit(1)
-    )
-    return found is not None
+    return await _envelope(session, message_id) is not None
 
 
 async def posted(session: AsyncSession, message_id: UUID) -> Message | None:
     """Return a message of that id that was put on its way, as far as it is still kept."""
-    envelope = await session.scalar(
-        select(OutboxMessage.envelope).where(OutboxMessage.message_id == message_id).limit(1)
-    )
+    envelope = await _envelope(session, message_id)
     return None if envelope is None else unpack(envelope)
+
+
+async def _envelope(session: AsyncSession, message_id: UUID) -> bytes | None:
+    connection = await driver_connection(session)
+    found: bytes | None = await connection.fetchval(_ENVELOPE, message_id)
+    return found
+
+
+_ENVELOPE = "SELECT envelope FROM federation_outbox WHERE message_id = $1 LIMIT 1"
 
 
 async def lock_lane(
     session: AsyncSession, code: str, lane: Lane, direction: Direction
 ) -> LaneState:
-    """Return and lock how far a lane has got in one direction."""
+    """Return and lock how far a lane has got in one direction, to be changed by who mends it."""
     query = select(LaneState).where(
         LaneState.peer == code, LaneState.lane == lane, LaneState.direction == direction
     )
@@ -187,25 +187,25 @@ async def number_next(
     Raises:
         Diverged: if what follows ``after`` is no longer kept, because it was acknowledged long ago.
     """
-    state = await lock_lane(session, code, lane, Direction.OUT)
+    state = await standing.lock(session, code, lane, Direction.OUT)
     if state.stopped_because is not None:
         return None
     start = state.acknowledged if after is None else after
     if start > state.numbered:
         return None
     previous = await position_at(session, state, start)
-    rows = await _numbered_after(session, code, lane, start, most) if start < state.numbered else []
+    rows = await _numbered_after(session, state, start, most) if start < state.numbered else []
     if start < state.numbered and (not rows or rows[0].sequence != start + 1):
         raise Diverged(f"What follows message {start} of lane {lane} to {code} is no longer kept.")
-    fresh: list[Any] = []
+    fresh: list[_Row] = []
     kept = _within(rows, most_bytes)
     link = kept[-1].link if kept else None
     if len(kept) == len(rows) < most:
-        fresh = await _unnumbered(session, code, lane, most - len(rows))
+        fresh = await _unnumbered(session, state, most - len(rows))
         if not fresh and not rows:
             # A message may have been posted just before the peer joined, and committed just after.
             await route_waiting(session, code)
-            fresh = await _unnumbered(session, code, lane, most)
+            fresh = await _unnumbered(session, state, most)
         kept = _within([*rows, *fresh], most_bytes)
         if len(kept) > len(rows):
             link = await _give_numbers(session, state, kept[len(rows) :])
@@ -216,97 +216,97 @@ async def number_next(
         start + 1,
         previous.link if previous else None,
         link,
-        [Outgoing(row.envelope, row.signature, row.hops) for row in kept],
+        [row.outgoing for row in kept],
         more=len(kept) == most or len(kept) < len(rows) + len(fresh),
     )
 
 
-_COLUMNS = (
-    OutboxMessage.position,
-    OutboxMessage.sequence,
-    OutboxMessage.envelope,
-    OutboxMessage.signature,
-    OutboxMessage.hops,
-    OutboxMessage.link,
-)
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A message that waits, with its place in the lane if it has one."""
+
+    position: int
+    sequence: int | None
+    link: bytes | None
+    outgoing: Outgoing
+
+
+_WAITING = """
+    SELECT position, sequence, link, envelope, signature, hops::text AS hops FROM federation_outbox
+    WHERE peer = $1 AND lane = $2 AND """
+_NUMBERED_AFTER = f"{_WAITING} sequence > $3 ORDER BY sequence LIMIT $4"
+_UNNUMBERED = f"{_WAITING} sequence IS NULL ORDER BY position LIMIT $3"
 
 
 async def _numbered_after(
-    session: AsyncSession, code: str, lane: Lane, start: int, most: int
-) -> list[Any]:
-    found = await session.execute(
-        select(*_COLUMNS)
-        .where(
-            OutboxMessage.peer == code, OutboxMessage.lane == lane, OutboxMessage.sequence > start
+    session: AsyncSession, lane: Standing, start: int, most: int
+) -> list[_Row]:
+    return await _rows(session, _NUMBERED_AFTER, lane.peer, lane.lane, start, most)
+
+
+async def _unnumbered(session: AsyncSession, lane: Standing, most: int) -> list[_Row]:
+    return await _rows(session, _UNNUMBERED, lane.peer, lane.lane, most)
+
+
+async def _rows(session: AsyncSession, statement: str, *values: object) -> list[_Row]:
+    connection = await driver_connection(session)
+    return [
+        _Row(
+            row["position"],
+            row["sequence"],
+            row["link"],
+            Outgoing(row["envelope"], row["signature"], orjson.loads(row["hops"])),
         )
-        .order_by(OutboxMessage.sequence)
-        .limit(most)
-    )
-    return list(found.all())
+        for row in await connection.fetch(statement, *values)
+    ]
 
 
-async def _unnumbered(session: AsyncSession, code: str, lane: Lane, most: int) -> list[Any]:
-    found = await session.execute(
-        select(*_COLUMNS)
-        .where(
-            OutboxMessage.peer == code,
-            OutboxMessage.lane == lane,
-            OutboxMessage.sequence.is_(None),
-        )
-        .order_by(OutboxMessage.position)
-        .limit(most)
-    )
-    return list(found.all())
-
-
-def _within(rows: Sequence[Any], most_bytes: int) -> list[Any]:
-    kept: list[Any] = []
+def _within(rows: Sequence[_Row], most_bytes: int) -> list[_Row]:
+    kept: list[_Row] = []
     size = 0
     for row in rows:
-        size += len(row.envelope)
+        size += len(row.outgoing.envelope)
         if kept and size > most_bytes:
             break
         kept.append(row)
     return kept
 
 
-async def _give_numbers(session: AsyncSession, state: LaneState, rows: Sequence[Any]) -> bytes:
+async def _give_numbers(session: AsyncSession, lane: Standing, rows: Sequence[_Row]) -> bytes:
     """Give rows the next numbers and links of the lane, and return the link of the last."""
     # A lane that was begun by a release without chains begins its chain here.
-    previous = state.link or beginning(state.lane).link or b""
-    links = links_after(previous, rows)
-    numbered = state.numbered + len(rows)
-    await session.execute(
+    previous = lane.link or beginning(lane.lane).link or b""
+    links = links_after(previous, [row.outgoing for row in rows])
+    numbered = lane.numbered + len(rows)
+    connection = await driver_connection(session)
+    await connection.execute(
         _GIVE_NUMBERS,
-        {
-            "positions": [row.position for row in rows],
-            "sequences": list(range(state.numbered + 1, numbered + 1)),
-            "links": links,
-            "peer": state.peer,
-            "lane": state.lane,
-            "numbered": numbered,
-            "link": links[-1],
-        },
+        [row.position for row in rows],
+        list(range(lane.numbered + 1, numbered + 1)),
+        links,
+        lane.peer,
+        lane.lane,
+        numbered,
+        links[-1],
     )
     return links[-1]
 
 
-_GIVE_NUMBERS = text(
-    """
+_GIVE_NUMBERS = """
     WITH lane AS (
         UPDATE federation_lane
         SET acknowledged_link = CASE WHEN numbered = 0 OR link IS NOT NULL THEN acknowledged_link END,
-            numbered = :numbered, link = :link WHERE peer = :peer AND lane = :lane AND direction = 'out'
+            numbered = $6, link = $7 WHERE peer = $4 AND lane = $5 AND direction = 'out'
     )
     UPDATE federation_outbox SET sequence = given.sequence, link = given.link
-    FROM unnest(CAST(:positions AS bigint[]), CAST(:sequences AS bigint[]), CAST(:links AS bytea[]))
-        AS given (position, sequence, link)
+    FROM unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS given (position, sequence, link)
     WHERE federation_outbox.position = given.position
-    """
-)
+"""
 
 
-async def position_at(session: AsyncSession, state: LaneState, number: int) -> Position | None:
+async def position_at(
+    session: AsyncSession, state: LaneState | Standing, number: int
+) -> Position | None:
     """Return the position of an outgoing lane at ``number``, as far as this node still knows it."""
     if number == state.numbered:
         return Position(number, state.link or (beginning(state.lane).link if number == 0 else None))
@@ -349,7 +349,7 @@ async def acknowledge(
     Raises:
         Diverged: if this node has never sent that.
     """
-    state = await lock_lane(session, code, lane, Direction.OUT)
+    state = await standing.lock(session, code, lane, Direction.OUT)
     if received.number <= state.acknowledged:
         return 0
     own = await position_at(session, state, received.number)
@@ -358,39 +358,20 @@ async def acknowledge(
             f"Peer {code} acknowledges lane {lane} up to {received}, and this node has sent it up to "
             f"{Position(state.numbered, state.link)}: one of the two databases was restored from a backup."
         )
-    await session.execute(
-        _ACKNOWLEDGE,
-        {
-            "peer": code,
-            "lane": lane.value,
-            "number": received.number,
-            "link": own.link,
-            "received": received.link,
-            "statement": statement,
-            "at": now,
-        },
+    connection = await driver_connection(session)
+    await connection.execute(
+        _ACKNOWLEDGE, code, lane.value, received.number, own.link, received.link, statement, now
     )
     return received.number - state.acknowledged
 
 
-_ACKNOWLEDGE = text(
-    """
+_ACKNOWLEDGE = """
     WITH acknowledged AS (
-        UPDATE federation_lane SET acknowledged = :number, acknowledged_link = :link WHERE peer = :peer AND lane = :lane AND direction = 'out'
+        UPDATE federation_lane SET acknowledged = $3, acknowledged_link = $4
+        WHERE peer = $1 AND lane = $2 AND direction = 'out'
     )
     INSERT INTO federation_receipt (peer, lane, direction, number, link, statement, at)
-    SELECT :peer, :lane, 'out', :number, CAST(:received AS bytea), CAST(:statement AS text), :at
-    WHERE CAST(:received AS bytea) IS NOT NULL AND CAST(:statement AS text) IS NOT NULL
+    SELECT $1, $2, 'out', $3, $5::bytea, $6::text, $7
+    WHERE $5::bytea IS NOT NULL AND $6::text IS NOT NULL
     ON CONFLICT DO NOTHING
-    """
-)
-
-
-async def acknowledged(session: AsyncSession, code: str) -> dict[Lane, int]:
-    """Return how much of each lane a peer has acknowledged."""
-    found = await session.execute(
-        select(LaneState.lane, LaneState.acknowledged).where(
-            LaneState.peer == code, LaneState.direction == Direction.OUT
-        )
-    )
-    return {Lane(row.lane): row.acknowledged for row in found}
+"""

@@ -21,7 +21,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import inbox, notices, outbox, receipt, repository, tree
+from shared.federation import inbox, notices, outbox, receipt, repository, standing, tree
 from shared.federation.arrival import (
     Arrival,
     Key,
@@ -35,15 +35,11 @@ from shared.federation.delivery import (
     Handlers,
     Hop,
     MessageRefused,
+    Route,
     hops_from_json,
     is_passing,
 )
-from shared.federation.envelope import (
-    EnvelopeForged,
-    EnvelopeMalformed,
-    Packed,
-    unpack,
-)
+from shared.federation.envelope import EnvelopeForged, EnvelopeMalformed, Packed, unpack
 from shared.federation.exchange import Batch, WireMessage
 from shared.federation.lane import Diverged, Gap, Position, take_in
 from shared.federation.models import Direction, InboxState, Lane, Peer, RegistryEntry
@@ -52,6 +48,7 @@ from shared.federation.post import PostOffice
 from shared.federation.problems import LaneDiverged, LaneStopped, OriginForeign, SequenceGap
 from shared.federation.records import NoticeKind
 from shared.federation.telemetry import Telemetry
+from shared.kernel.database import driver_savepoint
 from shared.kernel.problems import Problem
 from shared.kernel.settings import Settings
 
@@ -65,15 +62,11 @@ BEHIND = (
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """How far a lane is received now: the acknowledgement, once that is committed.
-
-    Attributes:
-        position: up to where.
-        statement: the receipt for it; nothing where the lane has no chain yet.
-    """
+    """How far a lane is received now: the acknowledgement, once that is committed."""
 
     position: Position
     statement: str | None
+    """The receipt for it; nothing where the lane has no chain yet."""
 
 
 class Receiver:
@@ -112,7 +105,7 @@ class Receiver:
             LaneStopped: if the lane waits for an operator (409).
             OriginForeign: if a message's origin is not the peer's to speak for (403).
         """
-        state = await outbox.lock_lane(session, peer.code, batch.lane, Direction.IN)
+        state = await standing.lock(session, peer.code, batch.lane, Direction.IN)
         if state.stopped_because is not None:
             raise LaneStopped(lane=batch.lane.value, peer=peer.code, why=state.stopped_because)
         messages = batch.outgoing()
@@ -243,8 +236,10 @@ class Receiver:
         doubted = acting
         if is_dispatched:
             doubted = to_be_checked(acting, peer.code, here=self._here, pick=self._pick)
+        # Only handlers leave something in the session, which has to be undone with the rows.
+        is_handled = any(self._handler(row.type, row.destination) for row in acting)
         try:
-            async with session.begin_nested():
+            async with session.begin_nested() if is_handled else driver_savepoint(session):
                 await verify_all(doubted, known)
                 await self._take_together(session, rows, acting, now=now)
         except Exception as error:
@@ -257,6 +252,11 @@ class Receiver:
             for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
                 await self._take(session, peer, half, is_dispatched=False, now=now)
 
+    def _handler(self, type_: str, destination: str) -> Route | None:
+        """Return what handles messages of a type at this node, if anything does."""
+        route = self.handlers.get(type_)
+        return route if route and (route.transit or destination == self._here) else None
+
     def _sort(
         self,
         rows: Sequence[Arrival],
@@ -267,10 +267,8 @@ class Receiver:
         """Note which messages came before or wait, and return those that are to be handled or forwarded."""
         acting: list[Arrival] = []
         for row in rows:
-            row.state, row.reason = (
-                InboxState.HANDLED,
-                None,
-            )  # whatever an attempt before made of it
+            # Whatever an attempt before made of it.
+            row.state, row.reason = InboxState.HANDLED, None
             if row.identity in seen:
                 row.state = InboxState.DUPLICATE
                 log.info("message seen before", message_id=str(row.message_id), origin=row.origin)
@@ -375,13 +373,13 @@ class Receiver:
         """Handle a verified message, or return it to be forwarded."""
         message = row.message or unpack(row.envelope)
         hops = (*hops_from_json(row.hops), Hop(self._here, now))
-        route = self.handlers.get(message.type)
+        route = self._handler(message.type, message.destination)
         passing = message.destination != self._here
         if route is None and not passing:
             raise MessageRefused(
                 f"This node does not understand messages of type {message.type}; upgrade it, then retry."
             )
-        if route is not None and (route.transit or not passing):
+        if route is not None:
             # Bound by hand: the context manager for it copies the whole context for each message.
             bound = structlog.contextvars.bind_contextvars(
                 message_id=str(message.id), message_type=message.type, message_source=message.source

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ARRAY, Text, any_, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
@@ -34,30 +34,38 @@ from shared.kernel.settings import HQ_CODE
 
 REGISTRY_LOCK = 0x726567
 """Key of the advisory lock that orders enrolments and registry news, so that no child misses an entry."""
-
-
 TO_THE_SECOND = timedelta(seconds=1)
 
 # Peers
 
 
+# Built once: building such a statement takes as long as executing it.
+_PEERS = (
+    select(Peer)
+    .where(Peer.status == PeerStatus.ACTIVE)
+    .order_by(Peer.code)
+    .options(joinedload(Peer.entry))
+    .execution_options(populate_existing=True)
+)
+_PEERS_RELATED = _PEERS.where(Peer.relation == bindparam("relation"))
+_PEER = (
+    select(Peer)
+    .where(Peer.code == bindparam("code"))
+    .options(joinedload(Peer.entry))
+    .execution_options(populate_existing=True)
+)
+
+
 async def peers(session: AsyncSession, relation: Relation | None = None) -> Sequence[Peer]:
     """Return the active peers, of one relation or all, with what the registry says of them."""
-    query = (
-        select(Peer)
-        .where(Peer.status == PeerStatus.ACTIVE)
-        .order_by(Peer.code)
-        .options(joinedload(Peer.entry))
-        .execution_options(populate_existing=True)
-    )
-    if relation is not None:
-        query = query.where(Peer.relation == relation)
-    return (await session.scalars(query)).all()
+    if relation is None:
+        return (await session.scalars(_PEERS)).all()
+    return (await session.scalars(_PEERS_RELATED, {"relation": relation})).all()
 
 
 async def peer(session: AsyncSession, code: str) -> Peer | None:
     """Return the peer of that code, whatever its status, with what the registry says of it."""
-    return await session.get(Peer, code, options=[joinedload(Peer.entry)], populate_existing=True)
+    return (await session.scalars(_PEER, {"code": code})).one_or_none()
 
 
 async def parent(session: AsyncSession) -> Peer | None:
@@ -109,15 +117,20 @@ async def note_failure(session: AsyncSession, code: str, *, error: str, retry_at
     )
 
 
+_USE_NONCE = text(
+    """
+    INSERT INTO federation_nonce (peer, nonce, expires_at) VALUES (:peer, :nonce, :expires_at)
+    ON CONFLICT DO NOTHING RETURNING nonce
+    """
+)
+
+
 async def use_nonce(session: AsyncSession, code: str, nonce: str, *, expires_at: datetime) -> bool:
     """Note a nonce as used; tells whether it was new."""
-    used = await session.scalar(
-        insert(Nonce)
-        .values(peer=code, nonce=nonce, expires_at=expires_at)
-        .on_conflict_do_nothing()
-        .returning(Nonce.nonce)
+    used = await session.execute(
+        _USE_NONCE, {"peer": code, "nonce": nonce, "expires_at": expires_at}
     )
-    return used is not None
+    return used.scalar() is not None
 
 
 async def forget_nonces(session: AsyncSession, *, now: datetime) -> None:
@@ -268,9 +281,14 @@ async def registry(session: AsyncSession) -> Sequence[RegistryEntry]:
     return (await session.scalars(select(RegistryEntry).order_by(RegistryEntry.code))).all()
 
 
+_REGISTRY_ENTRIES = select(RegistryEntry).where(
+    RegistryEntry.code == any_(bindparam("codes", type_=ARRAY(Text)))
+)
+
+
 async def registry_entries(session: AsyncSession, codes: Iterable[str]) -> dict[str, RegistryEntry]:
     """Return the entries of those nodes that are known, by code."""
-    found = await session.scalars(select(RegistryEntry).where(RegistryEntry.code.in_(list(codes))))
+    found = await session.scalars(_REGISTRY_ENTRIES, {"codes": list(codes)})
     return {entry.code: entry for entry in found}
 
 

@@ -9,6 +9,7 @@ wherever it comes from.
 from collections.abc import Container, Iterable
 from datetime import datetime
 
+import orjson
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,16 +17,14 @@ from shared.federation.models import (
     Direction,
     InboxMessage,
     LaneState,
-    NodeStatus,
     OutboxMessage,
     Peer,
     PeerStatus,
     Relation,
 )
-from shared.federation.models import RegistryEntry as Entry
 from shared.federation.problems import NodeRetired
 from shared.federation.wakeup import CHANNEL
-from shared.kernel.database import notify
+from shared.kernel.database import driver_connection, notify
 from shared.kernel.settings import HQ_CODE
 
 HIGHEST = 8
@@ -46,8 +45,15 @@ def division_parent(code: str) -> str | None:
     return HQ_CODE if code.endswith("0000") else f"{code[:2]}0000"
 
 
+_PARENTS = """
+    SELECT code, parent, former_parents::text AS former_parents FROM federation_registry WHERE code = ANY($1::text[])"""
+_RETIRED = "SELECT reason FROM federation_registry WHERE code = $1 AND status = 'retired'"
+_PEERS = "SELECT code, relation, status FROM federation_peer WHERE status <> 'closed'"
+
+
 async def lines(session: AsyncSession, codes: Iterable[str]) -> dict[str, list[list[str]]]:
     """Return the lines of each node: the present one first, then those over its former parents."""
+    connection = await driver_connection(session)
     known: dict[str, tuple[str | None, list[str]]] = {}
     wanted = set(codes)
     # With where they usually are, so that one query does unless somebody has moved.
@@ -55,11 +61,8 @@ async def lines(session: AsyncSession, codes: Iterable[str]) -> dict[str, list[l
         above for code in wanted if (above := division_parent(code)) not in {None, HQ_CODE}
     }
     while found:
-        rows = await session.execute(
-            select(Entry.code, Entry.parent, Entry.former_parents).where(Entry.code.in_(found))
-        )
-        for code, parent, former in rows:
-            known[code] = (parent, list(former))
+        for row in await connection.fetch(_PARENTS, list(found)):
+            known[row["code"]] = (row["parent"], orjson.loads(row["former_parents"]))
         next_ones = {p for code in found for p in _parents(code, known) if p != HQ_CODE}
         found = next_ones - known.keys() - found
     # HQ has no parent, and one line all the same.
@@ -119,23 +122,15 @@ async def next_hop(
         NodeRetired: if the destination is retired and its link is closed.
     """
     line = (await lines(session, [destination]))[destination][0]
-    rows = await session.execute(
-        select(Peer.code, Peer.relation, Peer.status).where(Peer.status != PeerStatus.CLOSED)
-    )
-    relations = {code: (relation, status) for code, relation, status in rows}
+    peers = await (await driver_connection(session)).fetch(_PEERS)
+    relations = {row["code"]: (row["relation"], row["status"]) for row in peers}
     for code in line:
         if code == here:
             break
         if relations.get(code, ("", ""))[0] == Relation.CHILD:
             return code
     if here in line:
-        retired = await session.scalar(
-            select(Entry.reason).where(
-                Entry.code == destination, Entry.status == NodeStatus.RETIRED
-            )
-        )
-        if retired is not None:
-            raise NodeRetired(code=destination, reason=retired)
+        await require_not_retired(session, destination)
         return None
     return next(
         (
@@ -153,9 +148,7 @@ async def require_not_retired(session: AsyncSession, destination: str) -> None:
     Raises:
         NodeRetired: if it is retired (409).
     """
-    reason = await session.scalar(
-        select(Entry.reason).where(Entry.code == destination, Entry.status == NodeStatus.RETIRED)
-    )
+    reason = await (await driver_connection(session)).fetchval(_RETIRED, destination)
     if reason is not None:
         raise NodeRetired(code=destination, reason=reason)
 

@@ -29,6 +29,10 @@ class Wakeup:
         finally:
             del self._watches[watch]
 
+    def narrow(self, watch: Watch, *, peer: str, lane: str = "") -> None:
+        """Wake a waiter from now on only for what is posted to this peer, on this lane."""
+        self._watches[watch] = peer, lane
+
     def wake(self, key: str) -> None:
         """Wake those who watch ``<peer>/<lane>``; an empty key says that some may be lost, and wakes everybody."""
         posted_to, _, posted_on = key.partition("/")

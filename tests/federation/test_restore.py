@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select, text
 
-from shared.federation import inbox
+from shared.federation import standing
 from shared.federation.delivery import Delivery
 from shared.federation.link import LanesDisagree, LinkDown
 from shared.federation.models import Lane, LaneState, OutboxMessage, Peer
@@ -201,7 +201,7 @@ async def test_what_is_no_longer_kept_stops_the_lane_and_only_it(line: Nation) -
             select(LaneState).where(LaneState.stopped_because.is_not(None))
         )
         stopped = {(state.lane, state.direction) for state in states}
-        why = (await inbox.lanes_from(session, CITY))[Lane.REQUEST].stopped_because
+        why = (await standing.of(session, CITY)).into[Lane.REQUEST].stopped_because
     assert stopped == {("request", "out"), ("request", "in")}
     assert "keeps only 0" in str(why)
     await post_numbers(city, PROVINCE, 3, lane=Lane.ROLLUP, key="other")
