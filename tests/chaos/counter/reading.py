@@ -112,8 +112,8 @@ async def _city(staff: Staff) -> Books:
             for each in await staff.all("/loan-handsets", fields="id,state")
         ),
         calls=tuple(
-            Call(staff.code, each["id"], each["state"])
-            for each in await staff.all("/port-calls", fields="id,state")
+            Call(staff.code, each["id"], each["state"], each["effect"])
+            for each in await staff.all("/port-calls", fields="id,state,effect")
         ),
     )
 

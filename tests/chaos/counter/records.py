@@ -139,6 +139,7 @@ class Call:
     node: str
     id: str
     state: str
+    effect: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ WELL = Books(
         Call("440300", PRINTED, "done"),
         Call("110100", BOOKED, "done"),
         Call("440300", RECEIVED, "done"),
-        Call("440100", "by line", "done"),
+        Call("440100", "by line", "done", "transfer.move"),
     ),
     effects=(
         Effect(SWITCHED, SOMEBODY.msisdn, NEW),
@@ -157,7 +157,7 @@ def test_nothing_is_broken_where_all_is_well() -> None:
         ),
         (
             replace(WELL, requests=(*WELL.requests, replace(AT_HOME, node="440100"))),
-            Broken(requests_disputed=1),
+            Broken(requests_disputed=1, ports_violated=2),
         ),
         (
             replace(WELL, payments=(*WELL.payments, replace(PAID, node="440100", state="refused"))),
@@ -197,7 +197,7 @@ def test_what_is_broken_is_counted(books: Books, found: Broken) -> None:
     ("books", "count"),
     [
         (replace(WELL, effects=(*WELL.effects, WELL.effects[1])), 1),
-        (replace(WELL, effects=WELL.effects[:2]), 1),
+        (replace(WELL, effects=(*WELL.effects[:2], *WELL.effects[3:])), 1),
         (replace(WELL, effects=(*WELL.effects, Effect("nobody asked"))), 1),
         (replace(WELL, calls=(replace(WELL.calls[0], state="waiting"), *WELL.calls[1:])), 1),
         (replace(WELL, calls=(replace(WELL.calls[0], state="handed_over"), *WELL.calls[1:])), 1),
