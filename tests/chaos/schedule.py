@@ -15,7 +15,7 @@ PARENTS: Mapping[str, str | None] = {
 }
 """The nation, parents first: every node with the one above it."""
 CITIES = tuple(code for code in PARENTS if not code.endswith("0000"))
-PORTS = ("network", "sms", "receipt-printer")
+PORTS = ("network", "sms", "billing", "receipt-printer")
 """The systems outside that cities make act."""
 
 ALL_PORTS = "ports"

@@ -71,6 +71,6 @@ def _cards(everybody: Collection[Person], books: Books) -> Mapping[str, str | No
     """Return the card that each number answers on: the first one, until the network has switched."""
     cards: dict[str, str | None] = {person.msisdn: person.iccid for person in everybody}
     for effect in books.effects:
-        if effect.msisdn is not None:
+        if effect.msisdn is not None and effect.iccid is not None:
             cards[effect.msisdn] = effect.iccid
     return cards
