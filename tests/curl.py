@@ -54,7 +54,7 @@ class Shell:
         headers: dict[str, str] = {}
         form: dict[str, str] = {}
         content: bytes | None = None
-        url = ""
+        url, method = "", ""
         for word in words:
             if word in _FLAGS:
                 continue
@@ -62,6 +62,8 @@ class Shell:
                 case "-H":
                     name, _, value = self._filled(next(words)).partition(": ")
                     headers[name] = value
+                case "-X":
+                    method = next(words)
                 case "-d":
                     name, _, value = next(words).partition("=")
                     form[name] = value
@@ -77,7 +79,7 @@ class Shell:
         client = self.clients[address]
         has_body = bool(form) or content is not None
         return await client.request(
-            "POST" if has_body else "GET",
+            method or ("POST" if has_body else "GET"),
             "/" + self._filled(path),
             headers=headers,
             **({"data": form} if form else {"content": content}),

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Update, update
+from sqlalchemy import Update, text, update
 
 from services.city_node.card_replacement import kind, visited
 from services.city_node.card_replacement.kind import KIND
@@ -99,6 +99,62 @@ async def test_a_second_replacement_waits_for_the_end_of_the_first(cities: TwoCi
     third = await cities.ask(MSISDN)
     await cities.settle()
     assert await cities.visited.state(third) == "approved"
+
+
+_RATE = """
+    INSERT INTO credit_result (customer_id, since, as_of, policy, used, score, rating, limit_fen)
+    SELECT id, now(), current_date, 'test', '{}', 60, 'B', 5000 FROM customer"""
+_BILL = """
+    INSERT INTO bill (subscription_id, customer_id, period, charge_fen)
+    SELECT id, customer_id, date '2026-08-01', :fen FROM subscription"""
+
+
+async def test_who_owes_more_than_the_credit_allows_pays_first(cities: TwoCities) -> None:
+    """Exactly the limit is within it; what the account holds counts against what is owed; no rating, no limit."""
+    async with cities.home.transaction() as session:
+        await session.execute(text(_BILL), {"fen": 5_001})
+    assert await asked_and_cancelled(cities) == "approved"
+    async with cities.home.transaction() as session:
+        await session.execute(text(_RATE))
+    request_id = await cities.ask(MSISDN)
+    await cities.settle()
+    assert await cities.refusal(request_id) == "beyond-credit"
+    async with cities.home.transaction() as session:
+        await session.execute(
+            text(
+                "INSERT INTO billing_account (subscription_id, balance_fen, updated_at) SELECT id, 1, now() FROM subscription"
+            )
+        )
+    assert await asked_and_cancelled(cities) == "approved"
+
+
+async def test_a_bill_that_is_not_overdue_yet_is_no_arrears(cities: TwoCities) -> None:
+    async with cities.home.transaction() as session:
+        await session.execute(text(_RATE))
+        await session.execute(
+            text(_BILL.replace("2026-08-01", f"{cities.clock.now():%Y-%m}-01")), {"fen": 99_999}
+        )
+    assert await asked_and_cancelled(cities) == "approved"
+
+
+async def asked_and_cancelled(cities: TwoCities) -> str:
+    request_id = await cities.ask(MSISDN)
+    await cities.settle()
+    state = await cities.visited.state(request_id)
+    await cities.cancel(request_id)
+    await cities.settle()
+    return state
+
+
+async def test_a_higher_level_may_have_more_cards_a_day(cities: TwoCities) -> None:
+    async with cities.home.transaction() as session:
+        await session.execute(update(Customer).values(level="gold"))
+    for unit in (HALL, HALL, OTHER_HALL):
+        request_id = await cities.ask(MSISDN, unit=unit)
+        await cities.settle()
+        await cities.write(request_id)
+        await cities.settle()
+        assert await cities.visited.state(request_id) == "completed"
 
 
 async def test_two_replacements_a_day_are_enough(cities: TwoCities) -> None:

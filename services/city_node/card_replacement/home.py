@@ -39,6 +39,7 @@ from services.city_node.service_request.schemas import Sealed, Told
 from shared import audit
 from shared.capability import NodeContext
 from shared.federation.delivery import Delivery, MessageRefused
+from shared.kernel.clock import business_day
 from shared.kernel.encryption import mask
 from shared.kernel.language import Text
 
@@ -133,10 +134,13 @@ async def _objection_to_line(session: AsyncSession, line: Line, *, now: datetime
         return Reason.NOT_ACTIVE
     if await repository.active_sim(session, subscription.id) is None:
         return Reason.NOT_ACTIVE
+    if await repository.is_beyond_credit(session, line.customer.id, today=business_day(now)):
+        return Reason.BEYOND_CREDIT
     if await repository.is_held(session, subscription.id):
         return Reason.REPLACEMENT_UNDER_WAY
     used = await repository.count_used(session, subscription.id, since=now - kind.A_DAY)
-    return Reason.REPLACED_RECENTLY if used >= kind.REPLACEMENTS_A_DAY else None
+    most = kind.MORE_REPLACEMENTS_A_DAY.get(line.customer.level, kind.REPLACEMENTS_A_DAY)
+    return Reason.REPLACED_RECENTLY if used >= most else None
 
 
 async def hear_card_written(context: NodeContext, delivery: Delivery, data: Sealed) -> None:

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     SUBSCRIPTION_UNKNOWN = "subscription-unknown"
     IDENTITY_MISMATCH = "identity-mismatch"
     NOT_ACTIVE = "not-active"
+    BEYOND_CREDIT = "beyond-credit"
     REPLACEMENT_UNDER_WAY = "replacement-under-way"
     REPLACED_RECENTLY = "replaced-recently"
     IN_TRANSFER = "in-transfer"
@@ -97,6 +98,10 @@ KIND = Kind(
             "The number is suspended or has no SIM in use: it has to be restored by its home city first.",
             "该号码已停机或没有在用的卡，须先由归属地恢复。",
         ),
+        Reason.BEYOND_CREDIT: Text(
+            "The customer owes more than their credit allows: take a payment first, then ask again.",
+            "该客户欠费已超出信用额度，请先缴费后再办理。",
+        ),
         Reason.REPLACEMENT_UNDER_WAY: Text(
             "Another replacement of this number's card is under way: finish or cancel that one first.",
             "该号码另有补卡请求正在办理，请先完成或取消。",
@@ -130,5 +135,8 @@ KIND = Kind(
 
 REPLACEMENTS_A_DAY = 2
 """How often a number's card may be replaced within :data:`A_DAY`."""
+
+MORE_REPLACEMENTS_A_DAY = {"diamond": 4, "gold": 3}
+"""The same for the levels that may have more."""
 
 A_DAY = timedelta(hours=24)

@@ -1,7 +1,7 @@
 """Every query of card replacement: the visited node's stock, the home node's lines and promises."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal, or_, select, text
@@ -133,6 +133,16 @@ def _any(column: InstrumentedAttribute[str], values: Sequence[str]) -> ColumnEle
 # The home node
 
 
+_BEYOND_CREDIT = text("""
+    SELECT coalesce((SELECT sum(charge_fen) FROM bill
+                     WHERE customer_id = :customer_id AND charge_fen > 0 AND paid_on IS NULL
+                       AND period <= date_trunc('month', CAST(:today AS date)) - interval '2 months'), 0)
+         - coalesce((SELECT sum(a.balance_fen) FROM subscription s JOIN billing_account a ON a.subscription_id = s.id
+                     WHERE s.customer_id = :customer_id), 0)
+         > r.limit_fen
+    FROM credit_result r WHERE r.customer_id = :customer_id AND r.until IS NULL""")
+
+
 async def active_sim(session: AsyncSession, subscription_id: UUID) -> Sim | None:
     """Return and lock the SIM that a line uses."""
     query = select(Sim).where(Sim.subscription_id == subscription_id, Sim.state == SimState.ACTIVE)
@@ -156,6 +166,15 @@ async def count_used(session: AsyncSession, subscription_id: UUID, *, since: dat
         SwitchReservation.settled_at > since,
     )
     return await session.scalar(query) or 0
+
+
+async def is_beyond_credit(session: AsyncSession, customer_id: UUID, *, today: date) -> bool:
+    """Tell whether a customer's overdue bills, less what the accounts hold, are more than the rating allows.
+
+    A bill is overdue when the month after its own is over. Whoever has no rating has none to exceed.
+    """
+    found = await session.scalar(_BEYOND_CREDIT, {"customer_id": customer_id, "today": today})
+    return bool(found)
 
 
 async def reservation_of(session: AsyncSession, request_id: UUID) -> SwitchReservation:
