@@ -15,7 +15,7 @@ import structlog
 
 from shared.node.up import cancel_when_told_to_end
 from tests import chaos
-from tests.chaos.counter.clerks import MIX, RIVALS, Work
+from tests.chaos.counter.clerks import CLERKS, MIX, RIVALS, Work
 from tests.chaos.counter.services import SERVICES
 from tests.chaos.nation import prepare
 from tests.chaos.run import Plan, Report, carry_out
@@ -25,6 +25,8 @@ from tests.chaos.traps import SHORT_TRAPS, TRAPS
 
 SECONDS, SHORT_SECONDS = 1200.0, 20.0
 RATE, SHORT_RATE = 9.0, 8.0
+MANY_CLERKS = 40
+"""At each city in a long run: what they wait for, faults and links, does not get longer for their number."""
 PATIENCE = 180.0
 SABOTAGED_SECONDS, SABOTAGED_PATIENCE, SABOTAGED_CUSTOMERS = 12.0, 8.0, 20
 
@@ -50,6 +52,11 @@ def arguments() -> argparse.Namespace:
     add("--kinds", nargs="+", type=Kind, choices=list(Kind), help="only these faults")
     add("--services", nargs="+", choices=list(SERVICES), help="clerks do only these")
     add("--rivals", type=int, default=RIVALS, help="one customer in so many is at two counters")
+    add(
+        "--clerks",
+        type=int,
+        help="how many clerks there are at each city (default: 40; 10 if short)",
+    )
     add("--patience", type=float, default=PATIENCE, help="seconds for what is under way at the end")
     add("--keep", type=Path, metavar="DIR", help="keep the nodes' homes and logs in this directory")
     return parser.parse_args()
@@ -76,7 +83,11 @@ async def run(given: argparse.Namespace, home: Path) -> tuple[Report, bool]:
         patience=given.patience,
         sabotage=tuple(name for name in given.sabotage or () if name != "none"),
         kinds=tuple(given.kinds or Kind),
-        work=Work(tuple(given.services or MIX), given.rivals),
+        work=Work(
+            tuple(given.services or MIX),
+            given.rivals,
+            given.clerks or (CLERKS if given.short else MANY_CLERKS),
+        ),
     )
     report = await carry_out(plan, home / "prepared", home / "nodes", say)
     tell(report, _named(plan))

@@ -19,7 +19,7 @@ from tests.chaos.schedule import CITIES
 from tests.chaos.traffic import Gate
 
 CLERKS = 10
-"""At each city."""
+"""At each city, if nobody says how many."""
 MIX = (*SERVICES, transfer.KIND)
 """What customers come for: one in four moves."""
 RIVALS = 4
@@ -35,10 +35,12 @@ class Work:
     Attributes:
         kinds: the services that there are; one that is named twice is wanted twice as often.
         rivals: one customer in so many is at the counters of two cities at once.
+        clerks: how many there are at each city.
     """
 
     kinds: Collection[str] = MIX
     rivals: int = RIVALS
+    clerks: int = CLERKS
 
     def wishes(self, person: Person, *, is_rival: bool = False) -> list[str]:
         """Return what somebody may come for: half of them move, the others pay, and a rival pays for whoever moves."""
@@ -100,7 +102,7 @@ class Clerks:
             *(
                 asyncio.create_task(self._serve_all(city, number, opened))
                 for city in CITIES
-                for number in range(CLERKS)
+                for number in range(self._work.clerks)
             ),
         ]
 

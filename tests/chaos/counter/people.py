@@ -18,7 +18,7 @@ from shared.staff.service import add_staff_member
 from tests.chaos.schedule import CITIES
 
 PASSWORD = "correct-horse-battery"
-PEOPLE = 120
+PEOPLE = 240
 """Customers of each city."""
 POINTS = 1_000
 """What each of them has."""
