@@ -25,8 +25,9 @@ is sent *again*. A *difference* is kept until it is repaired.
 Failure
 -------
 Every message may come twice, late, or before what it is about. What was lost in a restore, or said before a city
-joined, comes with the comparison. An alarm is raised once for each slice that is overdue, and once when it came: as a
-log line, an event and a metric. Two different decisions on one restatement are possible while a link is down: HQ's counts.
+joined, comes with the comparison. An alarm is raised once for each slice that is overdue, and once when it came: as
+a log line, an event and a metric. Two different decisions on one restatement are possible while a link is down: HQ's
+counts.
 
 Who may write: this package alone writes its tables; the limits that follow are written by
 :mod:`shared.statistics.standing`, which puts revisions into force.

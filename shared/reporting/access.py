@@ -38,7 +38,7 @@ permissions = (
     ),
     Permission(
         RESTATEMENT,
-        Text("approve or reject restatements of closed months", "审批已结账月份的统计重报"),
+        Text("approve or reject restatements of closed months", "审批已结账月份的统计重述"),
         frozenset({Role.PROVINCE_COORDINATOR, Role.HQ_ANALYST}),
     ),
 )
@@ -62,8 +62,8 @@ REJECTED = Action(
     "statistics_month.rejected",
     Text("rejected a proposal to close or reopen a month", "驳回结账或反结账申请"),
 )
-RESTATEMENT_APPROVED = Action("restatement.approved", Text("approved a restatement", "批准重报"))
-RESTATEMENT_REJECTED = Action("restatement.rejected", Text("rejected a restatement", "驳回重报"))
+RESTATEMENT_APPROVED = Action("restatement.approved", Text("approved a restatement", "批准重述"))
+RESTATEMENT_REJECTED = Action("restatement.rejected", Text("rejected a restatement", "驳回重述"))
 
 actions = (PROPOSED, CLOSED, REOPENED, REJECTED, RESTATEMENT_APPROVED, RESTATEMENT_REJECTED)
 

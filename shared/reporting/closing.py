@@ -26,9 +26,9 @@ from shared.reporting.access import CLOSED, PROPOSED, REJECTED, REOPENED, Desk
 from shared.reporting.models import Act, ProposalState, ReportingProposal, ReportingStatement
 from shared.reporting.problems import (
     MonthClosed,
+    MonthNeeded,
     MonthNotOver,
     MonthOpen,
-    PeriodNotAMonth,
     ProposalNotFound,
     ProposalOpen,
     SecondPersonRequired,
@@ -50,11 +50,11 @@ def month_named(given: str) -> Period:
 
     Raises:
         PeriodInvalid: if it is no period (422).
-        PeriodNotAMonth: if it is a day (422).
+        MonthNeeded: if it is a day (422).
     """
     period = Period.parse(given)
     if period.kind is not PeriodKind.MONTH:
-        raise PeriodNotAMonth(
+        raise MonthNeeded(
             faults=[Fault("path:period", "a month YYYY-MM")],
             period=period,
             month=Period(PeriodKind.MONTH, period.start.replace(day=1)),

@@ -24,7 +24,7 @@ _COLUMNS = {
     "awaited": Text("awaited", "待报"),
     "missing": Text("missing", "缺报"),
     "final": Text("final", "已结账"),
-    "restated": Text("restated", "重报"),
+    "restated": Text("restated", "重述"),
     "pending": Text("pending", "待审批"),
     "differing": Text("differing", "有差异"),
 }

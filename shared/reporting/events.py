@@ -53,7 +53,7 @@ EVENTS = (
     ),
     EventType(
         "guanxi.restatement.decided.v1",
-        Text("A restatement was approved or rejected", "统计重报已审批"),
+        Text("A restatement was approved or rejected", "统计重述已审批"),
         table="reporting_statement",
         subject=_MONTH,
         time="r.received_at",

@@ -53,7 +53,7 @@ handlers = (
         sharing.STATEMENT,
         Text(
             "A month of a city is closed or reopened, or a restatement decided; signed by who says so",
-            "地市某月结账、反结账或重报审批结果，由发布节点签名",
+            "地市某月结账、反结账或重述审批结果，由发布节点签名",
         ),
         _stated,
         transit=True,

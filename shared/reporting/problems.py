@@ -4,7 +4,7 @@ from shared.kernel.language import Text
 from shared.kernel.problems import Problem
 
 
-class PeriodNotAMonth(Problem):
+class MonthNeeded(Problem):
     """A day was to be closed by itself."""
 
     status = 422
@@ -103,10 +103,10 @@ class RestatementNotFound(Problem):
     """There is no such restatement."""
 
     status = 404
-    title = Text("Restatement not found", "重报不存在")
+    title = Text("Restatement not found", "重述不存在")
     sentence = Text(
         "No slice {id} of a closed month waits here for a decision, or was decided.",
-        "本节点没有编号为 {id} 的重报申请。",
+        "本节点没有编号为 {id} 的重述申请。",
     )
 
 
@@ -114,10 +114,10 @@ class RestatementDecided(Problem):
     """A restatement was decided already, or a newer one has taken its place."""
 
     status = 409
-    title = Text("Restatement decided", "重报已办结")
+    title = Text("Restatement decided", "重述已办结")
     sentence = Text(
         "This restatement is {state}: only one that is pending can be decided.",
-        "该重报状态为 {state}：只有待审批的重报可以办理。",
+        "该重述状态为 {state}：只有待审批的重述可以办理。",
     )
 
 
@@ -128,7 +128,7 @@ class NotAbove(Problem):
     title = Text("Decided above the city", "须由上级审批")
     sentence = Text(
         "A city's restatement is decided at its province or at HQ; this is {here}.",
-        "地市的重报由其所属省或总部审批；本节点为 {here}。",
+        "地市的重述由其所属省或总部审批；本节点为 {here}。",
     )
 
 
@@ -139,5 +139,5 @@ class RestatementUnexplained(Problem):
     title = Text("Reason needed", "须说明原因")
     sentence = Text(
         "{period} belongs to a month that is closed: what is counted anew is a restatement. Say why in `reason`.",
-        "{period} 所在月份已结账：重新汇总即为重报，请在 reason 中说明原因。",
+        "{period} 所在月份已结账：重新汇总即为重述，请在 reason 中说明原因。",
     )

@@ -67,7 +67,7 @@ WITH kept AS (
 _SUMMARY = (
     _CELLS
     + """
-SELECT coalesce(json_agg(s ORDER BY s.place), '[]') FROM (
+SELECT coalesce(json_agg(s ORDER BY s.place), '[]')::text FROM (
     SELECT dataset, min(place) AS place, count(*) AS expected, count(received_at) AS received,
         count(*) FILTER (WHERE state = 'on_time') AS on_time, count(*) FILTER (WHERE state = 'late') AS late,
         count(*) FILTER (WHERE state = 'awaited') AS awaited, count(*) FILTER (WHERE state = 'missing') AS missing,
@@ -81,7 +81,7 @@ _ITEMS = (
 SELECT coalesce(json_agg(json_build_object(
     'dataset', dataset, 'node', node, 'state', state, 'revision', revision, 'received_at', received_at,
     'reason', reason, 'final', final, 'restated', restated, 'pending', CASE WHEN pending THEN newest END,
-    'rejected', CASE WHEN rejected THEN newest END, 'differences', differences) ORDER BY place, node), '[]')
+    'rejected', CASE WHEN rejected THEN newest END, 'differences', differences) ORDER BY place, node), '[]')::text
 FROM told WHERE $7::text IS NULL OR state = $7 OR ($7 = 'final' AND final) OR ($7 = 'restated' AND restated)
     OR ($7 = 'pending' AND pending) OR ($7 = 'differing' AND differences > 0)"""
 )
