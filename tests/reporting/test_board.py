@@ -11,6 +11,8 @@ from typer.testing import CliRunner, Result
 
 from shared.capability import NodeContext, Role
 from shared.reporting import commands
+from shared.statistics.indicators import CATALOGUE
+from shared.statistics.period import PeriodKind
 from tests.conftest import Nation
 from tests.reporting.saying import NOVEMBER, Headers, ask, say, say_all
 
@@ -86,8 +88,12 @@ async def test_an_alarm_is_raised_once_and_once_more_when_the_slice_came(
     told = await events(four, sign_in)
     assert {each[:2] for each in told} == {("overdue", OTHER)}
     assert len(told) == len(set(told)) > 10
-    metrics = (await four[HQ].client.get("/metrics")).text
-    assert 'guanxi_reporting_missing_slices{dataset="customer"}' in metrics
+    operator = await sign_in(four[HQ], Role.OPERATOR)
+    metrics = (await four[HQ].client.get("/metrics", headers=operator)).text
+    by_month = next(
+        each.code for each in CATALOGUE.dataset_list if PeriodKind.DAY not in each.periods
+    )
+    assert f'guanxi_reporting_missing_slices{{dataset="{by_month}"}} 1.0' in metrics
 
     await say(four[OTHER], 3)
     await four.settle()
@@ -126,6 +132,7 @@ async def test_the_command_tells_by_its_exit_code(
     four: Nation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command looks at the node of the test, by its clock."""
+    four.clock.advance(timedelta(days=2))
     loop = asyncio.get_running_loop()
 
     def run(code: str, act: Callable[[NodeContext], Coroutine[Any, Any, Any]]) -> Any:

@@ -70,6 +70,12 @@ async def alter_facts(node: TestNode) -> None:
         await session.execute(text("UPDATE statistics_fact SET value = value + 1"))
 
 
+async def scraped(node: TestNode, sign_in: SignIn) -> str:
+    answer = await node.client.get("/metrics", headers=await sign_in(node, Role.OPERATOR))
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
 @pytest.fixture
 async def said(four: Nation) -> Nation:
     await say(four[CITY], 5)
@@ -119,7 +125,7 @@ async def test_a_difference_is_on_the_board_and_in_the_metrics_until_it_is_repai
     board = await ask(hq, "board", analyst, period=NOVEMBER, state="differing")
     assert [each["node"] for each in board["slices"]] == ["440100", CITY]
     assert sum(row["differing"] for row in board["summary"]) == 2
-    metrics = (await hq.client.get("/metrics")).text
+    metrics = await scraped(hq, sign_in)
     assert 'guanxi_reporting_open_differences{fault="damaged"} 2.0' in metrics
 
     said.network.cut.clear()
@@ -127,7 +133,7 @@ async def test_a_difference_is_on_the_board_and_in_the_metrics_until_it_is_repai
     analyst = await sign_in(hq, Role.HQ_ANALYST)
     board = await ask(hq, "board", analyst, period=NOVEMBER, state="differing")
     assert board["slices"] == []
-    metrics = (await hq.client.get("/metrics")).text
+    metrics = await scraped(hq, sign_in)
     assert 'guanxi_reporting_open_differences{fault="damaged"} 0.0' in metrics
     assert 'guanxi_reporting_differences_total{fault="damaged"} 2.0' in metrics
 
