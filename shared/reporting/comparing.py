@@ -151,8 +151,9 @@ async def even_out(post: PostOffice, delivery: Delivery) -> None:
         because = delivery.message.id
         await sharing.send(session, post, statement, each, source, now=now, because=because)
     if said - heard:
-        wanted = {"slices": [], "statements": sorted(said - heard)}
-        await tell(session, post, WANTED, source, wanted, now=now, lane=Lane.BULK, key="wanted")
+        lacked = sorted(said - heard)
+        asked = {"slices": [], "statements": lacked}
+        await tell(session, post, WANTED, source, asked, now=now, lane=Lane.BULK, key="wanted")
 
 
 def _is_unknown(line: Line, theirs: Collection[Line]) -> bool:

@@ -42,7 +42,7 @@ async def differences(node: TestNode) -> list[tuple[str, str, bool]]:
                 ReportingDifference.repaired_at.is_not(None),
             ).order_by(ReportingDifference.id)
         )
-        return [tuple(row) for row in rows]
+        return [(fault, peer, repaired) for fault, peer, repaired in rows]
 
 
 async def customers(node: TestNode) -> int:
