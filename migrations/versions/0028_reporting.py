@@ -37,16 +37,16 @@ _IN_FORCE = """
     UPDATE statistics_slice SET in_force_at = received_at
     WHERE superseded_at IS NULL OR superseded_at > received_at"""
 _EVENT = """
-    CREATE FUNCTION publish_{name}() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        INSERT INTO event (type, time, subject, unit_code, data)
-        SELECT '{type}', r.{time}, {subject}, NULL, jsonb_build_object({data})
-        FROM added r WHERE {when};
-        RETURN NULL;
-    END $$"""
+CREATE FUNCTION publish_{name}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO event (type, time, subject, unit_code, data)
+    SELECT '{type}', r.{time}, {subject}, NULL, jsonb_build_object({data})
+    FROM added r WHERE {when};
+    RETURN NULL;
+END $$"""
 _TRIGGER = """
-    CREATE TRIGGER publish_{name} AFTER INSERT ON {table} REFERENCING NEW TABLE AS added
-    FOR EACH STATEMENT EXECUTE FUNCTION publish_{name}()"""
+CREATE TRIGGER publish_{name} AFTER INSERT ON {table} REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION publish_{name}()"""
 _SLICE = "'/statistics/board?period=' || r.period || '&region=' || r.node"
 _MONTH = "'/statistics/periods/' || r.month"
 _CELL = "'period', r.period, 'node', r.node, 'dataset', r.dataset"
