@@ -26,6 +26,7 @@ from shared.node.background import TIDY
 from shared.node.tiers import composition
 from shared.policy import reference as policy_reference
 from shared.policy.kinds import KINDS
+from shared.reporting.policy import REPORTING
 from shared.staff.service import ROLES
 from shared.statistics import reference
 from shared.statistics.definition import INDICATOR
@@ -314,7 +315,7 @@ _PAGES: dict[str, Callable[[], str]] = {
         f"indicators/{code}.md": partial(reference.render_indicator, code)
         for code in CATALOGUE.indicators
     },
-    "policy-kinds.md": partial(policy_reference.render_markdown, (*KINDS, INDICATOR)),
+    "policy-kinds.md": partial(policy_reference.render_markdown, (*KINDS, INDICATOR, REPORTING)),
     "glossary.md": glossary.render_markdown,
 }
 

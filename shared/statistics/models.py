@@ -33,6 +33,7 @@ class StatisticsSlice(Base):
             unique=True,
             postgresql_where=text("superseded_at IS NULL"),
         ),
+        Index("statistics_slice_period_idx", "period", "node"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -49,7 +50,9 @@ class StatisticsSlice(Base):
     """When this node came to know it."""
     reason: Mapped[str | None]
     superseded_at: Mapped[datetime | None]
-    """When this node came to know better; empty for the current revision."""
+    """When this node came to know better; empty for the current revision. What never was in force has it as well."""
+    in_force_at: Mapped[datetime | None]
+    """When it came into force here, for the last time; empty if it has not: it came late, or waits for approval."""
 
 
 class StatisticsCell(Base):

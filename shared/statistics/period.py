@@ -95,6 +95,20 @@ class Period:
         return self.at_date(self.start - timedelta(days=1))
 
     @property
+    def with_days(self) -> tuple[Self, ...]:
+        """It and, if it is a month, its days."""
+        if self.kind is PeriodKind.DAY:
+            return (self,)
+        days = (self.end - self.start).days
+        return (
+            self,
+            *(
+                type(self)(PeriodKind.DAY, self.start + timedelta(days=each))
+                for each in range(days)
+            ),
+        )
+
+    @property
     def ordinal(self) -> int:
         """Its place among all periods of its kind: the one before has the number before."""
         month = self.start.year * 12 + self.start.month

@@ -8,14 +8,18 @@ from typing import Any
 
 import asyncpg
 import orjson
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import array, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.kernel.database import copy_rows, driver_connection
 from shared.kernel.listing import Listing, Sort
+from shared.statistics import standing
+from shared.statistics.expectation import moment_of_end
 from shared.statistics.models import StatisticsFact, StatisticsMeasure, StatisticsSlice
+from shared.statistics.period import Period
 from shared.statistics.slices import Content, Slice
+from shared.statistics.standing import StatisticsFormerStanding
 
 SLICES = Listing(
     source="statistics_slice s",
@@ -32,6 +36,7 @@ SLICES = Listing(
         "computed_at": "s.computed_at",
         "received_at": "s.received_at",
         "superseded_at": "s.superseded_at",
+        "in_force_at": "s.in_force_at",
     },
     sorts={
         "received_at": Sort("s.received_at", "timestamptz"),
@@ -59,6 +64,8 @@ class Outcome(StrEnum):
 
     CURRENT = "current"
     HISTORY = "history"
+    PENDING = "pending"
+    """The month is closed: it waits for approval."""
     KNOWN = "known"
 
 
@@ -91,17 +98,47 @@ async def current(session: AsyncSession, content: Content) -> tuple[int, str] | 
     return (row.revision, row.hash) if row else None
 
 
+async def newest(session: AsyncSession, content: Content) -> tuple[int, str] | None:
+    """Return revision and hash of the last that was said of the content's dataset, node and period, in force or not."""
+    row = (
+        await session.execute(
+            select(StatisticsSlice.revision, StatisticsSlice.hash)
+            .where(
+                StatisticsSlice.dataset == content.dataset,
+                StatisticsSlice.node == content.node,
+                StatisticsSlice.period == str(content.period),
+            )
+            .order_by(StatisticsSlice.revision.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    return (row.revision, row.hash) if row else None
+
+
+async def counted_before(session: AsyncSession, node: str, period: Period) -> set[str]:
+    """Return the datasets whose last slice of a period was counted before the period's end."""
+    last = func.max(StatisticsSlice.computed_at)
+    found = await session.scalars(
+        select(StatisticsSlice.dataset)
+        .where(StatisticsSlice.node == node, StatisticsSlice.period == str(period))
+        .group_by(StatisticsSlice.dataset)
+        .having(last < moment_of_end(period))
+    )
+    return set(found)
+
+
 async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) -> Outcome:
-    """Keep a slice; the newest revision becomes the current one in the same transaction.
+    """Keep a slice; the newest revision becomes the current one in the same transaction, unless its month is closed.
 
     Storing it again changes nothing. A revision older than the current one is kept as history: it was never current
-    here. Two transactions must not store slices of one city at once: a lane's cursor, or the city's roll-up lock,
-    sees to that.
+    here. One beyond the limit of a closed month is kept, and waits. Two transactions must not store slices of
+    one city at once: a lane's cursor, or the city's roll-up lock, sees to that.
 
     Raises:
         RevisionConflict: if the revision is known with another hash; nothing is changed.
     """
     content = slice_.content
+    await standing.take_turn(session)
     of_period = (
         StatisticsSlice.dataset == content.dataset,
         StatisticsSlice.node == content.node,
@@ -119,7 +156,10 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
         return Outcome.KNOWN
     present = await current(session, content)
     is_late = present is not None and present[0] > slice_.revision
-    if not is_late:
+    most = await standing.limit(session, content.dataset, content.node, str(content.period))
+    waits = most is not None and slice_.revision > most
+    counts = not is_late and not waits
+    if counts:
         await session.execute(
             update(StatisticsSlice)
             .where(*of_period, StatisticsSlice.superseded_at.is_(None))
@@ -138,12 +178,30 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
             computed_at=slice_.computed_at,
             received_at=received_at,
             reason=slice_.reason,
-            superseded_at=received_at if is_late else None,
+            superseded_at=None if counts else received_at,
+            in_force_at=received_at if counts else None,
         )
         .returning(StatisticsSlice.id)
     )
     await _load_facts(session, slice_id, content)
-    return Outcome.HISTORY if is_late else Outcome.CURRENT
+    if counts:
+        return Outcome.CURRENT
+    return Outcome.PENDING if waits else Outcome.HISTORY
+
+
+async def replace_facts(session: AsyncSession, slice_: Slice) -> None:
+    """Write the facts of a slice that is known anew: some of them were lost or altered."""
+    content = slice_.content
+    slice_id = await session.scalar(
+        select(StatisticsSlice.id).where(
+            StatisticsSlice.dataset == content.dataset,
+            StatisticsSlice.node == content.node,
+            StatisticsSlice.period == str(content.period),
+            StatisticsSlice.revision == slice_.revision,
+        )
+    )
+    await session.execute(delete(StatisticsFact).where(StatisticsFact.slice_id == slice_id))
+    await _load_facts(session, slice_id, content)
 
 
 async def _load_facts(session: AsyncSession, slice_id: int | None, content: Content) -> None:
@@ -230,8 +288,14 @@ async def chosen_slices(
     known = (
         StatisticsSlice.superseded_at.is_(None)
         if as_known_at is None
-        else (StatisticsSlice.received_at <= as_known_at)
+        else (StatisticsSlice.in_force_at <= as_known_at)
         & (StatisticsSlice.superseded_at.is_(None) | (StatisticsSlice.superseded_at > as_known_at))
+        | StatisticsSlice.id.in_(
+            select(StatisticsFormerStanding.slice_id).where(
+                StatisticsFormerStanding.since <= as_known_at,
+                StatisticsFormerStanding.until > as_known_at,
+            )
+        )
     )
     rows = await session.execute(
         select(

@@ -266,6 +266,9 @@ class SliceOut(BaseModel):
     computed_at: datetime
     received_at: datetime
     superseded_at: datetime | None = Field(description="Empty for the current revision.")
+    in_force_at: datetime | None = Field(
+        description="When it came into force here, for the last time; empty if it never has."
+    )
 
 
 class SlicePage(BaseModel):

@@ -2,19 +2,18 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation.repository import registered_cities
 from shared.kernel.language import Language
-from shared.kernel.tier import Tier
-from shared.organisation.division import cities_of, division
+from shared.organisation.division import cities_of
 from shared.statistics import figures
 from shared.statistics.catalogue import Catalogue
+from shared.statistics.expectation import expected_cities
 from shared.statistics.question import Question
 from shared.statistics.repository import StoredSlice, chosen_slices
 from shared.statistics.vocabulary import UNIT_NAMES
@@ -55,10 +54,6 @@ async def answer(
         in_full: whether the provenance lists each city's revision, and not only those that are missing.
     """
     within = {city.code for city in cities_of(question.region.code)}
-    registered = {
-        *await registered_cities(session),
-        *([here] if division(here).tier is Tier.CITY else []),
-    }
     slices = await chosen_slices(
         session,
         question.measures,
@@ -66,9 +61,9 @@ async def answer(
         sorted(within),
         as_known_at=question.as_known_at,
     )
-    expected = sorted((registered & within) | {each.node for each in slices})
+    expected = await _expected(session, question, slices, within, here)
     tag = _entity_tag(question, slices, expected, language, in_full=in_full)
-    if held is not None and _holds(held, tag):
+    if held is not None and holds(held, tag):
         return Answer(tag, None)
     closing = _closing_periods(slices)
     rows = await figures.rows(
@@ -83,10 +78,27 @@ async def answer(
     return Answer(tag, b"{" + body + b"}")
 
 
+async def _expected(
+    session: AsyncSession,
+    question: Question,
+    slices: Sequence[StoredSlice],
+    within: Collection[str],
+    here: str,
+) -> dict[str, list[str]]:
+    """Return, by period, the cities that were there, and those that have spoken of it all the same."""
+    there = await expected_cities(session, question.consulted, within, here=here)
+    spoken: dict[str, set[str]] = defaultdict(set)
+    for each in slices:
+        spoken[each.period].add(each.node)
+    return {
+        str(period): sorted({*cities, *spoken[str(period)]}) for period, cities in there.items()
+    }
+
+
 def _entity_tag(
     question: Question,
     slices: Sequence[StoredSlice],
-    expected: Sequence[str],
+    expected: Mapping[str, Sequence[str]],
     language: Language,
     *,
     in_full: bool,
@@ -96,8 +108,11 @@ def _entity_tag(
     return f'"{hashlib.sha256(orjson.dumps(made_of)).hexdigest()[:32]}"'
 
 
-def _holds(header: str, tag: str) -> bool:
-    """Compare weakly, as RFC 9110, 13.1.2 has it: proxies that compress weaken tags."""
+def holds(header: str, tag: str) -> bool:
+    """Tell whether an ``If-None-Match`` header names a tag.
+
+    Compared weakly, as RFC 9110, 13.1.2 has it: proxies that compress weaken tags.
+    """
     return any(each.strip().removeprefix("W/") in {tag, "*"} for each in header.split(","))
 
 
@@ -128,13 +143,23 @@ def _headings(
 
 
 def _provenance(
-    question: Question, slices: Sequence[StoredSlice], expected: Sequence[str], *, in_full: bool
+    question: Question,
+    slices: Sequence[StoredSlice],
+    expected: Mapping[str, Sequence[str]],
+    *,
+    in_full: bool,
 ) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], list[StoredSlice]] = defaultdict(list)
     for each in slices:
         found[each.dataset, each.period].append(each)
     return [
-        _made_of(dataset, str(period), found[dataset, str(period)], expected, in_full=in_full)
+        _made_of(
+            dataset,
+            str(period),
+            found[dataset, str(period)],
+            expected[str(period)],
+            in_full=in_full,
+        )
         for dataset in question.measures
         for period in question.consulted
     ]
