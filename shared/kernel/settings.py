@@ -163,6 +163,18 @@ class Settings(BaseSettings):
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
         description="Local time (Asia/Shanghai) of the nightly roll-up.",
     )
+    statistics_day_months: int = Field(
+        default=120,
+        ge=2,
+        le=600,
+        description="Months before the present one of which figures by day are kept; older days are dropped by whole months. Figures by month are kept for ever.",
+    )
+    statistics_history_months: int = Field(
+        default=24,
+        ge=1,
+        le=600,
+        description="Months for which what earlier revisions of figures said is kept, for questions `as_known_at`.",
+    )
     erasure_time: str = Field(
         default="03:30",
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",

@@ -7,14 +7,15 @@ from enum import StrEnum
 from typing import Any
 
 import asyncpg
-import orjson
-from sqlalchemy import or_, select, update
-from sqlalchemy.dialects.postgresql import array, insert
+from sqlalchemy import BigInteger, ColumnElement, any_, cast, func, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, array, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.kernel.database import copy_rows, driver_connection
+from shared.kernel.database import driver_connection
 from shared.kernel.listing import Listing, Sort
-from shared.statistics.models import StatisticsFact, StatisticsMeasure, StatisticsSlice
+from shared.organisation.division import province_of
+from shared.statistics import facts
+from shared.statistics.models import StatisticsMeasure, StatisticsSlice, statistics_change
 from shared.statistics.slices import Content, Slice
 
 SLICES = Listing(
@@ -49,6 +50,9 @@ SLICES = Listing(
 )
 """The register of slices, over HTTP and on the command line."""
 
+CURRENT = "s.superseded_at IS NULL AND s.rolled_off_at IS NULL"
+"""Which slices ``s`` answers are made of today; in SQL."""
+
 
 class RevisionConflict(Exception):
     """A city said two different things as one revision."""
@@ -74,6 +78,8 @@ class StoredSlice:
     hash: str
     computed_at: datetime
     received_at: datetime
+    fingerprint: int
+    """By which an answer that is made of it is recognised: its id, scattered over 64 bits."""
 
 
 async def current(session: AsyncSession, content: Content) -> tuple[int, str] | None:
@@ -142,31 +148,19 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
         )
         .returning(StatisticsSlice.id)
     )
-    await _load_facts(session, slice_id, content)
+    await facts.load(session, slice_id, content)
+    if not is_late:
+        await note_change(session, content.dataset, str(content.period), content.node)
     return Outcome.HISTORY if is_late else Outcome.CURRENT
 
 
-async def _load_facts(session: AsyncSession, slice_id: int | None, content: Content) -> None:
-    measures = await _measure_ids(session, content.measures)
-    cells = await _cell_ids(session, content)
-    facts = (
-        (slice_id, measures[measure], cell_id, value)
-        for cell, cell_id in zip(content.cells, cells, strict=True)
-        for measure, value in zip(content.measures, cell.values, strict=True)
-        if value is not None
+async def note_change(session: AsyncSession, dataset: str, period: str, node: str) -> None:
+    """Note that another slice of a city is current, whatever the reason: its province is put together anew."""
+    await session.execute(
+        statistics_change.insert().values(
+            dataset=dataset, period=period, region=province_of(node).code
+        )
     )
-    await copy_rows(
-        session, StatisticsFact.__tablename__, ("slice_id", "measure_id", "cell_id", "value"), facts
-    )
-
-
-async def _measure_ids(session: AsyncSession, codes: Sequence[str]) -> dict[str, int]:
-    known = await measure_ids(session, codes)
-    missing = [{"code": code} for code in codes if code not in known]
-    if missing:
-        await session.execute(insert(StatisticsMeasure).values(missing).on_conflict_do_nothing())
-        known = await measure_ids(session, codes)
-    return known
 
 
 async def measure_ids(session: AsyncSession, codes: Sequence[str]) -> dict[str, int]:
@@ -177,36 +171,6 @@ async def measure_ids(session: AsyncSession, codes: Sequence[str]) -> dict[str, 
         )
     )
     return {row.code: row.id for row in rows}
-
-
-async def _cell_ids(session: AsyncSession, content: Content) -> list[int]:
-    """Return the ids of the content's cells in their order, adding cells that are new."""
-    connection = await driver_connection(session)
-    dims = [
-        orjson.dumps(dict(zip(content.dimensions, cell.key, strict=True))).decode()
-        for cell in content.cells
-    ]
-    found = await connection.fetch(_FIND_CELLS, dims)
-    if any(row["id"] is None for row in found):
-        # In the cells' order: two lanes that bring the same new cells wait for one another and do not deadlock.
-        await connection.execute(_ADD_CELLS, dims)
-        found = await connection.fetch(_FIND_CELLS, dims)
-    return [row["id"] for row in found]
-
-
-_FIND_CELLS = """
-SELECT c.id
-FROM unnest($1::text[]) WITH ORDINALITY AS wanted (dims, position)
-LEFT JOIN statistics_cell c ON c.dims = wanted.dims::jsonb
-ORDER BY wanted.position
-"""
-_ADD_CELLS = """
-INSERT INTO statistics_cell (dims)
-SELECT wanted.dims::jsonb FROM unnest($1::text[]) WITH ORDINALITY AS wanted (dims, position)
-WHERE NOT EXISTS (SELECT FROM statistics_cell c WHERE c.dims = wanted.dims::jsonb)
-ORDER BY wanted.position
-ON CONFLICT DO NOTHING
-"""
 
 
 async def chosen_slices(
@@ -227,23 +191,8 @@ async def chosen_slices(
         nodes: codes of the cities.
         as_known_at: a moment: those that were current here then; ``None``: those that are now.
     """
-    known = (
-        StatisticsSlice.superseded_at.is_(None)
-        if as_known_at is None
-        else (StatisticsSlice.received_at <= as_known_at)
-        & (StatisticsSlice.superseded_at.is_(None) | (StatisticsSlice.superseded_at > as_known_at))
-    )
     rows = await session.execute(
-        select(
-            StatisticsSlice.id,
-            StatisticsSlice.dataset,
-            StatisticsSlice.node,
-            StatisticsSlice.period,
-            StatisticsSlice.revision,
-            StatisticsSlice.hash,
-            StatisticsSlice.computed_at,
-            StatisticsSlice.received_at,
-        )
+        select(*_STORED)
         .where(
             or_(
                 *(
@@ -254,11 +203,42 @@ async def chosen_slices(
             ),
             StatisticsSlice.period.in_(periods),
             StatisticsSlice.node.in_(nodes),
-            known,
+            _known(as_known_at),
         )
         .order_by(StatisticsSlice.dataset, StatisticsSlice.period, StatisticsSlice.node)
     )
     return [StoredSlice(*row) for row in rows]
+
+
+async def slices_by_id(session: AsyncSession, ids: Sequence[int]) -> list[StoredSlice]:
+    """Return these slices, by dataset, period and node."""
+    rows = await session.execute(
+        select(*_STORED)
+        .where(StatisticsSlice.id == any_(cast(ids, ARRAY(BigInteger))))
+        .order_by(StatisticsSlice.dataset, StatisticsSlice.period, StatisticsSlice.node)
+    )
+    return [StoredSlice(*row) for row in rows]
+
+
+_STORED = (
+    StatisticsSlice.id,
+    StatisticsSlice.dataset,
+    StatisticsSlice.node,
+    StatisticsSlice.period,
+    StatisticsSlice.revision,
+    StatisticsSlice.hash,
+    StatisticsSlice.computed_at,
+    StatisticsSlice.received_at,
+    func.hashint8extended(StatisticsSlice.id, 0),
+)
+
+
+def _known(at: datetime | None) -> ColumnElement[bool]:
+    kept = StatisticsSlice.rolled_off_at.is_(None)
+    if at is None:
+        return kept & StatisticsSlice.superseded_at.is_(None)
+    later = StatisticsSlice.superseded_at.is_(None) | (StatisticsSlice.superseded_at > at)
+    return kept & (StatisticsSlice.received_at <= at) & later
 
 
 async def fetch_json(session: AsyncSession, statement: str, *values: Any) -> bytes:

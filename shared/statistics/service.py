@@ -15,8 +15,9 @@ from shared.kernel.tier import Tier
 from shared.organisation.division import cities_of, division
 from shared.statistics import figures
 from shared.statistics.catalogue import Catalogue
+from shared.statistics.parts import Part, read_parts
 from shared.statistics.question import Question
-from shared.statistics.repository import StoredSlice, chosen_slices
+from shared.statistics.repository import StoredSlice, slices_by_id
 from shared.statistics.vocabulary import UNIT_NAMES
 
 
@@ -59,40 +60,43 @@ async def answer(
         *await registered_cities(session),
         *([here] if division(here).tier is Tier.CITY else []),
     }
-    slices = await chosen_slices(
-        session,
-        question.measures,
-        [str(period) for period in question.consulted],
-        sorted(within),
-        as_known_at=question.as_known_at,
-    )
-    expected = sorted((registered & within) | {each.node for each in slices})
-    tag = _entity_tag(question, slices, expected, language, in_full=in_full)
+    parts = await read_parts(session, question, in_full=in_full)
+    told = {city for cities in {each.cities for each in parts} for city in cities.split()}
+    expected = sorted((registered & within) | told)
+    tag = _entity_tag(question, parts, expected, language, in_full=in_full)
     if held is not None and _holds(held, tag):
         return Answer(tag, None)
-    closing = _closing_periods(slices)
+    closing = _closing_periods(parts)
     rows = await figures.rows(
-        session, question, catalogue, slices, closing=closing, language=language
+        session, question, catalogue, parts, closing=closing, language=language
     )
-    parts = {
+    provenance = _provenance(question, parts, expected)
+    if in_full:
+        ids = [id_ for each in parts for id_ in each.slice_ids]
+        _list_cities(provenance, await slices_by_id(session, ids))
+    answered = {
         "indicators": orjson.dumps(_headings(question, catalogue, closing, language)),
         "rows": rows,
-        "provenance": orjson.dumps(_provenance(question, slices, expected, in_full=in_full)),
+        "provenance": orjson.dumps(provenance),
     }
-    body = b",".join(b'"%b":%b' % (name.encode(), part) for name, part in parts.items())
+    body = b",".join(b'"%b":%b' % (name.encode(), part) for name, part in answered.items())
     return Answer(tag, b"{" + body + b"}")
 
 
 def _entity_tag(
     question: Question,
-    slices: Sequence[StoredSlice],
+    parts: Sequence[Part],
     expected: Sequence[str],
     language: Language,
     *,
     in_full: bool,
 ) -> str:
+    fingerprints: dict[str, int] = defaultdict(int)
+    for each in parts:
+        fingerprints[f"{each.dataset}/{each.period}"] += each.fingerprint
+    known = sorted((key, str(value)) for key, value in fingerprints.items())
     # The question's repr holds the definitions of its indicators: an upgrade that changes one changes the tag.
-    made_of = [repr(question), [each.id for each in slices], expected, language, in_full]
+    made_of = [repr(question), known, expected, language, in_full]
     return f'"{hashlib.sha256(orjson.dumps(made_of)).hexdigest()[:32]}"'
 
 
@@ -101,10 +105,10 @@ def _holds(header: str, tag: str) -> bool:
     return any(each.strip().removeprefix("W/") in {tag, "*"} for each in header.split(","))
 
 
-def _closing_periods(slices: Sequence[StoredSlice]) -> dict[str, str]:
+def _closing_periods(parts: Sequence[Part]) -> dict[str, str]:
     """Return, by dataset, the last period asked for about which anything is known: its snapshots close the range."""
     closing: dict[str, str] = {}
-    for each in slices:
+    for each in parts:
         closing[each.dataset] = max(each.period, closing.get(each.dataset, ""))
     return closing
 
@@ -128,36 +132,45 @@ def _headings(
 
 
 def _provenance(
-    question: Question, slices: Sequence[StoredSlice], expected: Sequence[str], *, in_full: bool
+    question: Question, parts: Sequence[Part], expected: Sequence[str]
 ) -> list[dict[str, Any]]:
-    found: dict[tuple[str, str], list[StoredSlice]] = defaultdict(list)
-    for each in slices:
+    found: dict[tuple[str, str], list[Part]] = defaultdict(list)
+    for each in parts:
         found[each.dataset, each.period].append(each)
+    missing = _Missing(expected)
     return [
-        _made_of(dataset, str(period), found[dataset, str(period)], expected, in_full=in_full)
+        {
+            "dataset": dataset,
+            "period": str(period),
+            "expected": len(expected),
+            "included": len(expected) - len(missing[here]),
+            "as_of": min((each.as_of for each in found[dataset, str(period)]), default=None),
+            "missing": missing[here],
+        }
         for dataset in question.measures
         for period in question.consulted
+        for here in [" ".join(each.cities for each in found[dataset, str(period)])]
     ]
 
 
-def _made_of(
-    dataset: str,
-    period: str,
-    slices: Sequence[StoredSlice],
-    expected: Sequence[str],
-    *,
-    in_full: bool,
-) -> dict[str, Any]:
-    included = {each.node for each in slices}
-    entry: dict[str, Any] = {
-        "dataset": dataset,
-        "period": period,
-        "expected": len(expected),
-        "included": len(included),
-        "as_of": min((each.computed_at for each in slices), default=None),
-        "missing": [code for code in expected if code not in included],
-    }
-    if in_full:
+class _Missing(dict[str, list[str]]):
+    """Which cities are missing beside those that are there: worked out once, for most periods are alike."""
+
+    def __init__(self, expected: Sequence[str]) -> None:
+        self._expected = expected
+
+    def __missing__(self, there: str) -> list[str]:
+        present = set(there.split())
+        self[there] = [code for code in self._expected if code not in present]
+        return self[there]
+
+
+def _list_cities(provenance: Sequence[dict[str, Any]], slices: Sequence[StoredSlice]) -> None:
+    """Add to each entry the slices that it is made of."""
+    found: dict[tuple[str, str], list[StoredSlice]] = defaultdict(list)
+    for each in slices:
+        found[each.dataset, each.period].append(each)
+    for entry in provenance:
         entry["cities"] = [
             {
                 "node": each.node,
@@ -166,6 +179,5 @@ def _made_of(
                 "computed_at": each.computed_at,
                 "received_at": each.received_at,
             }
-            for each in slices
+            for each in found[entry["dataset"], entry["period"]]
         ]
-    return entry
