@@ -136,7 +136,7 @@ SELECT a.id, f.measure_id, f.volume, f.cell_id, sum(f.value), min(f.value), max(
 FROM statistics_aggregate a CROSS JOIN LATERAL unnest(a.slice_ids) AS s (id)
 JOIN statistics_fact f ON f.slice_id = s.id AND f.volume = $2::smallint
 WHERE a.id = ANY($1::bigint[])
-GROUP BY a.id, f.measure_id, f.volume, f.cell_id
+GROUP BY a.id, f.measure_id, f.volume, f.cell_id ORDER BY a.id, f.measure_id, f.cell_id
 """,
     """
 INSERT INTO statistics_margin (part_id, measure_id, volume, member_id, total, least, greatest)
@@ -144,7 +144,7 @@ SELECT a.id, f.measure_id, f.volume, f.member_id, sum(f.total), min(f.least), ma
 FROM statistics_aggregate a CROSS JOIN LATERAL unnest(a.slice_ids) AS s (id)
 JOIN statistics_margin f ON f.part_id = s.id AND f.volume = $2::smallint
 WHERE a.id = ANY($1::bigint[])
-GROUP BY a.id, f.measure_id, f.volume, f.member_id
+GROUP BY a.id, f.measure_id, f.volume, f.member_id ORDER BY a.id, f.measure_id, f.member_id
 """,
 )
 _PROVINCES = f"""
@@ -158,13 +158,13 @@ INSERT INTO statistics_aggregate_fact (part_id, measure_id, volume, cell_id, tot
 SELECT a.id, f.measure_id, f.volume, f.cell_id, sum(f.total), min(f.least), max(f.greatest)
 {_PROVINCES} JOIN statistics_aggregate_fact f ON f.part_id = p.id AND f.volume = $2::smallint
 WHERE a.id = ANY($1::bigint[])
-GROUP BY a.id, f.measure_id, f.volume, f.cell_id
+GROUP BY a.id, f.measure_id, f.volume, f.cell_id ORDER BY a.id, f.measure_id, f.cell_id
 """,
     f"""
 INSERT INTO statistics_margin (part_id, measure_id, volume, member_id, total, least, greatest)
 SELECT a.id, f.measure_id, f.volume, f.member_id, sum(f.total), min(f.least), max(f.greatest)
 {_PROVINCES} JOIN statistics_margin f ON f.part_id = p.id AND f.volume = $2::smallint
 WHERE a.id = ANY($1::bigint[])
-GROUP BY a.id, f.measure_id, f.volume, f.member_id
+GROUP BY a.id, f.measure_id, f.volume, f.member_id ORDER BY a.id, f.measure_id, f.member_id
 """,
 )

@@ -156,11 +156,12 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
 
 async def note_change(session: AsyncSession, dataset: str, period: str, node: str) -> None:
     """Note that another slice of a city is current, whatever the reason: its province is put together anew."""
-    await session.execute(
-        statistics_change.insert().values(
-            dataset=dataset, period=period, region=province_of(node).code
-        )
-    )
+    connection = await driver_connection(session)
+    region = province_of(node).code
+    await connection.execute(_NOTE_CHANGE, dataset, period, region)
+
+
+_NOTE_CHANGE = f"INSERT INTO {statistics_change.name} (dataset, period, region) VALUES ($1, $2, $3)"  # noqa: S608 - a constant
 
 
 async def measure_ids(session: AsyncSession, codes: Sequence[str]) -> dict[str, int]:
