@@ -47,8 +47,8 @@ _AFTER = (
 )
 
 
-async def fill(owner: asyncpg.Connection, cities: list[str], years: int) -> int:
-    """Fill the store with so many years, of cells that are alike everywhere; returns how many facts there are."""
+async def fill(owner: asyncpg.Connection, cities: list[str], years: int, days: int) -> int:
+    """Fill the store with so many years of months and so many days; returns how many facts there are."""
     await owner.execute("SET work_mem = '256MB'")
     for dataset in {each for _, each, _ in TOLD}:
         dimensions = CATALOGUE.datasets[dataset].dimensions
@@ -67,12 +67,15 @@ async def fill(owner: asyncpg.Connection, cities: list[str], years: int) -> int:
             "INSERT INTO statistics_measure (code) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING",
             list(measures),
         )
-        for volume, periods in _periods(kind, years).items():
+        for volume, periods in _periods(
+            kind, years * 12 if kind is PeriodKind.MONTH else days
+        ).items():
             await owner.execute("SELECT statistics_open_volume($1::smallint)", volume)
             totals = orjson.dumps(dict.fromkeys(measures, 0)).decode()
             await owner.execute(_SLICES, dataset, cities, periods, _CELLS, totals)
             dimensions = list(CATALOGUE.datasets[dataset].dimensions)
             await owner.execute(_FACTS, dataset, volume, periods, dimensions, list(measures))
+            await owner.execute("ANALYZE statistics_slice")
             await owner.execute(_MARGINS, volume, dataset)
     for statement in _AFTER:
         await owner.execute(statement)
@@ -80,10 +83,10 @@ async def fill(owner: asyncpg.Connection, cities: list[str], years: int) -> int:
     return facts
 
 
-def _periods(kind: PeriodKind, years: int) -> dict[int, list[str]]:
+def _periods(kind: PeriodKind, count: int) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     period = _LAST[kind]
-    for _ in range(years * (12 if kind is PeriodKind.MONTH else 365)):
+    for _ in range(count):
         found.setdefault(period.volume, []).append(str(period))
         period = period.previous
     return found
