@@ -73,8 +73,8 @@ async def fill(owner: asyncpg.Connection, cities: list[str], years: int, days: i
             await owner.execute("SELECT statistics_open_volume($1::smallint)", volume)
             totals = orjson.dumps(dict.fromkeys(measures, 0)).decode()
             await owner.execute(_SLICES, dataset, cities, periods, _CELLS, totals)
-            dimensions = list(CATALOGUE.datasets[dataset].dimensions)
-            await owner.execute(_FACTS, dataset, volume, periods, dimensions, list(measures))
+            by = list(CATALOGUE.datasets[dataset].dimensions)
+            await owner.execute(_FACTS, dataset, volume, periods, by, list(measures))
             await owner.execute("ANALYZE statistics_slice")
             await owner.execute(_MARGINS, volume, dataset)
     for statement in _AFTER:

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -81,9 +82,9 @@ QUESTIONS = (
 def _sql(asked: Asked, bounds: tuple[str, str], table: str) -> str:
     columns = ["province" if each == "region" else each for each in asked.by if each != "region" or asked.level == "province"]  # fmt: skip
     values = [
-        f"max(greatest) FILTER (WHERE measure = '{code}')"
+        f"max(greatest) FILTER (WHERE measure = '{code}') AS {code}"
         if code.startswith("highest")
-        else f"sum(total) FILTER (WHERE measure = '{code}')"
+        else f"sum(total) FILTER (WHERE measure = '{code}') AS {code}"
         for code in asked.measures
     ]
     measures = ", ".join(f"'{code}'" for code in asked.measures)
@@ -136,7 +137,9 @@ async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every b
             await put_together(session, Tier.HQ, now=COMPUTED)
         await owner.execute("VACUUM ANALYZE")
         duck = await _bare(owner, home)
-        ours, bare, times = [], [], {}
+        ours: list[float] = []
+        bare: list[float] = []
+        times: dict[str, float] = {}
         for number, asked in enumerate(QUESTIONS, 1):
             bounds = (asked.bounds[0].format(first=first), asked.bounds[1])
 
@@ -147,7 +150,7 @@ async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every b
             async def through_duck(sql: str = _sql(asked, bounds, "fact")) -> list[Any]:
                 return [list(row) for row in duck.execute(sql).fetchall()]
 
-            mine, found = await _timed(lambda a=asked, b=bounds: _ask(context, a, b), rounds)
+            mine, found = await _timed(partial(_ask, context, asked, bounds), rounds)
             view, same = await _timed(through_view, rounds)
             lake, also = await _timed(through_duck, rounds)
             count = len(asked.measures)

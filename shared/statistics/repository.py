@@ -131,7 +131,7 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
             .where(*of_period, StatisticsSlice.superseded_at.is_(None))
             .values(superseded_at=received_at)
         )
-    slice_id = await session.scalar(
+    added = await session.scalars(
         insert(StatisticsSlice)
         .values(
             dataset=content.dataset,
@@ -148,7 +148,7 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
         )
         .returning(StatisticsSlice.id)
     )
-    await facts.load(session, slice_id, content)
+    await facts.load(session, added.one(), content)
     if not is_late:
         await note_change(session, content.dataset, str(content.period), content.node)
     return Outcome.HISTORY if is_late else Outcome.CURRENT

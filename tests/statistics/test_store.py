@@ -95,8 +95,8 @@ async def test_any_order_of_slices_and_of_putting_together(
         now += timedelta(minutes=25)
         match step:
             case "say", city, period, revision, cells:
-                before = said.setdefault((city, period), {})
-                if before.setdefault(revision, cells) != cells:
+                revisions = said.setdefault((city, period), {})
+                if revisions.setdefault(revision, cells) != cells:
                     continue
                 async with store.transaction() as session:
                     slice_ = slice_of(city, cells, period=period, revision=revision)
