@@ -72,8 +72,8 @@ _REFILL = (
 
 def upgrade() -> None:
     """Bring the database forward."""
-    op.rename_table("statistics_fact", "statistics_fact_before")
-    op.execute("ALTER INDEX statistics_fact_pkey RENAME TO statistics_fact_before_pkey")
+    op.execute("CREATE TABLE statistics_fact_before AS SELECT * FROM statistics_fact")
+    op.drop_table("statistics_fact")
     op.create_table(
         "statistics_fact",
         sa.Column("slice_id", sa.BigInteger(), nullable=False),
@@ -160,8 +160,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the database back."""
-    op.rename_table("statistics_fact", "statistics_fact_parted")
-    op.execute("ALTER INDEX statistics_fact_pkey RENAME TO statistics_fact_parted_pkey")
+    op.execute("CREATE TABLE statistics_fact_parted AS SELECT * FROM statistics_fact")
+    op.drop_table("statistics_fact")
     op.execute("DELETE FROM statistics_slice WHERE rolled_off_at IS NOT NULL")
     op.create_table(
         "statistics_fact",
@@ -183,7 +183,8 @@ def downgrade() -> None:
         ),
     )
     op.execute(
-        "INSERT INTO statistics_fact SELECT slice_id, measure_id, cell_id, value FROM statistics_fact_parted"
+        "INSERT INTO statistics_fact SELECT slice_id, measure_id, cell_id, value FROM statistics_fact_parted f "
+        "WHERE EXISTS (SELECT FROM statistics_slice s WHERE s.id = f.slice_id)"
     )
     op.drop_table("statistics_fact_parted")
     for function in ("open", "drop"):

@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.kernel.database import copy_rows, driver_connection
+from shared.statistics import volumes as _volumes  # noqa: F401 - for its functions of the database
 from shared.statistics.models import StatisticsFact, StatisticsMargin
 from shared.statistics.slices import Content
 
