@@ -1,6 +1,7 @@
 """``guanxi stats``: figures in the terminal."""
 
 import os
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,9 +12,11 @@ from shared.capability import NodeContext
 from shared.commandline import CommandFailed, JsonOption, NodeOption, console, run, show
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.language import Language, preferred_language
+from shared.statistics.aggregate import note_all_changed, put_together
 from shared.statistics.definition import catalogue_in_force
 from shared.statistics.question import Words, read_question
 from shared.statistics.service import answer
+from shared.statistics.verification import differences
 
 app = typer.Typer(help="Statistics of a node and all below it.", no_args_is_help=True)
 
@@ -87,6 +90,41 @@ def query(
     )
     for each in result["provenance"]:
         console.print(made_of(each, language), style="dim", highlight=False, soft_wrap=True)
+
+
+@app.command("aggregate")
+def aggregate(
+    node: NodeOption,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All of it anew, and not only what has changed.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Put the figures of provinces and of the nation together now, as the node does every few minutes."""
+
+    async def work(context: NodeContext) -> dict[str, Any]:
+        async with context.database.transaction() as session:
+            if everything:
+                await note_all_changed(session)
+            made = await put_together(session, context.settings.tier, now=context.clock.now())
+        return {"aggregates": made}
+
+    show(run(node, work), json=json, title="Aggregates")
+
+
+@app.command("verify")
+def verify(node: NodeOption, json: JsonOption = False) -> None:
+    """Count margins and aggregates anew from the facts, and name what differs; exit code 1 if anything does."""
+
+    async def compare(context: NodeContext) -> list[dict[str, Any]]:
+        found = await differences(context.database, context.settings.tier)
+        return [asdict(each) for each in found]
+
+    found = run(node, compare)
+    if json or found:
+        show(found, json=json, title="Differences")
+    if found:
+        raise typer.Exit(1)
 
 
 def made_of(provenance: dict[str, Any], language: Language) -> str:

@@ -8,6 +8,7 @@ not missing, and one that is gone is missing only for the time when it was there
 The migration that made the trigger has it too: what is changed here is changed by another migration.
 """
 
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from datetime import datetime, time
 
@@ -71,19 +72,28 @@ async def expected_cities(
         here: this node's code: a city by itself, which no registry knows, is expected to report to itself.
     """
     rows = await session.execute(
-        select(StatisticsEnrolment).where(StatisticsEnrolment.node.in_(within))
+        select(
+            StatisticsEnrolment.node, StatisticsEnrolment.since, StatisticsEnrolment.until
+        ).where(StatisticsEnrolment.node.in_(within))
     )
-    spans = list(rows.scalars())
+    spans = [(row.node, row.since, row.until) for row in rows]
     alone = division(here).tier is Tier.CITY and here in within
-    if alone and all(span.node != here for span in spans):
-        spans.append(
-            StatisticsEnrolment(node=here, since=datetime.min.replace(tzinfo=BUSINESS_ZONE))
-        )
-    return {
-        period: sorted({span.node for span in spans if _was_there(span, moment_of_end(period))})
-        for period in periods
-    }
+    if alone and all(node != here for node, _, _ in spans):
+        spans.append((here, datetime.min.replace(tzinfo=BUSINESS_ZONE), None))
+    # Between two moments at which somebody came or went, the same are there.
+    moments = sorted({moment for _, *both in spans for moment in both if moment is not None})
+    found: dict[int, Sequence[str]] = {}
+    expected = {}
+    for period in periods:
+        end = moment_of_end(period)
+        stretch = bisect_left(moments, end)
+        if stretch not in found:
+            found[stretch] = tuple(
+                sorted({node for node, *span in spans if _was_there(*span, end)})
+            )
+        expected[period] = found[stretch]
+    return expected
 
 
-def _was_there(span: StatisticsEnrolment, end: datetime) -> bool:
-    return span.since < end and (span.until is None or span.until >= end)
+def _was_there(since: datetime, until: datetime | None, end: datetime) -> bool:
+    return since < end and (until is None or until >= end)

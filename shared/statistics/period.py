@@ -120,6 +120,12 @@ class Period:
         return (self.start.year * 12 + self.start.month) * 31 + self.start.day
 
     @property
+    def volume(self) -> int:
+        """The partition that its facts are kept in: its calendar month, counted from 1970; of days, below zero."""
+        month = (self.start.year - _FIRST_YEAR) * 12 + self.start.month
+        return month if self.kind is PeriodKind.MONTH else -month
+
+    @property
     def year_before(self) -> Self | None:
         """The same month or day a year before; a leap day has none."""
         try:
@@ -139,3 +145,9 @@ class Period:
         if not isinstance(other, Period):
             return NotImplemented
         return (self.start, self.end) < (other.start, other.end)
+
+
+def month_of_volume(volume: int) -> Period:
+    """Return the calendar month of a :attr:`Period.volume`."""
+    year, month = divmod(abs(volume) - 1, 12)
+    return Period(PeriodKind.MONTH, date(_FIRST_YEAR + year, month + 1, 1))

@@ -7,16 +7,15 @@ from enum import StrEnum
 from typing import Any
 
 import asyncpg
-import orjson
-from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.dialects.postgresql import array, insert
+from sqlalchemy import BigInteger, ColumnElement, any_, cast, func, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, array, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.kernel.database import copy_rows, driver_connection
+from shared.kernel.database import driver_connection
 from shared.kernel.listing import Listing, Sort
-from shared.statistics import standing
+from shared.statistics import facts, standing
 from shared.statistics.expectation import moment_of_end
-from shared.statistics.models import StatisticsFact, StatisticsMeasure, StatisticsSlice
+from shared.statistics.models import StatisticsMeasure, StatisticsSlice
 from shared.statistics.period import Period
 from shared.statistics.slices import Content, Slice
 from shared.statistics.standing import StatisticsFormerStanding
@@ -81,6 +80,8 @@ class StoredSlice:
     hash: str
     computed_at: datetime
     received_at: datetime
+    fingerprint: int
+    """By which an answer that is made of it is recognised: its id, scattered over 64 bits."""
 
 
 async def current(session: AsyncSession, content: Content) -> tuple[int, str] | None:
@@ -165,7 +166,7 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
             .where(*of_period, StatisticsSlice.superseded_at.is_(None))
             .values(superseded_at=received_at)
         )
-    slice_id = await session.scalar(
+    added = await session.scalars(
         insert(StatisticsSlice)
         .values(
             dataset=content.dataset,
@@ -183,14 +184,15 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
         )
         .returning(StatisticsSlice.id)
     )
-    await _load_facts(session, slice_id, content)
+    await facts.load(session, added.one(), content)
     if counts:
+        await standing.note_change(session, content.dataset, str(content.period), content.node)
         return Outcome.CURRENT
     return Outcome.PENDING if waits else Outcome.HISTORY
 
 
 async def replace_facts(session: AsyncSession, slice_: Slice) -> None:
-    """Write the facts of a slice that is known anew: some of them were lost or altered."""
+    """Write the facts of a slice that is known anew, for some of them were lost or altered; not of one rolled off."""
     content = slice_.content
     slice_id = await session.scalar(
         select(StatisticsSlice.id).where(
@@ -198,33 +200,14 @@ async def replace_facts(session: AsyncSession, slice_: Slice) -> None:
             StatisticsSlice.node == content.node,
             StatisticsSlice.period == str(content.period),
             StatisticsSlice.revision == slice_.revision,
+            StatisticsSlice.rolled_off_at.is_(None),
         )
     )
-    await session.execute(delete(StatisticsFact).where(StatisticsFact.slice_id == slice_id))
-    await _load_facts(session, slice_id, content)
-
-
-async def _load_facts(session: AsyncSession, slice_id: int | None, content: Content) -> None:
-    measures = await _measure_ids(session, content.measures)
-    cells = await _cell_ids(session, content)
-    facts = (
-        (slice_id, measures[measure], cell_id, value)
-        for cell, cell_id in zip(content.cells, cells, strict=True)
-        for measure, value in zip(content.measures, cell.values, strict=True)
-        if value is not None
-    )
-    await copy_rows(
-        session, StatisticsFact.__tablename__, ("slice_id", "measure_id", "cell_id", "value"), facts
-    )
-
-
-async def _measure_ids(session: AsyncSession, codes: Sequence[str]) -> dict[str, int]:
-    known = await measure_ids(session, codes)
-    missing = [{"code": code} for code in codes if code not in known]
-    if missing:
-        await session.execute(insert(StatisticsMeasure).values(missing).on_conflict_do_nothing())
-        known = await measure_ids(session, codes)
-    return known
+    if slice_id is None:
+        return
+    await facts.drop(session, [slice_id], content.period.volume)
+    await facts.load(session, slice_id, content)
+    await standing.note_change(session, content.dataset, str(content.period), content.node)
 
 
 async def measure_ids(session: AsyncSession, codes: Sequence[str]) -> dict[str, int]:
@@ -235,36 +218,6 @@ async def measure_ids(session: AsyncSession, codes: Sequence[str]) -> dict[str, 
         )
     )
     return {row.code: row.id for row in rows}
-
-
-async def _cell_ids(session: AsyncSession, content: Content) -> list[int]:
-    """Return the ids of the content's cells in their order, adding cells that are new."""
-    connection = await driver_connection(session)
-    dims = [
-        orjson.dumps(dict(zip(content.dimensions, cell.key, strict=True))).decode()
-        for cell in content.cells
-    ]
-    found = await connection.fetch(_FIND_CELLS, dims)
-    if any(row["id"] is None for row in found):
-        # In the cells' order: two lanes that bring the same new cells wait for one another and do not deadlock.
-        await connection.execute(_ADD_CELLS, dims)
-        found = await connection.fetch(_FIND_CELLS, dims)
-    return [row["id"] for row in found]
-
-
-_FIND_CELLS = """
-SELECT c.id
-FROM unnest($1::text[]) WITH ORDINALITY AS wanted (dims, position)
-LEFT JOIN statistics_cell c ON c.dims = wanted.dims::jsonb
-ORDER BY wanted.position
-"""
-_ADD_CELLS = """
-INSERT INTO statistics_cell (dims)
-SELECT wanted.dims::jsonb FROM unnest($1::text[]) WITH ORDINALITY AS wanted (dims, position)
-WHERE NOT EXISTS (SELECT FROM statistics_cell c WHERE c.dims = wanted.dims::jsonb)
-ORDER BY wanted.position
-ON CONFLICT DO NOTHING
-"""
 
 
 async def chosen_slices(
@@ -285,29 +238,8 @@ async def chosen_slices(
         nodes: codes of the cities.
         as_known_at: a moment: those that were current here then; ``None``: those that are now.
     """
-    known = (
-        StatisticsSlice.superseded_at.is_(None)
-        if as_known_at is None
-        else (StatisticsSlice.in_force_at <= as_known_at)
-        & (StatisticsSlice.superseded_at.is_(None) | (StatisticsSlice.superseded_at > as_known_at))
-        | StatisticsSlice.id.in_(
-            select(StatisticsFormerStanding.slice_id).where(
-                StatisticsFormerStanding.since <= as_known_at,
-                StatisticsFormerStanding.until > as_known_at,
-            )
-        )
-    )
     rows = await session.execute(
-        select(
-            StatisticsSlice.id,
-            StatisticsSlice.dataset,
-            StatisticsSlice.node,
-            StatisticsSlice.period,
-            StatisticsSlice.revision,
-            StatisticsSlice.hash,
-            StatisticsSlice.computed_at,
-            StatisticsSlice.received_at,
-        )
+        select(*_STORED)
         .where(
             or_(
                 *(
@@ -318,15 +250,51 @@ async def chosen_slices(
             ),
             StatisticsSlice.period.in_(periods),
             StatisticsSlice.node.in_(nodes),
-            known,
+            _known(as_known_at),
         )
         .order_by(StatisticsSlice.dataset, StatisticsSlice.period, StatisticsSlice.node)
     )
     return [StoredSlice(*row) for row in rows]
 
 
+async def slices_by_id(session: AsyncSession, ids: Sequence[int]) -> list[StoredSlice]:
+    """Return these slices, by dataset, period and node."""
+    rows = await session.execute(
+        select(*_STORED)
+        .where(StatisticsSlice.id == any_(cast(ids, ARRAY(BigInteger))))
+        .order_by(StatisticsSlice.dataset, StatisticsSlice.period, StatisticsSlice.node)
+    )
+    return [StoredSlice(*row) for row in rows]
+
+
+_STORED = (
+    StatisticsSlice.id,
+    StatisticsSlice.dataset,
+    StatisticsSlice.node,
+    StatisticsSlice.period,
+    StatisticsSlice.revision,
+    StatisticsSlice.hash,
+    StatisticsSlice.computed_at,
+    StatisticsSlice.received_at,
+    func.hashint8extended(StatisticsSlice.id, 0),
+)
+
+
+def _known(at: datetime | None) -> ColumnElement[bool]:
+    kept = StatisticsSlice.rolled_off_at.is_(None)
+    if at is None:
+        return kept & StatisticsSlice.superseded_at.is_(None)
+    later = StatisticsSlice.superseded_at.is_(None) | (StatisticsSlice.superseded_at > at)
+    formerly = select(StatisticsFormerStanding.slice_id).where(
+        StatisticsFormerStanding.since <= at, StatisticsFormerStanding.until > at
+    )
+    return kept & ((StatisticsSlice.in_force_at <= at) & later | StatisticsSlice.id.in_(formerly))
+
+
 async def fetch_json(session: AsyncSession, statement: str, *values: Any) -> bytes:
     """Return what a statement builds: one JSON text."""
     connection: asyncpg.Connection = await driver_connection(session)
+    # To compile a statement costs more than it saves one that takes milliseconds.
+    await connection.execute("SET LOCAL jit = off")
     text_: str = await connection.fetchval(statement, *values)
     return text_.encode()

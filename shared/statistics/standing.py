@@ -9,6 +9,9 @@ A revision may come into force, make way and come back, as when a city hears tha
 word reached HQ. The slice's own columns tell of the last time, and *former standings* of those before it: so a question
 can still be answered as known at any moment.
 
+What is in force and still has its facts is *current*: answers are made of it, and so is all that is derived from
+slices. Whatever changes it, notes that in the same transaction (:func:`note_change`), so that what was derived follows.
+
 Whoever writes slices takes the table's lock first (:func:`take_turn`), so that nobody's limits change between reading
 them and storing; limits are written by one at a time.
 """
@@ -24,12 +27,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.kernel.database import Base, driver_connection
-from shared.statistics.models import StatisticsSlice
+from shared.statistics.models import StatisticsSlice, statistics_change
 from shared.statistics.period import Period
 
 Limits = Mapping[str, Mapping[str, int]]
 """By period, the month itself and its days, and dataset: the greatest revision that may be in force."""
 MONTH_LENGTH = len("2026-11")
+IN_FORCE = "s.superseded_at IS NULL"
+"""Which slices ``s`` count; in SQL."""
+CURRENT = f"{IN_FORCE} AND s.rolled_off_at IS NULL"
+"""Which of them answers are made of today: those that still have their facts; in SQL."""
 
 
 class StatisticsLimit(Base):
@@ -58,6 +65,12 @@ class StatisticsFormerStanding(Base):
 async def take_turn(session: AsyncSession) -> None:
     """Let no limit change until the transaction ends."""
     await session.execute(text("LOCK TABLE statistics_slice IN ROW EXCLUSIVE MODE"))
+
+
+async def note_change(session: AsyncSession, dataset: str, period: str, node: str) -> None:
+    """Note that another slice of a city is current, whatever the reason: its province is put together anew."""
+    connection = await driver_connection(session)
+    await connection.execute(_NOTE_CHANGE, dataset, period, node)
 
 
 async def limit(session: AsyncSession, dataset: str, node: str, period: str) -> int | None:
@@ -121,6 +134,8 @@ async def settle(
     await connection.execute(_COME_INTO_FORCE, *values)
 
 
+_CHANGE = f"INSERT INTO {statistics_change.name} (dataset, period, region)"
+_NOTE_CHANGE = f"{_CHANGE} VALUES ($1, $2, left($3, 2) || '0000')"
 _OPEN = "DELETE FROM statistics_limit WHERE month = $1 AND node = ANY($2::text[])"
 _CLOSE = """
 INSERT INTO statistics_limit (month, node, closing, revisions)
@@ -136,18 +151,23 @@ WITH entitled AS (
       AND (l.node IS NULL OR s.revision <= coalesce((l.revisions->s.period->>s.dataset)::int, 0))
     ORDER BY s.node, s.period, s.dataset, s.revision DESC
 )"""
-_MAKE_WAY = f"""{_ENTITLED}
-UPDATE statistics_slice s SET superseded_at = $3
-WHERE s.node = ANY($2::text[]) AND s.period = ANY($4::text[]) AND s.superseded_at IS NULL
-  AND s.id NOT IN (SELECT id FROM entitled)
-"""  # noqa: S608 - put together from constants
+_NOTE_CHANGES = f"""
+{_CHANGE} SELECT DISTINCT dataset, period, left(node, 2) || '0000' FROM changed
+"""
+_MAKE_WAY = f"""{_ENTITLED}, changed AS (
+    UPDATE statistics_slice s SET superseded_at = $3
+    WHERE s.node = ANY($2::text[]) AND s.period = ANY($4::text[]) AND {IN_FORCE}
+      AND s.id NOT IN (SELECT id FROM entitled)
+    RETURNING s.dataset, s.period, s.node
+){_NOTE_CHANGES}"""  # noqa: S608 - put together from constants
 # A slice that comes back leaves the time when it was in force before to the former standings.
 _COME_INTO_FORCE = f"""{_ENTITLED}, former AS (
     INSERT INTO statistics_former_standing (slice_id, since, until)
     SELECT s.id, s.in_force_at, s.superseded_at FROM statistics_slice s JOIN entitled USING (id)
     WHERE s.superseded_at > s.in_force_at
     ON CONFLICT DO NOTHING
-)
-UPDATE statistics_slice s SET in_force_at = $3, superseded_at = NULL
-FROM entitled e WHERE e.id = s.id AND s.superseded_at IS NOT NULL
-"""  # noqa: S608 - put together from constants
+), changed AS (
+    UPDATE statistics_slice s SET in_force_at = $3, superseded_at = NULL
+    FROM entitled e WHERE e.id = s.id AND s.superseded_at IS NOT NULL
+    RETURNING s.dataset, s.period, s.node
+){_NOTE_CHANGES}"""  # noqa: S608 - put together from constants
