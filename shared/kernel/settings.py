@@ -201,6 +201,17 @@ class Settings(BaseSettings):
     export_retention_days: int = Field(
         default=7, ge=1, le=365, description="Days for which the file of an export is kept."
     )
+    statistics_value_limit: int = Field(
+        default=500_000_000,
+        ge=1,
+        description="Stored values that are read at most for one question about figures.",
+    )
+    statistics_timeout_seconds: int = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        description="Seconds that the database may take for one question about figures; a report may take ten times as long.",
+    )
     event_retention_days: int = Field(
         default=30,
         ge=1,

@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 import orjson
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select, text, update
 from sqlalchemy.dialects.postgresql import array, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -74,6 +74,7 @@ class StoredSlice:
     hash: str
     computed_at: datetime
     received_at: datetime
+    row_count: int
 
 
 async def current(session: AsyncSession, content: Content) -> tuple[int, str] | None:
@@ -243,6 +244,7 @@ async def chosen_slices(
             StatisticsSlice.hash,
             StatisticsSlice.computed_at,
             StatisticsSlice.received_at,
+            StatisticsSlice.row_count,
         )
         .where(
             or_(
@@ -259,6 +261,12 @@ async def chosen_slices(
         .order_by(StatisticsSlice.dataset, StatisticsSlice.period, StatisticsSlice.node)
     )
     return [StoredSlice(*row) for row in rows]
+
+
+async def limit_time(session: AsyncSession, seconds: int) -> None:
+    """Let no statement of the rest of the transaction take longer."""
+    limit = text("SELECT set_config('statement_timeout', :milliseconds, true)")
+    await session.execute(limit, {"milliseconds": str(seconds * 1000)})
 
 
 async def fetch_json(session: AsyncSession, statement: str, *values: Any) -> bytes:

@@ -1,12 +1,15 @@
 """Answering questions: which slices an answer is made of, what is missing, and what the figures are."""
 
+import asyncio
 import hashlib
+import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from asyncpg import QueryCanceledError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.federation.repository import registered_cities
@@ -15,9 +18,33 @@ from shared.kernel.tier import Tier
 from shared.organisation.division import cities_of, division
 from shared.statistics import figures
 from shared.statistics.catalogue import Catalogue
+from shared.statistics.cost import ORDINARY, Estimate, Limits
+from shared.statistics.drilling import ways
+from shared.statistics.forms import Form
+from shared.statistics.problems import QuestionTooSlow
 from shared.statistics.question import Question
-from shared.statistics.repository import StoredSlice, chosen_slices
+from shared.statistics.repository import StoredSlice, chosen_slices, limit_time
+from shared.statistics.shaping import shape
+from shared.statistics.table import flattened, write
 from shared.statistics.vocabulary import UNIT_NAMES
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """In which form an answer is wanted.
+
+    Attributes:
+        form: JSON, or one flat table.
+        in_full: whether the provenance lists each city's revision, and not only those that are missing.
+        with_bom: whether CSV begins with the mark by which Excel knows UTF-8.
+    """
+
+    form: Form = Form.JSON
+    in_full: bool = True
+    with_bom: bool = False
+
+
+AS_JSON = Manner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +53,7 @@ class Answer:
 
     Attributes:
         entity_tag: changes when, and only when, the question, the slices it is made of or the cities expected do.
-        body: the JSON; ``None`` if the asker has it already.
+        body: the JSON, or the file; ``None`` if the asker has it already.
     """
 
     entity_tag: str
@@ -41,7 +68,8 @@ async def answer(
     here: str,
     language: Language = Language.ENGLISH,
     held: str | None = None,
-    in_full: bool = True,
+    manner: Manner = AS_JSON,
+    limits: Limits = ORDINARY,
 ) -> Answer:
     """Answer a question.
 
@@ -52,7 +80,12 @@ async def answer(
         here: code of this node, from which figures are expected if it is a city.
         language: of the names.
         held: the ``If-None-Match`` header of an asker who may have the answer already.
-        in_full: whether the provenance lists each city's revision, and not only those that are missing.
+        manner: in which form the answer is wanted.
+        limits: what it may cost.
+
+    Raises:
+        QuestionTooCostly: if it would read too much (422).
+        QuestionTooSlow: if the database takes too long (422); the transaction is spoilt.
     """
     within = {city.code for city in cities_of(question.region.code)}
     registered = {
@@ -67,20 +100,78 @@ async def answer(
         as_known_at=question.as_known_at,
     )
     expected = sorted((registered & within) | {each.node for each in slices})
-    tag = _entity_tag(question, slices, expected, language, in_full=in_full)
+    tag = _entity_tag(question, slices, expected, language, manner)
     if held is not None and _holds(held, tag):
         return Answer(tag, None)
+    Estimate.of(question, slices).require_within(limits)
     closing = _closing_periods(slices)
-    rows = await figures.rows(
-        session, question, catalogue, slices, closing=closing, language=language
-    )
+    await limit_time(session, limits.seconds)
+    try:
+        rows = await _rows(session, question, catalogue, slices, closing, language)
+    except QueryCanceledError:
+        raise QuestionTooSlow(seconds=limits.seconds) from None
     parts = {
         "indicators": orjson.dumps(_headings(question, catalogue, closing, language)),
-        "rows": rows,
-        "provenance": orjson.dumps(_provenance(question, slices, expected, in_full=in_full)),
+        **_told(question, catalogue, rows, language),
+        "drill": orjson.dumps(ways(question, catalogue)),
+        "provenance": orjson.dumps(_provenance(question, slices, expected, in_full=manner.in_full)),
     }
-    body = b",".join(b'"%b":%b' % (name.encode(), part) for name, part in parts.items())
-    return Answer(tag, b"{" + body + b"}")
+    body = (
+        b"{" + b",".join(b'"%b":%b' % (name.encode(), part) for name, part in parts.items()) + b"}"
+    )
+    if manner.form is Form.JSON:
+        return Answer(tag, body)
+    return Answer(tag, await asyncio.to_thread(_file, question, body, manner))
+
+
+async def estimate(session: AsyncSession, question: Question) -> Estimate:
+    """Tell what a question would cost, without answering it."""
+    slices = await chosen_slices(
+        session,
+        question.measures,
+        [str(period) for period in question.consulted],
+        [city.code for city in cities_of(question.region.code)],
+        as_known_at=question.as_known_at,
+    )
+    return Estimate.of(question, slices)
+
+
+async def _rows(  # noqa: PLR0917 - what the figures need
+    session: AsyncSession,
+    question: Question,
+    catalogue: Catalogue,
+    slices: Sequence[StoredSlice],
+    closing: Mapping[str, str],
+    language: Language,
+) -> bytes:
+    """Return the rows of the figures, before anything is put together, compared or written from them.
+
+    Every answer passes here, whatever its shape and form: what is to be withheld is withheld here.
+    """
+    return await figures.rows(
+        session, question, catalogue, slices, closing=closing, language=language
+    )
+
+
+def _told(
+    question: Question, catalogue: Catalogue, rows: bytes, language: Language
+) -> dict[str, bytes]:
+    """Return the rows in their shape; as they come if that is none."""
+    if not question.analysis.reshapes:
+        return {"rows": rows}
+    shaped = shape(question, catalogue, orjson.loads(rows), language=language)
+    if shaped.columns is None:
+        return {"rows": orjson.dumps(shaped.rows)}
+    columns = [{"code": code, "name": name} for code, name in shaped.columns.items()]
+    return {"columns": orjson.dumps(columns), "rows": orjson.dumps(shaped.rows)}
+
+
+def _file(question: Question, body: bytes, manner: Manner) -> bytes:
+    """Return an answer as a file; in a thread, for a large one takes its time."""
+    file = io.BytesIO()
+    table = flattened(question, orjson.loads(body))
+    write(table, manner.form, file, with_bom=manner.with_bom)
+    return file.getvalue()
 
 
 def _entity_tag(
@@ -88,11 +179,10 @@ def _entity_tag(
     slices: Sequence[StoredSlice],
     expected: Sequence[str],
     language: Language,
-    *,
-    in_full: bool,
+    manner: Manner,
 ) -> str:
     # The question's repr holds the definitions of its indicators: an upgrade that changes one changes the tag.
-    made_of = [repr(question), [each.id for each in slices], expected, language, in_full]
+    made_of = [repr(question), [each.id for each in slices], expected, language, repr(manner)]
     return f'"{hashlib.sha256(orjson.dumps(made_of)).hexdigest()[:32]}"'
 
 
@@ -123,7 +213,7 @@ def _headings(
             if aggregated and catalogue.is_snapshot(each)
             else None,
         }
-        for each in question.indicators
+        for each in question.told
     ]
 
 
