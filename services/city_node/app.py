@@ -59,6 +59,7 @@ from shared import (
     port,
     staff,
     statistics,
+    statistics_report,
     work,
 )
 from shared.kernel.settings import Settings
@@ -115,6 +116,7 @@ CAPABILITIES = (
     export.capability,
     rollup.capability,
     statistics.capability,
+    statistics_report.capability,
     policy.capability,
     event.capability,
     work.capability,

@@ -14,6 +14,7 @@ from shared import (
     policy,
     staff,
     statistics,
+    statistics_report,
     work,
 )
 from shared.kernel.settings import Settings
@@ -25,6 +26,7 @@ CAPABILITIES = (
     staff.capability,
     audit.capability,
     statistics.capability,
+    statistics_report.capability,
     policy.capability,
     event.capability,
     clearing.capability,

@@ -12,6 +12,7 @@ from shared import (
     policy,
     staff,
     statistics,
+    statistics_report,
     work,
 )
 from shared.kernel.settings import Settings
@@ -23,6 +24,7 @@ CAPABILITIES = (
     staff.capability,
     audit.capability,
     statistics.capability,
+    statistics_report.capability,
     policy.capability,
     event.capability,
     clearing.capability,

@@ -212,6 +212,21 @@ class Settings(BaseSettings):
         le=3600,
         description="Seconds that the database may take for one question about figures; a report may take ten times as long.",
     )
+    report_time: str = Field(
+        default="06:00",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="Local time (Asia/Shanghai) at which reports are run by the clock; after the roll-ups.",
+    )
+    report_directory: Path | None = Field(
+        default=None,
+        description="Where the files of reports are delivered; `reports` in the node's own directory without it.",
+    )
+    report_retention_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="Days for which the runs of reports and their files are kept.",
+    )
     event_retention_days: int = Field(
         default=30,
         ge=1,

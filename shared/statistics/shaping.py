@@ -80,12 +80,13 @@ class _Shaping:
                 yield self.others(members, beside, len(groups) - most)
 
     def figure(
-        self, indicator: Indicator, members: Sequence[Values], everybody: Sequence[Values]
+        self, indicator: Indicator, members: Sequence[Row], everybody: Sequence[Values]
     ) -> Number | None:
         """Return the figure of some rows, which may be one or none."""
         if len(members) > 1:
             return Combining(self.catalogue, everybody).together(indicator, members)
-        return members[0][indicator.code] if members else None
+        alone: Number | None = members[0][indicator.code] if members else None
+        return alone
 
     def others(self, members: list[Row], everybody: Sequence[Values], count: int) -> Row:
         """Return one row for several of the same period and, if something goes across, of the same column."""

@@ -6,7 +6,7 @@ import pytest
 
 from shared import organisation, staff, statistics
 from shared.kernel.database import driver_connection
-from shared.statistics import service
+from shared.statistics import figures
 from shared.statistics.relative import relative_periods
 from tests.conftest import NOON, MakeNode, TestNode
 from tests.statistics.registered_cities import CITIES, Headers, ask, enter, get, keep
@@ -84,7 +84,7 @@ async def test_a_question_that_takes_too_long_is_given_up(
         await connection.execute("SELECT count(*) FROM generate_series(1, 1000000000000)")
         raise AssertionError
 
-    monkeypatch.setattr(service.figures, "rows", counts_for_ever)
+    monkeypatch.setattr(figures, "rows", counts_for_ever)
     answer = await get(hq, analyst, indicator="customers")
 
     assert (answer.status_code, limits) == (422, [1])
