@@ -25,6 +25,9 @@ class SettingsInvalid(Exception):
     """A setting is wrong; the message names it, where it came from and what is expected."""
 
 
+_TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
+
+
 class Settings(BaseSettings):
     """The settings of one node.
 
@@ -160,12 +163,12 @@ class Settings(BaseSettings):
     )
     rollup_time: str = Field(
         default="01:30",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        pattern=_TIME_OF_DAY,
         description="Local time (Asia/Shanghai) of the nightly roll-up.",
     )
     erasure_time: str = Field(
         default="03:30",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        pattern=_TIME_OF_DAY,
         description="Local time (Asia/Shanghai) of the nightly erasure of customers whose retention period has passed.",
     )
     retention_days: int = Field(
@@ -202,30 +205,24 @@ class Settings(BaseSettings):
         default=7, ge=1, le=365, description="Days for which the file of an export is kept."
     )
     statistics_value_limit: int = Field(
-        default=500_000_000,
-        ge=1,
-        description="Stored values that are read at most for one question about figures.",
+        default=500_000_000, ge=1, description="Stored values that one question may read."
     )
     statistics_timeout_seconds: int = Field(
         default=60,
         ge=1,
         le=3600,
-        description="Seconds that the database may take for one question about figures; a report may take ten times as long.",
+        description="Seconds that the database may take for one question; ten times as many for a report.",
     )
     report_time: str = Field(
         default="06:00",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
-        description="Local time (Asia/Shanghai) at which reports are run by the clock; after the roll-ups.",
+        pattern=_TIME_OF_DAY,
+        description="Local time (Asia/Shanghai) at which the reports that are due are run.",
     )
     report_directory: Path | None = Field(
-        default=None,
-        description="Where the files of reports are delivered; `reports` in the node's own directory without it.",
+        default=None, description="Where reports are delivered; `reports` beside the node's keys."
     )
     report_retention_days: int = Field(
-        default=90,
-        ge=1,
-        le=3650,
-        description="Days for which the runs of reports and their files are kept.",
+        default=90, ge=1, le=3650, description="Days for which reports' runs and files are kept."
     )
     event_retention_days: int = Field(
         default=30,

@@ -35,9 +35,8 @@ PATHS = {
     "440100": "000000/440000/440100/",
 }
 OWNED = (
-    *("{customer_id}", "{staff_id}", "{import_id}", "{request_id}", "/units/{code}"),
+    *("{customer_id}", "{staff_id}", "{import_id}", "{request_id}", "{report_id}", "/units/{code}"),
     *("{adjustment_id}", "{redemption_id}", "{prospect_id}", "{shift_id}", "{handset_id}"),
-    "{report_id}",
 )
 """What in a path names something of a unit."""
 
