@@ -110,9 +110,12 @@ async def answer(
         rows = await _rows(session, question, catalogue, slices, closing, language)
     except QueryCanceledError:
         raise QuestionTooSlow(seconds=limits.seconds) from None
+    told = {"rows": rows}
+    if question.analysis.reshapes:  # in a thread, for many rows take their time
+        told = await asyncio.to_thread(_reshaped, question, catalogue, rows, language)
     parts = {
         "indicators": orjson.dumps(_headings(question, catalogue, closing, language)),
-        **_told(question, catalogue, rows, language),
+        **told,
         "drill": orjson.dumps(ways(question, catalogue)),
         "provenance": orjson.dumps(_provenance(question, slices, expected, in_full=manner.in_full)),
     }
@@ -144,7 +147,7 @@ async def _rows(  # noqa: PLR0917 - what the figures need
     closing: Mapping[str, str],
     language: Language,
 ) -> bytes:
-    """Return the rows of the figures, before anything is put together, compared or written from them.
+    """Return the rows of the figures, before any are put together, turned or written.
 
     Every answer passes here, whatever its shape and form: what is to be withheld is withheld here.
     """
@@ -153,12 +156,10 @@ async def _rows(  # noqa: PLR0917 - what the figures need
     )
 
 
-def _told(
+def _reshaped(
     question: Question, catalogue: Catalogue, rows: bytes, language: Language
 ) -> dict[str, bytes]:
-    """Return the rows in their shape; as they come if that is none."""
-    if not question.analysis.reshapes:
-        return {"rows": rows}
+    """Return the rows in their shape, and what goes across."""
     shaped = shape(question, catalogue, orjson.loads(rows), language=language)
     if shaped.columns is None:
         return {"rows": orjson.dumps(shaped.rows)}
