@@ -128,6 +128,7 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.Numeric(), nullable=False),
         sa.Column("as_of", sa.DateTime(timezone=True), nullable=False),
         sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("row_count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("statistics_aggregate_pkey")),
     )
     op.create_index(

@@ -61,6 +61,7 @@ from shared import (
     reporting,
     staff,
     statistics,
+    statistics_report,
     work,
 )
 from shared.kernel.settings import Settings
@@ -119,6 +120,7 @@ CAPABILITIES = (
     statistics.capability,
     analysis.capability,
     reporting.capability,
+    statistics_report.capability,
     policy.capability,
     event.capability,
     work.capability,

@@ -14,6 +14,7 @@ from shared import (
     reporting,
     staff,
     statistics,
+    statistics_report,
     work,
 )
 from shared.kernel.settings import Settings
@@ -27,6 +28,7 @@ CAPABILITIES = (
     statistics.capability,
     analysis.capability,
     reporting.capability,
+    statistics_report.capability,
     policy.capability,
     event.capability,
     clearing.capability,

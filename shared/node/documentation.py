@@ -63,7 +63,9 @@ def settings() -> str:
     """Return the page of settings."""
 
     def rows() -> Iterator[tuple[object, ...]]:
-        for name, field in Settings.model_fields.items():
+        fields = Settings.model_fields
+        for name in sorted(fields, key=lambda name: name not in Settings.__annotations__):
+            field = fields[name]
             yield f"`{name}`", f"`GUANXI_{name.upper()}`", _default(field), field.description
 
     return (

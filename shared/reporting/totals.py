@@ -20,6 +20,8 @@ from shared.reporting.comparing import cities_below
 from shared.reporting.holding import CHECKED_MONTHS, cities_held, months_of
 from shared.reporting.models import Fault
 from shared.reporting.resending import tell
+from shared.statistics.period import Period
+from shared.statistics.standing import CURRENT
 
 log = structlog.get_logger("reporting")
 
@@ -78,7 +80,7 @@ async def _made_of(
 ) -> dict[str, list[tuple[str, int]]]:
     rows = await session.execute(
         text(
-            "SELECT dataset, node, revision FROM statistics_slice WHERE superseded_at IS NULL"
+            f"SELECT dataset, node, revision FROM statistics_slice s WHERE {CURRENT}"  # noqa: S608 - a constant
             " AND period = :period AND node = ANY(:nodes) ORDER BY dataset, node"
         ),
         {"period": period, "nodes": list(nodes)},
@@ -93,12 +95,13 @@ _TOTALS = """
 WITH made_of AS (
     SELECT s.id FROM statistics_slice s
     JOIN unnest($3::text[], $4::int[]) AS given (node, revision) USING (node, revision)
-    WHERE s.dataset = $1 AND s.period = $2
+    WHERE s.dataset = $1 AND s.period = $2 AND s.rolled_off_at IS NULL
 )
 SELECT (SELECT count(*) FROM made_of), (
     SELECT coalesce(json_object_agg(code, total), '{}')::text FROM (
         SELECT m.code, sum(f.value) AS total
-        FROM statistics_fact f JOIN made_of o ON o.id = f.slice_id JOIN statistics_measure m ON m.id = f.measure_id
+        FROM statistics_fact f JOIN made_of o ON o.id = f.slice_id AND f.volume = $5::smallint
+        JOIN statistics_measure m ON m.id = f.measure_id
         GROUP BY m.code) t)
 """
 
@@ -106,10 +109,12 @@ SELECT (SELECT count(*) FROM made_of), (
 async def totals(
     session: AsyncSession, dataset: str, period: str, made_of: Sequence[tuple[str, int]]
 ) -> dict[str, int] | None:
-    """Add up the facts of slices, by measure; nothing if one of them is not here."""
+    """Add up the facts of slices, by measure; nothing if one of them is not here, or no longer."""
     connection = await driver_connection(session)
     nodes, revisions = [node for node, _ in made_of], [revision for _, revision in made_of]
-    count, found = await connection.fetchrow(_TOTALS, dataset, period, nodes, revisions)
+    count, found = await connection.fetchrow(
+        _TOTALS, dataset, period, nodes, revisions, Period.parse(period).volume
+    )
     if count < len(made_of):
         return None
     added: dict[str, int] = orjson.loads(found)

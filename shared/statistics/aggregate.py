@@ -113,15 +113,15 @@ FROM unnest($1::text[], $2::text[], $3::text[]) AS g (dataset, period, region)
 WHERE (a.dataset, a.period, a.region) = (g.dataset, g.period, g.region) AND a.replaced_at IS NULL
 """
 _REGISTER = f"""
-INSERT INTO statistics_aggregate (id, dataset, period, region, slice_ids, cities, measures, fingerprint, as_of)
+INSERT INTO statistics_aggregate (id, dataset, period, region, slice_ids, cities, measures, fingerprint, as_of, row_count)
 SELECT nextval(pg_get_serial_sequence('statistics_slice', 'id')), m.dataset, m.period, m.region, m.slice_ids, m.cities,
        ARRAY(SELECT code FROM statistics_slice s CROSS JOIN LATERAL jsonb_object_keys(s.control_totals) AS code
              WHERE s.id = ANY(m.slice_ids) GROUP BY code HAVING count(*) = cardinality(m.slice_ids)),
-       m.fingerprint, m.as_of
+       m.fingerprint, m.as_of, m.row_count
 FROM (
     SELECT g.dataset, g.period, g.region, array_agg(s.id ORDER BY s.node) AS slice_ids,
            string_agg(s.node, ' ' ORDER BY s.node) AS cities, sum(hashint8extended(s.id, 0)) AS fingerprint,
-           min(s.computed_at) AS as_of
+           min(s.computed_at) AS as_of, sum(s.row_count) AS row_count
     FROM unnest($1::text[], $2::text[], $3::text[]) AS g (dataset, period, region)
     JOIN statistics_slice s ON s.dataset = g.dataset AND s.period = g.period AND {CURRENT}
      AND (g.region = '{HQ_CODE}' OR left(s.node, 2) = left(g.region, 2))

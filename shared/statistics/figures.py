@@ -2,8 +2,8 @@
 
 Within a bucket (a period, or the whole range) and a region: sums add every chosen slice, snapshots add those of the
 closing period alone, extrema compare, and ratios and differences are of what has been put together. Shares and ranks
-look at the other rows of the period, growth and moving sums at the same row of earlier periods, which are consulted
-for that and not told; these are empty unless all these periods are made of the same cities.
+look at the other rows of the period, change, growth and moving sums at the same row of earlier periods, which are
+consulted for that and not told; these are empty unless all these periods are made of the same cities.
 
 Only codes of the catalogue become
 part of the statement's text; everything that was asked goes in as a value.
@@ -21,6 +21,7 @@ from shared.organisation.division import Division
 from shared.statistics.catalogue import (
     Aggregation,
     Catalogue,
+    Change,
     Difference,
     Dimension,
     Earlier,
@@ -162,12 +163,14 @@ class _Statement:
                 frame = f"OVER (PARTITION BY {key} ORDER BY v.ordinal RANGE BETWEEN {count - 1} PRECEDING AND CURRENT ROW)"
                 whole = f"count({value}) {frame} = {count} AND min({cities}) {frame} = max({cities}) {frame}"
                 return f"CASE WHEN {whole} THEN sum({value}) {frame} END"
-            case Growth(over=over):
+            case Change(over=over) | Growth(over=over):
                 order, back = ("ordinal", 1) if over is Earlier.PERIOD else ("calendar", YEAR)
                 frame = f"OVER (PARTITION BY {key} ORDER BY v.{order} RANGE BETWEEN {back} PRECEDING AND {back} PRECEDING)"
                 earlier = f"max({value}) {frame}"
-                growth = f"100 * ({value} - {earlier})::numeric / nullif({earlier}, 0)"
-                return f"CASE WHEN max({cities}) {frame} = {cities} THEN {_rounded(growth)} END"
+                compared = f"({value} - {earlier})::numeric"
+                if isinstance(how, Growth):
+                    compared = f"100 * {compared} / nullif({earlier}, 0)"
+                return f"CASE WHEN max({cities}) {frame} = {cities} THEN {_rounded(compared)} END"
 
     def source(self) -> tuple[str, str]:
         """Return what plain values are computed from, and which part of it has the dimensions."""
@@ -271,7 +274,7 @@ async def rows(
     ids = await measure_ids(session, needed)
     regions = {each.region: question.region_of(each.region) for each in parts}
     periods = {str(each): each for each in question.consulted}
-    named = {each.code: _name(each).speak(language) for each in regions.values()}
+    named = {each.code: region_name(each).speak(language) for each in regions.values()}
     statement = _Statement(question, catalogue, ids)
     return await fetch_json(
         session,
@@ -293,7 +296,8 @@ async def rows(
     )
 
 
-def _name(region: Division) -> Text:
+def region_name(region: Division) -> Text:
+    """Return what an answer calls a region."""
     # Its division stands for HQ, where nobody lives; its figures are the nation's.
     return NATION if region.tier is Tier.HQ else Text(region.name_en, region.name_zh)
 

@@ -161,6 +161,8 @@ class StatisticsAggregate(Base):
     """When the oldest of the slices was computed."""
     replaced_at: Mapped[datetime | None]
     """When another took its place; it stays a while for questions that are being answered."""
+    row_count: Mapped[int]
+    """The cells of its slices, added up: it has at most as many."""
 
 
 class StatisticsAggregateFact(Base):

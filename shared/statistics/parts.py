@@ -29,6 +29,7 @@ class Part:
         slice_ids: of the slices; of an aggregate only if they were asked for.
         as_of: when the oldest slice was computed.
         fingerprint: the sum of the slices' own.
+        row_count: the same of their cells; an aggregate has at most as many.
     """
 
     id: int
@@ -39,6 +40,7 @@ class Part:
     slice_ids: Sequence[int]
     as_of: datetime
     fingerprint: int
+    row_count: int
 
     @classmethod
     def of(cls, slice_: StoredSlice) -> "Part":
@@ -52,6 +54,7 @@ class Part:
             (slice_.id,),
             slice_.computed_at,
             slice_.fingerprint,
+            slice_.row_count,
         )
 
 
@@ -127,7 +130,7 @@ async def _aggregates(
 
 _AGGREGATES = f"""
 SELECT a.id, a.dataset, a.period, a.region, a.cities, CASE WHEN $5 THEN a.slice_ids ELSE '{{}}' END,
-       a.as_of, a.fingerprint
+       a.as_of, a.fingerprint, a.row_count
 FROM statistics_aggregate a
 WHERE a.dataset = $1::text AND a.period = ANY($2::text[]) AND a.region = ANY($3::text[]) AND a.replaced_at IS NULL
   AND a.measures @> $4::text[]

@@ -16,24 +16,31 @@ from shared.statistics.slices import Content, Slice
 _CELLS = """
 SELECT c.dims::text AS dims, json_object_agg(m.code, f.value)::text AS values
 FROM statistics_fact f JOIN statistics_cell c ON c.id = f.cell_id JOIN statistics_measure m ON m.id = f.measure_id
-WHERE f.slice_id = $1 GROUP BY c.id, c.dims
+WHERE f.slice_id = $1 AND f.volume = $2::smallint GROUP BY c.id, c.dims
 """
 _DAMAGED = """
 WITH kept AS (
     SELECT id, node, period, dataset, revision, row_count, control_totals FROM statistics_slice
-    WHERE period = ANY($1::text[]) AND (superseded_at IS NULL OR in_force_at IS NULL)
+    WHERE period = ANY($1::text[]) AND (superseded_at IS NULL OR in_force_at IS NULL) AND rolled_off_at IS NULL
 ), counted AS (
-    SELECT f.slice_id, count(DISTINCT f.cell_id) AS cells FROM statistics_fact f JOIN kept k ON k.id = f.slice_id
+    SELECT f.slice_id, count(DISTINCT f.cell_id) AS cells
+    FROM statistics_fact f JOIN kept k ON k.id = f.slice_id AND f.volume = ANY($2::smallint[])
     GROUP BY 1
 ), added AS (
     SELECT f.slice_id, m.code, sum(f.value) AS total
-    FROM statistics_fact f JOIN kept k ON k.id = f.slice_id JOIN statistics_measure m ON m.id = f.measure_id
+    FROM statistics_fact f JOIN kept k ON k.id = f.slice_id AND f.volume = ANY($2::smallint[])
+    JOIN statistics_measure m ON m.id = f.measure_id
     GROUP BY 1, 2
+), margin AS (
+    SELECT f.part_id AS slice_id, m.code, f.total
+    FROM statistics_margin f JOIN kept k ON k.id = f.part_id AND f.volume = ANY($2::smallint[])
+    JOIN statistics_measure m ON m.id = f.measure_id WHERE f.member_id = 0
 )
 SELECT k.node, k.period, k.dataset, k.revision FROM kept k LEFT JOIN counted c ON c.slice_id = k.id
 WHERE k.row_count <> coalesce(c.cells, 0) OR EXISTS (
     SELECT FROM jsonb_each_text(k.control_totals) t LEFT JOIN added a ON a.slice_id = k.id AND a.code = t.key
-    WHERE t.value::numeric <> coalesce(a.total, 0))
+    LEFT JOIN margin g ON g.slice_id = k.id AND g.code = t.key
+    WHERE t.value::numeric <> coalesce(a.total, 0) OR t.value::numeric <> coalesce(g.total, 0))
 ORDER BY 1, 2, 3, 4
 """
 
@@ -55,7 +62,7 @@ async def load(
     connection = await driver_connection(session)
     cells = [
         (orjson.loads(row["dims"]), orjson.loads(row["values"]))
-        for row in await connection.fetch(_CELLS, kept.id)
+        for row in await connection.fetch(_CELLS, kept.id, Period.parse(period).volume)
     ]
     measures = sorted(kept.control_totals)
     dimensions = _dimensions(dataset, [dims for dims, _ in cells])
@@ -86,8 +93,11 @@ def _dimensions(dataset: str, dims: Sequence[dict[str, Any]]) -> Sequence[str]:
 async def damaged(session: AsyncSession, month: str) -> list[tuple[str, str, str, int]]:
     """Return the slices of a month and its days, in force or waiting, whose facts do not add up to what they say.
 
-    Compared are the number of cells and the control totals: node, period, dataset and revision of each that differs.
+    Compared are the number of cells and the control totals, with facts and margins: node, period, dataset and revision
+    of each that differs. Slices that were rolled off have no facts, and none are amiss.
     """
     connection = await driver_connection(session)
-    periods = [str(each) for each in Period.parse(month).with_days]
-    return [tuple(row) for row in await connection.fetch(_DAMAGED, periods)]
+    periods = Period.parse(month).with_days
+    volumes = sorted({each.volume for each in periods})
+    rows = await connection.fetch(_DAMAGED, [str(each) for each in periods], volumes)
+    return [tuple(row) for row in rows]

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import asyncpg
-from sqlalchemy import BigInteger, ColumnElement, any_, cast, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, any_, cast, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, array, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -82,6 +82,7 @@ class StoredSlice:
     received_at: datetime
     fingerprint: int
     """By which an answer that is made of it is recognised: its id, scattered over 64 bits."""
+    row_count: int
 
 
 async def current(session: AsyncSession, content: Content) -> tuple[int, str] | None:
@@ -277,6 +278,7 @@ _STORED = (
     StatisticsSlice.computed_at,
     StatisticsSlice.received_at,
     func.hashint8extended(StatisticsSlice.id, 0),
+    StatisticsSlice.row_count,
 )
 
 
@@ -289,6 +291,12 @@ def _known(at: datetime | None) -> ColumnElement[bool]:
         StatisticsFormerStanding.since <= at, StatisticsFormerStanding.until > at
     )
     return kept & ((StatisticsSlice.in_force_at <= at) & later | StatisticsSlice.id.in_(formerly))
+
+
+async def limit_time(session: AsyncSession, seconds: int) -> None:
+    """Let no statement of the rest of the transaction take longer."""
+    limit = text("SELECT set_config('statement_timeout', :milliseconds, true)")
+    await session.execute(limit, {"milliseconds": str(seconds * 1000)})
 
 
 async def fetch_json(session: AsyncSession, statement: str, *values: Any) -> bytes:

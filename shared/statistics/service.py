@@ -1,6 +1,8 @@
 """Answering questions: which slices an answer is made of, what is missing, and what the figures are."""
 
+import asyncio
 import hashlib
+import io
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,20 +10,45 @@ from functools import cache
 from typing import Any
 
 import orjson
+from asyncpg import QueryCanceledError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.kernel.language import Language
 from shared.organisation.division import cities_of
 from shared.statistics import figures
 from shared.statistics.catalogue import Catalogue
+from shared.statistics.cost import ORDINARY, Estimate, Limits
+from shared.statistics.drilling import ways
 from shared.statistics.expectation import expected_cities
+from shared.statistics.forms import Form
 from shared.statistics.parts import Part, read_parts
+from shared.statistics.problems import QuestionTooSlow
 from shared.statistics.question import Question
-from shared.statistics.repository import StoredSlice, slices_by_id
+from shared.statistics.repository import StoredSlice, limit_time, slices_by_id
+from shared.statistics.shaping import shape
+from shared.statistics.table import flattened, write
 from shared.statistics.vocabulary import UNIT_NAMES
 
 Expected = Mapping[str, Sequence[str]]
 """By period: codes of the cities of which figures are expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """In which form an answer is wanted.
+
+    Attributes:
+        form: JSON, or one flat table.
+        in_full: whether the provenance lists each city's revision, and not only those that are missing.
+        with_bom: whether CSV begins with the mark by which Excel knows UTF-8.
+    """
+
+    form: Form = Form.JSON
+    in_full: bool = True
+    with_bom: bool = False
+
+
+AS_JSON = Manner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +57,7 @@ class Answer:
 
     Attributes:
         entity_tag: changes when, and only when, the question, the slices it is made of or the cities expected do.
-        body: the JSON; ``None`` if the asker has it already.
+        body: the JSON, or the file; ``None`` if the asker has it already.
     """
 
     entity_tag: str
@@ -45,7 +72,8 @@ async def answer(
     here: str,
     language: Language = Language.ENGLISH,
     held: str | None = None,
-    in_full: bool = True,
+    manner: Manner = AS_JSON,
+    limits: Limits = ORDINARY,
 ) -> Answer:
     """Answer a question.
 
@@ -56,29 +84,88 @@ async def answer(
         here: code of this node, from which figures are expected if it is a city.
         language: of the names.
         held: the ``If-None-Match`` header of an asker who may have the answer already.
-        in_full: whether the provenance lists each city's revision, and not only those that are missing.
+        manner: in which form the answer is wanted.
+        limits: what it may cost.
+
+    Raises:
+        QuestionTooCostly: if it would read too much (422).
+        QuestionTooSlow: if the database takes too long (422); the transaction is spoilt.
     """
     within = {city.code for city in cities_of(question.region.code)}
-    parts = await read_parts(session, question, in_full=in_full)
+    parts = await read_parts(session, question, in_full=manner.in_full)
     expected = await _expected(session, question, parts, within, here)
-    tag = _entity_tag(question, parts, expected, language, in_full=in_full)
+    tag = _entity_tag(question, parts, expected, language, manner)
     if held is not None and holds(held, tag):
         return Answer(tag, None)
+    Estimate.of(question, parts).require_within(limits)
     closing = _closing_periods(parts)
-    rows = await figures.rows(
-        session, question, catalogue, parts, closing=closing, language=language
-    )
+    await limit_time(session, limits.seconds)
+    try:
+        rows = await _rows(session, question, catalogue, parts, closing, language)
+    except QueryCanceledError:
+        raise QuestionTooSlow(seconds=limits.seconds) from None
+    told = {"rows": rows}
+    if question.analysis.reshapes:  # in a thread, for many rows take their time
+        told = await asyncio.to_thread(_reshaped, question, catalogue, rows, language)
     provenance = _provenance(question, parts, expected)
-    if in_full:
+    if manner.in_full:
         ids = [id_ for each in parts for id_ in each.slice_ids]
         _list_cities(provenance, await slices_by_id(session, ids))
     answered = {
         "indicators": orjson.dumps(_headings(question, catalogue, closing, language)),
-        "rows": rows,
+        **told,
+        "drill": orjson.dumps(ways(question, catalogue)),
         "provenance": orjson.dumps(provenance),
     }
-    body = b",".join(b'"%b":%b' % (name.encode(), part) for name, part in answered.items())
-    return Answer(tag, b"{" + body + b"}")
+    body = (
+        b"{"
+        + b",".join(b'"%b":%b' % (name.encode(), part) for name, part in answered.items())
+        + b"}"
+    )
+    if manner.form is Form.JSON:
+        return Answer(tag, body)
+    return Answer(tag, await asyncio.to_thread(_file, question, body, manner))
+
+
+async def estimate(session: AsyncSession, question: Question) -> Estimate:
+    """Tell what a question would cost, without answering it."""
+    return Estimate.of(question, await read_parts(session, question, in_full=False))
+
+
+async def _rows(  # noqa: PLR0917 - what the figures need
+    session: AsyncSession,
+    question: Question,
+    catalogue: Catalogue,
+    parts: Sequence[Part],
+    closing: Mapping[str, str],
+    language: Language,
+) -> bytes:
+    """Return the rows of the figures, before any are put together, turned or written.
+
+    Every answer passes here, whatever its shape and form: what is to be withheld is withheld here.
+    """
+    return await figures.rows(
+        session, question, catalogue, parts, closing=closing, language=language
+    )
+
+
+def _reshaped(
+    question: Question, catalogue: Catalogue, rows: bytes, language: Language
+) -> dict[str, bytes]:
+    """Return the rows in their shape, and what goes across."""
+    shaped = shape(question, catalogue, orjson.loads(rows), language=language)
+    if shaped.columns is None:
+        return {"rows": orjson.dumps(shaped.rows)}
+    columns = [{"code": code, "name": name} for code, name in shaped.columns.items()]
+    return {"columns": orjson.dumps(columns), "rows": orjson.dumps(shaped.rows)}
+
+
+def _file(question: Question, body: bytes, manner: Manner) -> bytes:
+    """Return an answer as a file; in a thread, for a large one takes its time."""
+    file = io.BytesIO()
+    table = flattened(question, orjson.loads(body))
+    write(table, manner.form, file, with_bom=manner.with_bom)
+    return file.getvalue()
 
 
 async def _expected(
@@ -109,15 +196,14 @@ def _entity_tag(
     parts: Sequence[Part],
     expected: Expected,
     language: Language,
-    *,
-    in_full: bool,
+    manner: Manner,
 ) -> str:
     fingerprints: dict[str, int] = defaultdict(int)
     for each in parts:
         fingerprints[f"{each.dataset}/{each.period}"] += each.fingerprint
     known = sorted((key, str(value)) for key, value in fingerprints.items())
     # The question's repr holds the definitions of its indicators: an upgrade that changes one changes the tag.
-    made_of = [repr(question), known, _by_cities(expected), language, in_full]
+    made_of = [repr(question), known, _by_cities(expected), language, repr(manner)]
     return f'"{hashlib.sha256(orjson.dumps(made_of)).hexdigest()[:32]}"'
 
 
@@ -159,7 +245,7 @@ def _headings(
             if aggregated and catalogue.is_snapshot(each)
             else None,
         }
-        for each in question.indicators
+        for each in question.told
     ]
 
 

@@ -153,7 +153,7 @@ WITH entitled AS (
 )"""
 _NOTE_CHANGES = f"""
 {_CHANGE} SELECT DISTINCT dataset, period, left(node, 2) || '0000' FROM changed
-"""
+"""  # noqa: S608 - put together from constants
 _MAKE_WAY = f"""{_ENTITLED}, changed AS (
     UPDATE statistics_slice s SET superseded_at = $3
     WHERE s.node = ANY($2::text[]) AND s.period = ANY($4::text[]) AND {IN_FORCE}
