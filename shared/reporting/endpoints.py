@@ -30,7 +30,7 @@ from shared.reporting.schemas import (
     State,
 )
 from shared.reporting.service import board, last_over, require_seen
-from shared.statistics.endpoints import scope_of
+from shared.statistics.asking import scope_of
 from shared.statistics.period import Period
 from shared.statistics.service import holds
 

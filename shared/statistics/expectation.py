@@ -89,7 +89,7 @@ async def expected_cities(
         stretch = bisect_left(moments, end)
         if stretch not in found:
             found[stretch] = tuple(
-                sorted({node for node, *span in spans if _was_there(*span, end)})
+                sorted({node for node, since, until in spans if _was_there(since, until, end)})
             )
         expected[period] = found[stretch]
     return expected
