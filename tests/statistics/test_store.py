@@ -30,7 +30,7 @@ from tests.statistics.slices_by_hand import GOLD_MAN, GOLD_WOMAN, STANDARD_MAN, 
 KEYS = (GOLD_MAN, GOLD_WOMAN, STANDARD_MAN)
 MEASURES = ("customers", "new_customers", "highest_monthly_charge_fen")
 PERIODS = ("2026-10", "2026-11", "2026-11-22")
-EMPTY = "TRUNCATE statistics_slice, statistics_fact, statistics_margin, statistics_aggregate, statistics_aggregate_fact, statistics_change, federation_registry"
+EMPTY = "TRUNCATE statistics_slice, statistics_fact, statistics_margin, statistics_aggregate, statistics_aggregate_fact, statistics_change, statistics_former_standing, statistics_limit, statistics_enrolment, federation_registry"
 
 Said = dict[tuple[str, str], dict[int, Mapping[Key, Mapping[str, int]]]]
 """By city and period: cells by revision."""
@@ -110,7 +110,7 @@ async def test_any_order_of_slices_and_of_putting_together(
             case ("withdraw",):
                 await withdraw(store, now)
             case ("come back",):
-                await come_back(store)
+                await come_back(store, now)
     assert await differences(store, Tier.HQ) == []
     before = await all_told(store)
     await put(store, now)
@@ -122,37 +122,17 @@ async def test_any_order_of_slices_and_of_putting_together(
 
 
 async def withdraw(database: Database, now: datetime) -> None:
-    """Take the newest current slice away, as somebody who refuses a restatement would."""
+    """Close the month with what Guangdong's cities said first, as somebody who refuses restatements would."""
+    first = {period: {"customer": 1} for period in PERIODS}
+    limits = dict.fromkeys(("440100", "440300"), (1, first))
     async with database.transaction() as session:
-        row = (
-            await session.execute(
-                text(
-                    """UPDATE statistics_slice SET superseded_at = :now WHERE id = (
-                    SELECT max(id) FROM statistics_slice WHERE superseded_at IS NULL)
-                    RETURNING dataset, period, node"""
-                ),
-                {"now": now},
-            )
-        ).one_or_none()
-        if row:
-            await standing.note_change(session, row.dataset, row.period, row.node)
+        await standing.keep_limits(session, "2026-11", limits, now=now)
 
 
-async def come_back(database: Database) -> None:
-    """Let a superseded slice be current again where nothing is."""
+async def come_back(database: Database, now: datetime) -> None:
+    """Reopen the month, so that the newest revisions are in force again."""
     async with database.transaction() as session:
-        row = (
-            await session.execute(
-                text(
-                    """UPDATE statistics_slice SET superseded_at = NULL WHERE id = (
-                    SELECT min(id) FROM statistics_slice s WHERE NOT EXISTS (
-                        SELECT FROM statistics_slice c WHERE (c.dataset, c.period, c.node) = (s.dataset, s.period, s.node)
-                        AND c.superseded_at IS NULL)) RETURNING dataset, period, node"""
-                )
-            )
-        ).one_or_none()
-        if row:
-            await standing.note_change(session, row.dataset, row.period, row.node)
+        await standing.keep_limits(session, "2026-11", dict.fromkeys(("440100", "440300")), now=now)
 
 
 async def test_many_lanes_at_once(store: Database) -> None:
