@@ -7,6 +7,8 @@ asked: does a request from city to city, a card replacement, say, wait while eve
 2. *Storm*: every city posts its slice set to HQ at once. How long until HQ has kept all, and the requests meanwhile.
 3. *Outage*: HQ is ended. What the cities post in hours gathers in the provinces. HQ comes back: how long until all of
    it has arrived and is answered, and the requests meanwhile, from the first that gets through again.
+4. *Board*: HQ is asked over REST what has come of the last month. With ``--dark N`` so many cities tell nothing of it,
+   and exactly theirs is to be missing.
 
 All nodes share the machine, but not their processes: HQ, the two provinces on the requests' way and their two cities
 have some of their own, and a PostgreSQL, as they would have machines. The others share a few processes and a second
@@ -21,11 +23,12 @@ import random
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from time import perf_counter
 from typing import Any
 
+from bench import drill_board
 from bench import drill_traffic as traffic
 from bench.drill_nation import (
     Nation,
@@ -46,10 +49,11 @@ HQ = 0
 """HQ's place among the processes."""
 WARMING = 5
 """Requests whose time is not taken, at the beginning."""
-STORM, OUTAGE = (
-    Period(PeriodKind.MONTH, date(2026, 10, 1)),
-    Period(PeriodKind.MONTH, date(2026, 11, 1)),
-)
+DUE_DAYS = 3
+"""So many days after its end a month is surely due."""
+OUTAGE = Period.of(datetime.now(UTC).date() - timedelta(days=DUE_DAYS), PeriodKind.MONTH).previous
+STORM = OUTAGE.previous
+"""The two last months that are over and due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +65,14 @@ class Size:
         hours: how long HQ is away, by what is posted meanwhile.
         hourly: requests that a city posts in an hour.
         at_most: how many times their quiet 95th percentile the requests may take in storm and outage.
+        dark: how many cities tell nothing of the last month.
     """
 
     quiet: int
     hours: int
     hourly: int
     at_most: float
+    dark: int = 0
 
 
 def say(sentence: str) -> None:
@@ -104,6 +110,9 @@ async def drill(nation: Nation, size: Size) -> dict[str, Any]:
                 found["quiet"] = quiet
                 found["storm"] = await _storm(nation, probe)
                 found["outage"] = await _outage(nation, probe, processes, size)
+                url = processes.urls[HQ_CODE]
+                found["board"] = await drill_board.check(nation, url, OUTAGE, _dark(nation, size))
+                say(f"board: {found['board']}")
                 for step in ("storm", "outage"):
                     found[step]["p95_ratio"] = round(found[step]["p95_ms"] / quiet["p95_ms"], 2)
                 found["peak_memory_mb"] = processes.peak_memory() | {
@@ -183,18 +192,25 @@ async def _outage(nation: Nation, probe: Probe, processes: Processes, size: Size
     return found
 
 
+def _dark(nation: Nation, size: Size) -> list[str]:
+    """Return the cities that tell nothing of the last month: the last ones, between which no probe goes."""
+    return nation.cities[len(nation.cities) - size.dark :]
+
+
 async def _gather_backlog(nation: Nation, size: Size) -> dict[str, int]:
     """Post what the cities post in the hours that HQ is away, and wait until the provinces hold it."""
     dice = random.Random(2)  # noqa: S311 - repeatable, and nobody's secret
     count = size.hours * size.hourly
+    dark = _dark(nation, size)
     for city in nation.cities:
         others = [code for code in nation.cities if code[:2] != city[:2]]
         async with nation.opened(city) as (database, post), database.transaction() as session:
             await traffic.post_requests(session, post, others, dice, count)
-            await traffic.post_slices(session, post, traffic.slice_set(city, OUTAGE, dice))
+            if city not in dark:
+                await traffic.post_slices(session, post, traffic.slice_set(city, OUTAGE, dice))
     posted = {
         "requests": len(nation.cities) * count,
-        "slices": len(nation.cities) * len(CATALOGUE.dataset_list),
+        "slices": (len(nation.cities) - len(dark)) * len(CATALOGUE.dataset_list),
     }
 
     async def has_gathered() -> bool:
@@ -213,7 +229,7 @@ def _times(milliseconds: Sequence[float]) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Do what the command line says; exit code 1 if a request waited too long or was not answered."""
+    """Do what the command line says; exit code 1 if a request waited too long or in vain, or HQ's board is wrong."""
     parser = argparse.ArgumentParser(
         prog="make drill",
         description="A whole nation on one machine, its nightly storm, and HQ away for hours.",
@@ -239,15 +255,19 @@ def main() -> int:
         default=3.0,
         help="times its quiet p95 that a request may take meanwhile",
     )
+    parser.add_argument(
+        "--dark", type=int, default=0, help="cities that tell nothing of the last month"
+    )
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
     given = parser.parse_args()
     with fresh_home() as home:
         nation = choose(home, provinces=given.provinces, cities=given.cities, spread=given.spread)
         found = asyncio.run(
-            drill(nation, Size(given.quiet, given.hours, given.hourly, given.at_most))
+            drill(nation, Size(given.quiet, given.hours, given.hourly, given.at_most, given.dark))
         )
     print(json.dumps(found, indent=None if given.json else 2))
-    return 0 if found["met"] and not found["outage"]["unanswered"] else 1
+    fine = found["met"] and found["board"]["right"] and not found["outage"]["unanswered"]
+    return 0 if fine else 1
 
 
 if __name__ == "__main__":

@@ -17,12 +17,13 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench import lane_node
+from shared import audit, organisation, policy, reporting, staff, statistics
 from shared.capability import Capability
 from shared.federation.exchange import RECEIVER_HEADER
 from shared.kernel import logging
 from shared.kernel.embedded_postgres import EmbeddedPostgres
 from shared.kernel.language import Text
-from shared.kernel.settings import Settings, load_settings
+from shared.kernel.settings import HQ_CODE, Settings, load_settings
 from shared.kernel.tier import Tier
 from shared.node.app import Node, create_node
 from shared.node.shutdown import on_termination
@@ -42,6 +43,15 @@ STATISTICS = Capability(
     summary=Text("Slices, kept as everywhere", "统计数据的接收"),
     messages=(slice_handler,),
 )
+BOARD = (
+    organisation.capability,
+    staff.capability,
+    audit.capability,
+    policy.capability,
+    statistics.capability,
+    reporting.capability,
+)
+"""What HQ has of itself: its board is asked at the end."""
 
 
 def settings_of(home: Path, code: str, place: str) -> Settings:
@@ -71,7 +81,7 @@ def application() -> ASGIApp:
 class _Host:
     def __init__(self, settings: list[Settings]) -> None:
         self._nodes = {
-            each.code: create_node(each.tier, [lane_node.CAPABILITY, STATISTICS], each)
+            each.code: create_node(each.tier, [lane_node.CAPABILITY, *_statistics(each.tier)], each)
             for each in settings
         }
         self._dialling: list[asyncio.Task[None]] = []
@@ -83,6 +93,8 @@ class _Host:
         headers = dict(scope.get("headers", ()))
         receiver = headers.get(RECEIVER_HEADER.encode(), b"").decode()
         node = self._nodes.get(receiver)
+        if node is None and HQ_CODE in self._nodes and scope.get("path") != "/ready":
+            node = self._nodes[HQ_CODE]  # its staff, who are alone with it in the process
         await (node.app if node else self._own)(scope, receive, send)
 
     @contextlib.asynccontextmanager
@@ -118,6 +130,10 @@ class _Host:
                 for node in self._nodes.values()
                 if node.settings.tier is not Tier.HQ
             ]
+
+
+def _statistics(tier: Tier) -> tuple[Capability, ...]:
+    return BOARD if tier is Tier.HQ else (STATISTICS,)
 
 
 async def _keep_dialling(node: Node) -> None:

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
 from pathlib import Path
 
@@ -38,6 +38,8 @@ WAY, REST = "way", "rest"
 """The two PostgreSQL servers: of the nodes that the requests pass, and of the others."""
 OWN_PROCESSES = 4
 """The first so many processes hold what the requests pass: HQ, two provinces, two cities."""
+ENROLLED_BEFORE = timedelta(days=120)
+"""So long ago every node was entered into the registry."""
 NICE = 10
 """How far the others' processes and server stand back: in truth that work is done on hundreds of other machines."""
 Say = Callable[[str], None]
@@ -216,7 +218,8 @@ async def _make_template(nation: Nation, server: EmbeddedPostgres, now: datetime
                 code=code,
                 parent=parent,
                 public_key=public_key,
-                now=now,
+                # Long ago, so that they are expected to report the months that the drill is about.
+                now=now - ENROLLED_BEFORE,
             )
     await template.close()
 

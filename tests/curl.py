@@ -59,6 +59,8 @@ class Shell:
             if word in _FLAGS:
                 continue
             match word:
+                case "-o":
+                    next(words)
                 case "-H":
                     name, _, value = self._filled(next(words)).partition(": ")
                     headers[name] = value

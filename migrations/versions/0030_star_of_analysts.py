@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0030"
-down_revision = "0027"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 
@@ -12,16 +12,16 @@ depends_on = None
 _VIEWS = (
     """
     CREATE VIEW analysis_fact WITH (security_barrier) AS
-    SELECT f.slice_id, f.measure_id, f.cell_id, f.value FROM statistics_fact f""",
+    SELECT f.slice_id, f.measure_id, f.volume, f.cell_id, f.value FROM statistics_fact f""",
     "CREATE SCHEMA analysis",
     """CREATE VIEW analysis.slice WITH (security_barrier) AS
     SELECT s.dataset, s.period,
            CASE WHEN length(s.period) = 7 THEN 'month' ELSE 'day' END AS period_kind,
            CASE WHEN length(s.period) = 7 THEN s.period || '-01' ELSE s.period END::date AS first_day,
            s.node AS city, left(s.node, 2) || '0000' AS province, s.revision,
-           s.superseded_at IS NULL AS is_current, s.received_at AS known_from, s.superseded_at AS known_until, s.computed_at, s.reason, s.row_count, s.hash
+           s.superseded_at IS NULL AND s.rolled_off_at IS NULL AS is_current, s.in_force_at AS known_from, s.superseded_at AS known_until, s.computed_at, s.reason, s.row_count, s.hash, s.rolled_off_at
     FROM statistics_slice s""",
-    "COMMENT ON VIEW analysis.slice IS 'What one city said of one dataset and period; a revision is current until known_until.'",
+    "COMMENT ON VIEW analysis.slice IS 'What one city said of one dataset and period; a revision that waits for approval has no known_from.'",
     """CREATE VIEW analysis.fact_current WITH (security_barrier) AS
     SELECT s.dataset, s.period,
            CASE WHEN length(s.period) = 7 THEN 'month' ELSE 'day' END AS period_kind,
@@ -60,17 +60,18 @@ _VIEWS = (
            c.dims->>'load_band' AS load_band,
            f.value
     FROM statistics_slice s
-    JOIN analysis_fact f ON f.slice_id = s.id
+    JOIN analysis_fact f ON f.slice_id = s.id AND f.volume = (((left(s.period, 4)::int - 1970) * 12 + substr(s.period, 6, 2)::int)
+        * CASE WHEN length(s.period) > 7 THEN -1 ELSE 1 END)::smallint
     JOIN statistics_measure m ON m.id = f.measure_id
     JOIN statistics_cell c ON c.id = f.cell_id
-    WHERE s.superseded_at IS NULL""",
+    WHERE s.superseded_at IS NULL AND s.rolled_off_at IS NULL""",
     "COMMENT ON VIEW analysis.fact_current IS 'One value of one measure, by city, period and the dimensions of its dataset; current revisions alone.'",
     """CREATE VIEW analysis.fact_history WITH (security_barrier) AS
     SELECT s.dataset, s.period,
            CASE WHEN length(s.period) = 7 THEN 'month' ELSE 'day' END AS period_kind,
            CASE WHEN length(s.period) = 7 THEN s.period || '-01' ELSE s.period END::date AS first_day,
            s.node AS city, left(s.node, 2) || '0000' AS province, s.revision,
-           s.received_at AS known_from, s.superseded_at AS known_until, m.code AS measure,
+           s.in_force_at AS known_from, s.superseded_at AS known_until, m.code AS measure,
            c.dims->>'level' AS level,
            c.dims->>'contract_term' AS contract_term,
            c.dims->>'tenure_band' AS tenure_band,
@@ -103,7 +104,8 @@ _VIEWS = (
            c.dims->>'load_band' AS load_band,
            f.value
     FROM statistics_slice s
-    JOIN analysis_fact f ON f.slice_id = s.id
+    JOIN analysis_fact f ON f.slice_id = s.id AND f.volume = (((left(s.period, 4)::int - 1970) * 12 + substr(s.period, 6, 2)::int)
+        * CASE WHEN length(s.period) > 7 THEN -1 ELSE 1 END)::smallint
     JOIN statistics_measure m ON m.id = f.measure_id
     JOIN statistics_cell c ON c.id = f.cell_id""",
     "COMMENT ON VIEW analysis.fact_history IS 'The values of every revision, with the time in which this node took them for the current ones.'",

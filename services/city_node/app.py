@@ -58,8 +58,10 @@ from shared import (
     organisation,
     policy,
     port,
+    reporting,
     staff,
     statistics,
+    statistics_report,
     work,
 )
 from shared.kernel.settings import Settings
@@ -117,6 +119,8 @@ CAPABILITIES = (
     rollup.capability,
     statistics.capability,
     analysis.capability,
+    reporting.capability,
+    statistics_report.capability,
     policy.capability,
     event.capability,
     work.capability,

@@ -13,8 +13,10 @@ from shared import (
     number_segment,
     organisation,
     policy,
+    reporting,
     staff,
     statistics,
+    statistics_report,
     work,
 )
 from shared.kernel.settings import Settings
@@ -27,6 +29,8 @@ CAPABILITIES = (
     audit.capability,
     statistics.capability,
     analysis.capability,
+    reporting.capability,
+    statistics_report.capability,
     policy.capability,
     event.capability,
     clearing.capability,

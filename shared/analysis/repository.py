@@ -8,13 +8,15 @@ import asyncpg
 import orjson
 
 from shared.analysis.parquet import ROWS_AT_ONCE, Layout, Measured
+from shared.statistics.period import Period
+from shared.statistics.standing import CURRENT
 
 # ruff: noqa: S608 - statements are put together from codes of the catalogue alone
 
 LOCK = 0x6C616B65
 """Key of the advisory lock of an export: ``lake`` in ASCII."""
 
-_CURRENT = "s.dataset = $1 AND s.superseded_at IS NULL"
+_CURRENT = f"s.dataset = $1 AND {CURRENT}"
 _STATE = "encode(sha256(convert_to(string_agg(s.node || ' ' || s.revision || ' ' || s.hash, ',' ORDER BY s.node), 'UTF8')), 'hex')"
 _STATES = f"""
     SELECT s.period, {_STATE} AS state FROM statistics_slice s WHERE {_CURRENT} GROUP BY s.period ORDER BY s.period"""
@@ -73,7 +75,9 @@ async def facts(
         "SELECT code, id FROM statistics_measure WHERE code = ANY($1::text[])", codes
     )
     statement = _facts(layout, {row["code"]: row["id"] for row in known})
-    async for rows in _some_at_a_time(connection, statement, layout.dataset, period):
+    async for rows in _some_at_a_time(
+        connection, statement, layout.dataset, period, Period.parse(period).volume
+    ):
         yield rows
 
 
@@ -84,7 +88,7 @@ def _facts(layout: Layout, ids: dict[str, int]) -> str:
     return f"""
         SELECT {", ".join(columns)}
         FROM statistics_slice s
-        JOIN analysis_fact f ON f.slice_id = s.id
+        JOIN analysis_fact f ON f.slice_id = s.id AND f.volume = $3::smallint
         JOIN statistics_cell c ON c.id = f.cell_id
         WHERE {_CURRENT} AND s.period = $2
         GROUP BY s.id, c.id ORDER BY {order}"""

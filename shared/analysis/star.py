@@ -13,6 +13,7 @@ from sqlalchemy import DDL, event
 
 from shared.kernel.database import Base
 from shared.statistics.indicators import CATALOGUE
+from shared.statistics.standing import CURRENT
 
 SCHEMA = "analysis"
 
@@ -20,7 +21,7 @@ SCHEMA = "analysis"
 
 GATE = """
     CREATE VIEW analysis_fact WITH (security_barrier) AS
-    SELECT f.slice_id, f.measure_id, f.cell_id, f.value FROM statistics_fact f"""
+    SELECT f.slice_id, f.measure_id, f.volume, f.cell_id, f.value FROM statistics_fact f"""
 
 
 def _dimension_columns() -> str:
@@ -41,28 +42,30 @@ _SLICE = f"""s.dataset, s.period,
            CASE WHEN length(s.period) = 7 THEN 'month' ELSE 'day' END AS period_kind,
            {_FIRST_DAY} AS first_day,
            s.node AS city, left(s.node, 2) || '0000' AS province, s.revision"""
-_KNOWN = "s.received_at AS known_from, s.superseded_at AS known_until"
+_KNOWN = "s.in_force_at AS known_from, s.superseded_at AS known_until"
+_VOLUME = """(((left(s.period, 4)::int - 1970) * 12 + substr(s.period, 6, 2)::int)
+        * CASE WHEN length(s.period) > 7 THEN -1 ELSE 1 END)::smallint"""
 _FACT = f"""
     SELECT {_SLICE},
            {{known}}m.code AS measure,
            {_dimension_columns()},
            f.value
     FROM statistics_slice s
-    JOIN analysis_fact f ON f.slice_id = s.id
+    JOIN analysis_fact f ON f.slice_id = s.id AND f.volume = {_VOLUME}
     JOIN statistics_measure m ON m.id = f.measure_id
     JOIN statistics_cell c ON c.id = f.cell_id"""
 
 VIEWS: Mapping[str, tuple[str, str]] = {
     "slice": (
-        "What one city said of one dataset and period; a revision is current until known_until.",
+        "What one city said of one dataset and period; a revision that waits for approval has no known_from.",
         f"""
     SELECT {_SLICE},
-           s.superseded_at IS NULL AS is_current, {_KNOWN}, s.computed_at, s.reason, s.row_count, s.hash
+           {CURRENT} AS is_current, {_KNOWN}, s.computed_at, s.reason, s.row_count, s.hash, s.rolled_off_at
     FROM statistics_slice s""",
     ),
     "fact_current": (
         "One value of one measure, by city, period and the dimensions of its dataset; current revisions alone.",
-        f"{_FACT.format(known='')}\n    WHERE s.superseded_at IS NULL",
+        f"{_FACT.format(known='')}\n    WHERE {CURRENT}",
     ),
     "fact_history": (
         "The values of every revision, with the time in which this node took them for the current ones.",

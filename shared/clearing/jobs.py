@@ -38,7 +38,7 @@ JOBS = (
         "clearing-statement",
         Text(
             "States to the parent, once a day is over, what was booked with it; again if that has changed.",
-            "日终向上级报送双方清算账，账目变化后重报。",
+            "日终向上级报送双方清算账，账目变化后重述。",
         ),
         Every(INTERVAL),
         state_days,

@@ -14,6 +14,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from shared.kernel.statistics_settings import TIME_OF_DAY, StatisticsSettings
 from shared.kernel.tier import Tier
 
 HQ_CODE = "000000"
@@ -25,7 +26,7 @@ class SettingsInvalid(Exception):
     """A setting is wrong; the message names it, where it came from and what is expected."""
 
 
-class Settings(BaseSettings):
+class Settings(StatisticsSettings):
     """The settings of one node.
 
     Each can be given as ``GUANXI_<NAME>`` in the environment or as ``<name> = ...`` in the node's TOML file; the
@@ -158,23 +159,9 @@ class Settings(BaseSettings):
         ge=180,
         description="Days for which audit records are kept at least; `guanxi audit drop` refuses to drop younger ones.",
     )
-    rollup_time: str = Field(
-        default="01:30",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
-        description="Local time (Asia/Shanghai) of the nightly roll-up.",
-    )
-    lake_time: str = Field(
-        default="05:00",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
-        description="Local time (Asia/Shanghai) of the nightly export to the Parquet lake; after the roll-up, and at a province or HQ after the cities' figures came.",
-    )
-    lake_path: Path | None = Field(
-        default=None,
-        description="Directory of the node's Parquet lake, which it alone writes; without it `nodes/<code>/lake` under `home`. What is in it may be read by whoever can read the directory.",
-    )
     erasure_time: str = Field(
         default="03:30",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        pattern=TIME_OF_DAY,
         description="Local time (Asia/Shanghai) of the nightly erasure of customers whose retention period has passed.",
     )
     retention_days: int = Field(

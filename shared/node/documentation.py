@@ -26,6 +26,7 @@ from shared.node.background import TIDY
 from shared.node.tiers import composition
 from shared.policy import reference as policy_reference
 from shared.policy.kinds import KINDS
+from shared.reporting.policy import REPORTING
 from shared.staff.service import ROLES
 from shared.statistics import reference
 from shared.statistics.definition import INDICATOR
@@ -62,7 +63,9 @@ def settings() -> str:
     """Return the page of settings."""
 
     def rows() -> Iterator[tuple[object, ...]]:
-        for name, field in Settings.model_fields.items():
+        fields = Settings.model_fields
+        for name in sorted(fields, key=lambda name: name not in Settings.__annotations__):
+            field = fields[name]
             yield f"`{name}`", f"`GUANXI_{name.upper()}`", _default(field), field.description
 
     return (
@@ -314,7 +317,7 @@ _PAGES: dict[str, Callable[[], str]] = {
         f"indicators/{code}.md": partial(reference.render_indicator, code)
         for code in CATALOGUE.indicators
     },
-    "policy-kinds.md": partial(policy_reference.render_markdown, (*KINDS, INDICATOR)),
+    "policy-kinds.md": partial(policy_reference.render_markdown, (*KINDS, INDICATOR, REPORTING)),
     "glossary.md": glossary.render_markdown,
 }
 

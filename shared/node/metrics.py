@@ -34,6 +34,7 @@ from shared.kernel.release import VERSION
 from shared.kernel.settings import Settings
 from shared.node.job_record import job_records
 from shared.port import metrics as port_metrics
+from shared.reporting import metrics as reporting_metrics
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER_METHOD = "_OTHER"
@@ -104,11 +105,12 @@ class NodeMetrics:
 
 
 async def read_tables(session: AsyncSession, *, now: datetime) -> list[Metric]:
-    """Return what the tables say of links, lanes, jobs and ports at this moment."""
+    """Return what the tables say of links, lanes, jobs, ports and reporting at this moment."""
     return [
         *await federation_metrics.read(session, now=now),
         *await _jobs(session),
         *await port_metrics.read(session, now=now),
+        *await reporting_metrics.read(session),
     ]
 
 

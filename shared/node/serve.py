@@ -8,6 +8,7 @@ it finds through ``GUANXI_HOME`` and ``GUANXI_NODE`` and the other variables of 
 What keeps a node from starting is said in a sentence; a traceback is for mistakes of the program.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -122,7 +123,9 @@ def application() -> ASGIApp:
     _end_with_starter()
     settings = node_settings(os.environ["GUANXI_NODE"])
     logging.configure(settings)
-    return _Application(composition(settings.tier)(settings).app, settings)
+    made = _Application(composition(settings.tier)(settings).app, settings)
+    gc.freeze()  # what was imported is there to the end: no collection of garbage has to look at it
+    return made
 
 
 def _end_with_starter() -> None:

@@ -134,11 +134,16 @@ def cities_of(code: str) -> list[Division]:
 
     """
     division(code)
-    return [
+    return list(_cities_of(code))
+
+
+@cache
+def _cities_of(code: str) -> tuple[Division, ...]:
+    return tuple(
         place
         for place in divisions().values()
         if place.tier is Tier.CITY and is_within(place.code, code)
-    ]
+    )
 
 
 def _upwards(code: str) -> Iterator[Division]:

@@ -17,9 +17,15 @@ Life of a slice
 2. The province that passes it on, and HQ, *verify* it (it is the sender's own; row count, control totals and hash
    follow from its cells) and keep it, unchanged and signed end to end by the city. The newest revision replaces the one
    before in one transaction; the older stays, so that a question can be answered *as known at* a moment.
-3. A question is answered from the current slices of the cities in its region, by one SQL statement, with its
-   *provenance*: which cities and revisions it is made of, and which are missing. A slice without cells says that all is
-   zero; a city without a slice is missing, and is never counted as zero.
+3. Slices of a province's cities, and of the nation's, are put together beside them in *aggregates*
+   (:mod:`~shared.statistics.aggregate`); of slices and aggregates alike there are *margins*: totals, and totals by one
+   dimension.
+4. A question is answered from the current slices of the cities in its region, or from aggregates that stand for
+   exactly these (:mod:`~shared.statistics.parts`), by one SQL statement, with its *provenance*: which cities and
+   revisions it is made of, and which are missing. A slice without cells says that all is zero; a city without a slice
+   is missing, and is never counted as zero.
+5. Days older than the setting are dropped by whole months, and so are the facts of revisions that were superseded long
+   ago (:mod:`~shared.statistics.retention`); the register of slices stays.
 
 Failure
 -------
@@ -32,7 +38,7 @@ Who may write: :mod:`~shared.statistics.repository` alone writes these tables.
 
 from shared.capability import Capability, Permission, Role
 from shared.kernel.language import Text
-from shared.statistics import commands, endpoints, messages
+from shared.statistics import commands, endpoints, jobs, messages
 from shared.statistics.definition import INDICATOR
 
 capability = Capability(
@@ -56,6 +62,7 @@ capability = Capability(
             ),
         ),
     ),
+    jobs=(jobs.aggregation, jobs.retention),
     policies=(INDICATOR,),
     commands=(("stats", commands.app),),
 )

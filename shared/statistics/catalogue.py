@@ -6,7 +6,8 @@ that no average is ever averaged. Both measures of a ratio come from one dataset
 up over time in the same way, hence speak of the same periods.
 
 What HQ defines besides (:mod:`shared.statistics.definition`) is *derived* from these when it is asked for: a ratio, a
-difference, a share, growth, a rank, or a moving sum.
+difference, a share, growth, a rank, or a moving sum; so is what a question compares
+(:mod:`shared.statistics.analysis`).
 
 A measure's formula is one SQL expression, of which the city's statement is made: what is shown is what is counted.
 """
@@ -25,11 +26,11 @@ from shared.statistics.vocabulary import Family, Unit
 QUESTION_WORDS = frozenset(
     {
         *("indicator", "period", "from", "to", "by", "region", "region_level", "as_known_at"),
-        "provenance",
+        *("compare", "share", "top", "top_by", "pivot", "provenance", "format", "bom"),
     }
 )
 """Names that a question gives to other things than dimensions."""
-_ROW_WORDS = frozenset({"period", "region", "values"})
+_ROW_WORDS = frozenset({"period", "region", "values", "others"})
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,49}")
 
@@ -65,6 +66,7 @@ AGGREGATION_NAMES: Mapping[str, Text] = {
     ),
     "difference": Text("subtracted from sums when asked for", "查询时由合计相减"),
     "share": Text("of the answer's total of the period", "占查询结果当期合计的比重"),
+    "change": Text("less that of an earlier period of the same cities", "与相同地市往期之差"),
     "growth": Text("compared with an earlier period of the same cities", "与相同地市的往期相比"),
     "rank": Text("among the answer's rows of the period", "在查询结果当期各行中的名次"),
     "moving_sum": Text("added over the last periods of the same cities", "按相同地市的近几期累加"),
@@ -96,10 +98,18 @@ class Share:
 
 
 class Earlier(StrEnum):
-    """With which period growth compares."""
+    """With which period is compared."""
 
     PERIOD = "period"
     YEAR = "year"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """By how much more than in the period before, or in the same one a year before."""
+
+    of: "Indicator"
+    over: Earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +135,7 @@ class MovingSum:
     periods: int
 
 
-Windowed = Share | Growth | Rank | MovingSum
+Windowed = Share | Change | Growth | Rank | MovingSum
 """Made of other rows of the answer, or of other periods."""
 
 
@@ -223,6 +233,7 @@ _CODES = {
     Ratio: "ratio",
     Difference: "difference",
     Share: "share",
+    Change: "change",
     Growth: "growth",
     Rank: "rank",
     MovingSum: "moving_sum",

@@ -1,73 +1,49 @@
 """Statistics over HTTP: the catalogue, questions, and the register of slices."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime
 
 from shared.access import Principal, require
 from shared.kernel.edge import NodeDatabase, NodeSettings, Now, Page, Speech, Transaction
 from shared.kernel.language import Text
-from shared.organisation.division import cities_of, is_within
-from shared.statistics.catalogue import QUESTION_WORDS, Indicator, Ratio
+from shared.organisation.division import cities_of
+from shared.statistics.asking import FILTERS_DOCUMENTED, Asked, AskedManner, scope_of
+from shared.statistics.catalogue import Indicator, Ratio
+from shared.statistics.cost import Limits
 from shared.statistics.definition import catalogue_in_force
+from shared.statistics.drilling import query_string, words_of
+from shared.statistics.forms import MEDIA_TYPES, Form, content_type
 from shared.statistics.indicators import CATALOGUE
-from shared.statistics.question import IndicatorUnknown, Words, read_question
+from shared.statistics.problems import IndicatorUnknown
+from shared.statistics.question import read_question, understood
 from shared.statistics.repository import SLICES
 from shared.statistics.schemas import (
     DimensionsOut,
+    EstimateOut,
     IndicatorOut,
     IndicatorsOut,
     SlicePage,
     ValuesOut,
 )
-from shared.statistics.service import answer
+from shared.statistics.service import answer, estimate
 from shared.statistics.vocabulary import OWNERS, UNIT_NAMES
 
 router = APIRouter(prefix="/statistics")
 
 Reader = Annotated[Principal, Depends(require("statistics:read"))]
 
-_FILTERS_DOCUMENTED: dict[str, Any] = {
-    "parameters": [
-        {
-            "name": dimension.code,
-            "in": "query",
-            "description": f"Count only these: {dimension.name.en}.",
-            "schema": {
-                "type": "array",
-                "items": {"type": "string"}
-                | ({} if dimension.is_open else {"enum": list(dimension.values)}),
-            },
-        }
-        for dimension in CATALOGUE.dimension_list
-    ]
-}
-
-
-def scope_of(principal: Principal, here: str) -> str:
-    """Return the division that a principal may ask a node about: the unit's, or the node's if that is smaller."""
-    own = principal.unit[:6]
-    return own if is_within(own, here) else here
-
-
-def filters_of(request: Request) -> dict[str, list[str]]:
-    """Return the query parameters that filter by a dimension, or are mistaken."""
-    names = dict.fromkeys(name for name in request.query_params if name not in QUESTION_WORDS)
-    return {name: split(request.query_params.getlist(name)) for name in names}
-
-
-def split(given: list[str]) -> list[str]:
-    """Return the words of parameters that may be repeated and may hold several words between commas."""
-    return [word.strip() for each in given for word in each.split(",") if word.strip()]
-
 
 @router.get(
     "/values",
     summary="Figures, with what they are made of",
     response_model=ValuesOut,
-    responses={304: {"description": "The answer is the one that the caller has."}},
-    openapi_extra=_FILTERS_DOCUMENTED,
+    responses={
+        200: {"content": {media: {} for media in MEDIA_TYPES.values()}},
+        304: {"description": "The answer is the one that the caller has."},
+        406: {"description": "`Accept` takes none of the forms of an answer."},
+    },
+    openapi_extra=FILTERS_DOCUMENTED,
 )
 async def read_values(
     request: Request,
@@ -76,61 +52,10 @@ async def read_values(
     settings: NodeSettings,
     now: Now,
     language: Speech,
-    filters: Annotated[dict[str, list[str]], Depends(filters_of)],
-    indicator: Annotated[
-        list[str],
-        Query(
-            description="Codes of indicators: repeated, or between commas.",
-            examples=[["customers", "arpu_fen"]],
-        ),
-    ],
-    period: Annotated[
-        str | None,
-        Query(description="A month or a day; the present month without it.", examples=["2026-11"]),
-    ] = None,
-    first: Annotated[
-        str | None,
-        Query(alias="from", description="First month or day of a range.", examples=["2026-09"]),
-    ] = None,
-    last: Annotated[
-        str | None,
-        Query(alias="to", description="Last month or day of a range.", examples=["2026-11"]),
-    ] = None,
-    by: Annotated[
-        list[str] | None,
-        Query(
-            description="What has rows of its own: `period`, `region`, dimensions; `period` without it.",
-            examples=[["region", "level"]],
-        ),
-    ] = None,
-    region: Annotated[
-        str | None,
-        Query(
-            description="Division code of where; the caller's own without it.", examples=["440000"]
-        ),
-    ] = None,
-    region_level: Annotated[
-        str | None, Query(description="`nation`, `province` or `city`.", examples=["city"])
-    ] = None,
-    as_known_at: Annotated[
-        AwareDatetime | None, Query(description="Answer as this node would have answered then.")
-    ] = None,
-    provenance: Annotated[
-        Literal["full", "summary"], Query(description="Whether to list each city's revision.")
-    ] = "full",
+    words: Asked,
+    manner: AskedManner,
 ) -> Response:
-    """Answer a question about the region that the caller may see."""
-    words = Words(
-        split(indicator),
-        period,
-        first,
-        last,
-        split(by or []),
-        region,
-        region_level,
-        filters,
-        as_known_at,
-    )
+    """Answer a question about the region that the caller may see, as JSON or as one flat table."""
     catalogue = await catalogue_in_force(session, settings.code, now)
     question = read_question(words, catalogue, scope=scope_of(principal, settings.code), now=now)
     found = await answer(
@@ -140,16 +65,37 @@ async def read_values(
         here=settings.code,
         language=language,
         held=request.headers.get("if-none-match"),
-        in_full=provenance == "full",
+        manner=manner,
+        limits=Limits.of(settings),
     )
     headers = {
         "ETag": found.entity_tag,
         "Cache-Control": "private, no-cache",
-        "Vary": "Accept-Language, Authorization",
+        "Vary": "Accept, Accept-Language, Authorization",
     }
     if found.body is None:
         return Response(status_code=304, headers=headers)
-    return Response(found.body, headers=headers, media_type="application/json")
+    if manner.form is not Form.JSON:
+        whole = f"/statistics/values?{query_string(words_of(question))}&format=json"
+        headers["Link"] = f'<{whole}>; rel="describedby"; type="application/json"'
+        headers["Content-Disposition"] = f'attachment; filename="statistics.{manner.form}"'
+    return Response(found.body, headers=headers, media_type=content_type(manner.form))
+
+
+@router.get(
+    "/values/estimate",
+    summary="What a question would cost",
+    openapi_extra=FILTERS_DOCUMENTED,
+)
+async def estimate_values(
+    session: Transaction, principal: Reader, settings: NodeSettings, now: Now, words: Asked
+) -> EstimateOut:
+    """Tell how large the answer to a question may be and how much would be read, without answering it."""
+    catalogue = await catalogue_in_force(session, settings.code, now)
+    question = understood(words, catalogue, scope=scope_of(principal, settings.code), now=now)
+    limits = Limits.of(settings)
+    found = await estimate(session, question)
+    return EstimateOut.of(found, limits)
 
 
 @router.get("/slices", summary="Which cities have said what, and when", response_model=SlicePage)

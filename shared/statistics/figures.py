@@ -2,8 +2,8 @@
 
 Within a bucket (a period, or the whole range) and a region: sums add every chosen slice, snapshots add those of the
 closing period alone, extrema compare, and ratios and differences are of what has been put together. Shares and ranks
-look at the other rows of the period, growth and moving sums at the same row of earlier periods, which are consulted
-for that and not told; these are empty unless all these periods are made of the same cities.
+look at the other rows of the period, change, growth and moving sums at the same row of earlier periods, which are
+consulted for that and not told; these are empty unless all these periods are made of the same cities.
 
 Only codes of the catalogue become
 part of the statement's text; everything that was asked goes in as a value.
@@ -21,6 +21,7 @@ from shared.organisation.division import Division
 from shared.statistics.catalogue import (
     Aggregation,
     Catalogue,
+    Change,
     Difference,
     Dimension,
     Earlier,
@@ -32,16 +33,25 @@ from shared.statistics.catalogue import (
     Share,
     Windowed,
 )
+from shared.statistics.facts import WHOLE
+from shared.statistics.parts import Part
 from shared.statistics.period import YEAR
 from shared.statistics.question import Question
-from shared.statistics.repository import StoredSlice, fetch_json, measure_ids
+from shared.statistics.repository import fetch_json, measure_ids
 
 DECIMALS = 6
 """Places to which ratios are rounded."""
 NATION = Text("Nation", "全国")
-_FIRST_FILTER = 13
+_FIRST_FILTER = 14
 _NEVER_STORED = 0
 """An id that no measure has: identities begin at 1."""
+_OF_PART = """f.part_id = c.part_id AND f.volume = c.volume AND f.measure_id = ANY($6::smallint[])
+                 AND f.volume = ANY($13::smallint[])"""
+_CELLS = """SELECT slice_id AS part_id, measure_id, volume, cell_id,
+                        value::numeric AS total, value AS least, value AS greatest FROM statistics_fact
+                 UNION ALL SELECT part_id, measure_id, volume, cell_id, total, least, greatest
+                 FROM statistics_aggregate_fact"""
+"""Of slices, and of aggregates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +69,47 @@ class _Statement:
         condition = f"f.measure_id = {self.ids.get(measure.code, _NEVER_STORED)}"
         if measure.aggregation is Aggregation.SNAPSHOT:
             condition += " AND c.closing"
-        extrema = {Aggregation.MAX: "max", Aggregation.MIN: "min"}
+        extrema = {Aggregation.MAX: "max(f.greatest)", Aggregation.MIN: "min(f.least)"}
         function = (
-            extrema.get(measure.aggregation, "sum")
+            extrema.get(measure.aggregation, "sum(f.total)")
             if isinstance(measure.aggregation, Aggregation)
-            else "sum"
+            else "sum(f.total)"
         )
-        return f"{function}(f.value) FILTER (WHERE {condition}) AS {measure.code}"
+        return f"{function} FILTER (WHERE {condition}) AS {measure.code}"
+
+    @property
+    def compares_cities(self) -> bool:
+        """Whether periods are compared, and so the cities that they are made of."""
+        return any(
+            isinstance(each.aggregation, Growth | MovingSum) for each in self.question.indicators
+        )
+
+    @property
+    def told_apart(self) -> list[str]:
+        """The dimensions of cells that rows or filters go by."""
+        asked = (*self.question.dimensions, *(each for each, _ in self.question.filters))
+        return list(dict.fromkeys(each.of or each.code for each in asked))
+
+    def stored(self) -> str:
+        """Return what holds the values of the parts ``c``: their margins, or for several dimensions their cells."""
+        match self.told_apart:
+            case []:
+                return f"JOIN statistics_margin f ON {_OF_PART} AND f.member_id = {WHOLE}"
+            case [one]:
+                member = f"k.id = f.member_id AND k.dimension = '{one}'"
+                return (
+                    f"JOIN statistics_margin f ON {_OF_PART} JOIN statistics_member k ON {member}"
+                )
+        return f"JOIN ({_CELLS}) f ON {_OF_PART} JOIN statistics_cell k ON k.id = f.cell_id"
+
+    def dimension_value(self, dimension: Dimension) -> str:
+        """Return a dimension's value of ``k``; that of a coarser one follows from the finer's."""
+        finer = dimension.of or dimension.code
+        told = "k.value" if len(self.told_apart) == 1 else f"(k.dims->>'{finer}')"
+        if dimension.of is None:
+            return told
+        parents = _literal(orjson.dumps(dict(dimension.parents)).decode())
+        return f"({parents}::jsonb->>{told})"
 
     @property
     def plain(self) -> list[Indicator]:
@@ -119,12 +163,14 @@ class _Statement:
                 frame = f"OVER (PARTITION BY {key} ORDER BY v.ordinal RANGE BETWEEN {count - 1} PRECEDING AND CURRENT ROW)"
                 whole = f"count({value}) {frame} = {count} AND min({cities}) {frame} = max({cities}) {frame}"
                 return f"CASE WHEN {whole} THEN sum({value}) {frame} END"
-            case Growth(over=over):
+            case Change(over=over) | Growth(over=over):
                 order, back = ("ordinal", 1) if over is Earlier.PERIOD else ("calendar", YEAR)
                 frame = f"OVER (PARTITION BY {key} ORDER BY v.{order} RANGE BETWEEN {back} PRECEDING AND {back} PRECEDING)"
                 earlier = f"max({value}) {frame}"
-                growth = f"100 * ({value} - {earlier})::numeric / nullif({earlier}, 0)"
-                return f"CASE WHEN max({cities}) {frame} = {cities} THEN {_rounded(growth)} END"
+                compared = f"({value} - {earlier})::numeric"
+                if isinstance(how, Growth):
+                    compared = f"100 * {compared} / nullif({earlier}, 0)"
+                return f"CASE WHEN max({cities}) {frame} = {cities} THEN {_rounded(compared)} END"
 
     def source(self) -> tuple[str, str]:
         """Return what plain values are computed from, and which part of it has the dimensions."""
@@ -148,20 +194,20 @@ class _Statement:
         """Return the statement."""
         dimensions, datasets = self.question.dimensions, self.question.measures
         filters = [
-            f"{_cell_value(dimension)} = ANY(${at}::text[])"
+            f"{self.dimension_value(dimension)} = ANY(${at}::text[])"
             for at, (dimension, _) in enumerate(self.question.filters, start=_FIRST_FILTER)
         ]
-        keys = ["c.bucket", "c.region", *(_cell_value(each) for each in dimensions)]
+        keys = ["c.bucket", "c.region", *(self.dimension_value(each) for each in dimensions)]
         columns = [
             "c.bucket",
             "c.region",
-            *(f"{_cell_value(each)} AS dim_{each.code}" for each in dimensions),
+            *(f"{self.dimension_value(each)} AS dim_{each.code}" for each in dimensions),
             *(self.aggregated(each) for each in self.measures),
         ]
         known = [
             f"bool_or(dataset = '{each}') AS {each}_speaks, "
             f"bool_or(dataset = '{each}' AND closing) AS {each}_closes, "
-            f"string_agg(node, ' ' ORDER BY node) FILTER (WHERE dataset = '{each}') AS {each}_cities"
+            f"string_agg(cities, ' ' ORDER BY cities) FILTER (WHERE dataset = '{each}') AS {each}_cities"
             for each in datasets
         ]
         names = [f"dim_{each.code}" for each in dimensions]
@@ -183,16 +229,15 @@ class _Statement:
         told = [f"{self.told(each)} AS t_{each.code}" for each in self.question.indicators]
         return f"""
             WITH chosen AS (
-                SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::boolean[], $9::text[], $10::int[], $11::int[])
-                    AS c (slice_id, dataset, bucket, region, closing, node, ordinal, calendar)
+                SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::boolean[], $9::text[], $10::int[], $11::int[],
+                                     $13::smallint[])
+                    AS c (part_id, dataset, bucket, region, closing, cities, ordinal, calendar, volume)
             ), said AS (
                 SELECT bucket, region, max(ordinal) AS ordinal, max(calendar) AS calendar, {", ".join(known)}
                 FROM chosen GROUP BY bucket, region
             ), gathered AS (
                 SELECT {", ".join(columns)}
-                FROM chosen c
-                JOIN statistics_fact f ON f.slice_id = c.slice_id AND f.measure_id = ANY($6::smallint[])
-                JOIN statistics_cell k ON k.id = f.cell_id
+                FROM chosen c {self.stored()}
                 {"WHERE " + " AND ".join(filters) if filters else ""}
                 GROUP BY {", ".join(keys)}
             ), valued AS (
@@ -210,7 +255,7 @@ async def rows(
     session: AsyncSession,
     question: Question,
     catalogue: Catalogue,
-    slices: Sequence[StoredSlice],
+    parts: Sequence[Part],
     *,
     closing: Mapping[str, str],
     language: Language,
@@ -221,49 +266,44 @@ async def rows(
         session: where to ask.
         question: what.
         catalogue: how each indicator is aggregated.
-        slices: what the answer is made of.
+        parts: what the answer is made of.
         closing: by dataset, the period whose snapshots stand for the range.
         language: of the regions' names.
     """
     needed = [code for codes in question.measures.values() for code in codes]
     ids = await measure_ids(session, needed)
-    regions = {each.node: question.region_of(each.node) for each in slices}
+    regions = {each.region: question.region_of(each.region) for each in parts}
     periods = {str(each): each for each in question.consulted}
-    named = {each.code: _name(each).speak(language) for each in regions.values()}
+    named = {each.code: region_name(each).speak(language) for each in regions.values()}
+    statement = _Statement(question, catalogue, ids)
     return await fetch_json(
         session,
-        _Statement(question, catalogue, ids).text(),
-        [each.id for each in slices],
-        [each.dataset for each in slices],
-        [question.bucket(each.period) for each in slices],
-        [regions[each.node].code for each in slices],
-        [question.tells_periods_apart or each.period == closing[each.dataset] for each in slices],
+        statement.text(),
+        [each.id for each in parts],
+        [each.dataset for each in parts],
+        [question.bucket(each.period) for each in parts],
+        [regions[each.region].code for each in parts],
+        [question.tells_periods_apart or each.period == closing[each.dataset] for each in parts],
         list(ids.values()),
         list(named),
         list(named.values()),
-        [each.node for each in slices],
-        [periods[each.period].ordinal for each in slices],
-        [periods[each.period].place_in_calendar for each in slices],
+        [each.cities if statement.compares_cities else "" for each in parts],
+        [periods[each.period].ordinal for each in parts],
+        [periods[each.period].place_in_calendar for each in parts],
         [question.bucket(str(each)) for each in question.periods],
+        [periods[each.period].volume for each in parts],
         *(list(values) for _, values in question.filters),
     )
 
 
-def _name(region: Division) -> Text:
+def region_name(region: Division) -> Text:
+    """Return what an answer calls a region."""
     # Its division stands for HQ, where nobody lives; its figures are the nation's.
     return NATION if region.tier is Tier.HQ else Text(region.name_en, region.name_zh)
 
 
 def _rounded(value: str) -> str:
     return f"trim_scale(round({value}, {DECIMALS}))"
-
-
-def _cell_value(dimension: Dimension) -> str:
-    """Return a dimension's value of the cell ``k``; that of a coarser one follows from the finer's."""
-    if dimension.of is None:
-        return f"(k.dims->>'{dimension.code}')"
-    parents = _literal(orjson.dumps(dict(dimension.parents)).decode())
-    return f"({parents}::jsonb->>(k.dims->>'{dimension.of}'))"
 
 
 def _order(dimension: Dimension) -> str:

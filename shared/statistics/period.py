@@ -95,6 +95,20 @@ class Period:
         return self.at_date(self.start - timedelta(days=1))
 
     @property
+    def with_days(self) -> tuple[Self, ...]:
+        """It and, if it is a month, its days."""
+        if self.kind is PeriodKind.DAY:
+            return (self,)
+        days = (self.end - self.start).days
+        return (
+            self,
+            *(
+                type(self)(PeriodKind.DAY, self.start + timedelta(days=each))
+                for each in range(days)
+            ),
+        )
+
+    @property
     def ordinal(self) -> int:
         """Its place among all periods of its kind: the one before has the number before."""
         month = self.start.year * 12 + self.start.month
@@ -104,6 +118,12 @@ class Period:
     def place_in_calendar(self) -> int:
         """A number that is :data:`YEAR` greater than that of the same month or day a year before."""
         return (self.start.year * 12 + self.start.month) * 31 + self.start.day
+
+    @property
+    def volume(self) -> int:
+        """The partition that its facts are kept in: its calendar month, counted from 1970; of days, below zero."""
+        month = (self.start.year - _FIRST_YEAR) * 12 + self.start.month
+        return month if self.kind is PeriodKind.MONTH else -month
 
     @property
     def year_before(self) -> Self | None:
@@ -125,3 +145,9 @@ class Period:
         if not isinstance(other, Period):
             return NotImplemented
         return (self.start, self.end) < (other.start, other.end)
+
+
+def month_of_volume(volume: int) -> Period:
+    """Return the calendar month of a :attr:`Period.volume`."""
+    year, month = divmod(abs(volume) - 1, 12)
+    return Period(PeriodKind.MONTH, date(_FIRST_YEAR + year, month + 1, 1))

@@ -5,11 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
 
-from shared.kernel.language import Text
 from shared.kernel.listing import QueryInvalid
-from shared.kernel.problems import Fault, Problem
+from shared.kernel.problems import Fault
 from shared.kernel.tier import Tier
 from shared.organisation.division import (
     HQ_CODE,
@@ -20,8 +18,24 @@ from shared.organisation.division import (
     is_within,
     province_of,
 )
-from shared.statistics.catalogue import Catalogue, Dimension, Earlier, Growth, Indicator, MovingSum
+from shared.statistics.analysis import Analysis, derived, offered, parts
+from shared.statistics.catalogue import (
+    Catalogue,
+    Change,
+    Dimension,
+    Earlier,
+    Growth,
+    Indicator,
+    MovingSum,
+)
 from shared.statistics.period import Period
+from shared.statistics.problems import (
+    PeriodRangeInvalid,
+    PivotTooWide,
+    QuestionTooLarge,
+    RegionOutOfScope,
+)
+from shared.statistics.relative import relative_periods
 
 MOST_INDICATORS = 40
 MOST_PERIODS = 400
@@ -29,9 +43,11 @@ MOST_ROWS = 100_000
 OPEN_VALUES = 50
 """So many values are expected of a dimension whose values the cities say."""
 
-BY_PERIOD, BY_REGION = "period", "region"
+MOST_TOP = 1_000
+MOST_COLUMNS = 4_000
+"""So many columns a pivot may have: spreadsheets open four times as many."""
 
-Thing = TypeVar("Thing")
+BY_PERIOD, BY_REGION = "period", "region"
 
 
 class RegionLevel(StrEnum):
@@ -42,54 +58,8 @@ class RegionLevel(StrEnum):
     CITY = "city"
 
 
-_LEVELS = tuple(RegionLevel)
-_LEVEL_OF_TIER = dict(zip((Tier.HQ, Tier.PROVINCE, Tier.CITY), _LEVELS, strict=True))
-
-
-class IndicatorUnknown(Problem):
-    """An indicator that the catalogue of this node does not have."""
-
-    status = 404
-    title = Text("Indicator unknown", "指标不存在")
-    sentence = Text(
-        "There is no indicator {code}: `GET /statistics/indicators` lists them.",
-        "没有指标 {code}：可用 GET /statistics/indicators 查看全部指标。",
-    )
-
-
-class RegionOutOfScope(Problem):
-    """A question about a region that the asker, or this node, does not cover."""
-
-    status = 403
-    title = Text("Region out of scope", "地区超出权限范围")
-    sentence = Text(
-        "You may ask about {scope} and what lies in it; {region} does not.",
-        "您可查询 {scope} 及其下属地区，{region} 不在其内。",
-    )
-
-
-class PeriodRangeInvalid(Problem):
-    """Two periods that make no range."""
-
-    status = 422
-    title = Text("Period range invalid", "期间范围无效")
-    sentence = Text(
-        "'{first}' to '{last}' is no range: give either `period`, or `from` and `to`: two months or two days, "
-        "the earlier first, at most {most} of them.",
-        "“{first}”至“{last}”不是有效范围：请填写 period，或同时填写 from 与 to（同为月份或同为日期，先早后晚，至多 {most} 期）。",
-    )
-
-
-class QuestionTooLarge(Problem):
-    """A question whose answer would be too large."""
-
-    status = 422
-    title = Text("Question too large", "查询过大")
-    sentence = Text(
-        "The answer could have {rows} rows of {indicators} indicators; at most {most_rows} rows of {most_indicators} are given. "
-        "Ask for fewer periods, dimensions or regions, or a coarser region_level.",
-        "结果可能达 {rows} 行、{indicators} 个指标，上限为 {most_rows} 行、{most_indicators} 个指标。请减少期间、维度或地区，或提高地区层级。",
-    )
+LEVELS = tuple(RegionLevel)
+_LEVEL_OF_TIER = dict(zip((Tier.HQ, Tier.PROVINCE, Tier.CITY), LEVELS, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +75,11 @@ class Words:
     region_level: str | None = None
     filters: Mapping[str, Sequence[str]] | None = None
     as_known_at: datetime | None = None
+    compare: Sequence[str] = ()
+    share: Sequence[str] = ()
+    top: int | None = None
+    top_by: str | None = None
+    pivot: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +87,7 @@ class Question:
     """A question that makes sense.
 
     Attributes:
-        indicators: what is asked for.
+        indicators: what is computed: what is asked for, what is derived from it, and the parts of both that are needed.
         periods: which months or days, in order.
         by_period: whether each period has rows of its own; otherwise they are aggregated.
         dimensions: by what the rows are told apart, besides period and region.
@@ -120,6 +95,8 @@ class Question:
         region_level: how finely regions are told apart.
         filters: the dimension values that count, by dimension.
         as_known_at: the moment whose knowledge is asked for; ``None`` for the present.
+        scope: division code of the region that the asker may see.
+        analysis: how the figures are looked at.
     """
 
     indicators: tuple[Indicator, ...]
@@ -130,6 +107,23 @@ class Question:
     region_level: RegionLevel
     filters: tuple[tuple[Dimension, tuple[str, ...]], ...]
     as_known_at: datetime | None
+    scope: str
+    analysis: Analysis
+
+    @property
+    def told(self) -> tuple[Indicator, ...]:
+        """The indicators that the answer has, without those that others are only put together from."""
+        return tuple(each for each in self.indicators if each.code not in self.analysis.hidden)
+
+    @property
+    def own_level(self) -> RegionLevel:
+        """The level of the region that is asked about."""
+        return _LEVEL_OF_TIER[self.region.tier]
+
+    @property
+    def tells_regions_apart(self) -> bool:
+        """Whether regions below the one that is asked about have rows of their own."""
+        return self.region_level is not self.own_level
 
     @property
     def measures(self) -> dict[str, list[str]]:
@@ -169,22 +163,36 @@ class Question:
                 return division(city)
 
     @property
+    def most_values(self) -> dict[str, int]:
+        """How many values each thing has at most by which rows are told apart."""
+        filtered = {dimension.code: len(values) for dimension, values in self.filters}
+        regions = {self.region_of(city.code).code for city in cities_of(self.region.code)}
+        return {
+            BY_PERIOD: len(self.periods) if self.by_period else 1,
+            BY_REGION: len(regions),
+            **{
+                each.code: filtered.get(each.code, len(each.values) or OPEN_VALUES)
+                for each in self.dimensions
+            },
+        }
+
+    @property
     def most_rows(self) -> int:
         """The number of rows of the answer if every combination occurs."""
-        filtered = {dimension.code: len(values) for dimension, values in self.filters}
-        cities = cities_of(self.region.code)
-        regions = {self.region_of(city.code).code for city in cities}
-        cells = math.prod(
-            filtered.get(each.code, len(each.values) or OPEN_VALUES) for each in self.dimensions
-        )
-        return len(regions) * cells * (len(self.periods) if self.by_period else 1)
+        return math.prod(self.most_values.values())
+
+    @property
+    def most_columns(self) -> int:
+        """The number of columns of figures of the answer."""
+        pivot = self.analysis.pivot
+        return len(self.told) * (self.most_values[pivot] if pivot else 1)
 
 
 def _looked_back_to(indicator: Indicator, period: Period) -> list[Period]:
     match indicator.aggregation:
-        case Growth(over=Earlier.PERIOD):
+        case Change(over=Earlier.PERIOD) | Growth(over=Earlier.PERIOD):
             return [period.previous]
-        case Growth():
+        case Change() | Growth():
             return [period.year_before] if period.year_before else []
         case MovingSum(periods=count):
             back = [period]
@@ -207,47 +215,91 @@ def read_question(words: Words, catalogue: Catalogue, *, scope: str, now: dateti
         QueryInvalid, PeriodInvalid, PeriodRangeInvalid, UnknownDivision, RegionOutOfScope, QuestionTooLarge: each
             points to what is wrong, and says what could be asked instead.
     """
-    indicators = tuple(
-        _offered("indicator", code, catalogue.indicators)
-        for code in dict.fromkeys(words.indicators)
+    question = understood(words, catalogue, scope=scope, now=now)
+    require_size(question)
+    return question
+
+
+def understood(words: Words, catalogue: Catalogue, *, scope: str, now: datetime) -> Question:
+    """Make sense of a question as :func:`read_question`, however large its answer may be."""
+    asked = tuple(
+        offered("indicator", code, catalogue.indicators) for code in dict.fromkeys(words.indicators)
     )
-    if not indicators:
+    if not asked:
         raise QueryInvalid("indicator", "", ", ".join(catalogue.indicators))
-    dimensions = _common_dimensions(catalogue, indicators)
+    dimensions = _common_dimensions(catalogue, asked)
     by = {
-        code: _offered("by", code, {BY_PERIOD: None, BY_REGION: None, **dimensions})
+        code: offered("by", code, {BY_PERIOD: None, BY_REGION: None, **dimensions})
         for code in words.by or (BY_PERIOD,)
     }
     region = _region(words.region or scope, scope)
+    indicators, analysis = _analysed(words, catalogue, asked, by)
     question = Question(
         indicators=indicators,
-        periods=_periods(words, catalogue, indicators, now),
+        periods=_periods(words, catalogue, asked, now),
         by_period=BY_PERIOD in by,
         dimensions=tuple(each for each in by.values() if each is not None),
         region=region,
         region_level=_region_level(words.region_level, region, told_apart=BY_REGION in by),
         filters=_filters(words.filters or {}, dimensions),
         as_known_at=words.as_known_at,
+        scope=scope,
+        analysis=analysis,
     )
     if not question.tells_periods_apart:
         for each in indicators:
             if _looked_back_to(each, question.periods[0]):
                 raise QueryInvalid("by", ", ".join(by), f"period, for {each.code}")
-    rows = question.most_rows
-    if rows > MOST_ROWS or len(indicators) > MOST_INDICATORS:
-        raise QuestionTooLarge(
-            rows=rows,
-            most_rows=MOST_ROWS,
-            indicators=len(indicators),
-            most_indicators=MOST_INDICATORS,
-        )
     return question
 
 
-def _offered(parameter: str, code: str, things: Mapping[str, Thing]) -> Thing:
-    if code not in things:
-        raise QueryInvalid(parameter, code, ", ".join(things))
-    return things[code]
+def require_size(question: Question) -> None:
+    """Refuse a question whose answer could be too large.
+
+    Raises:
+        QuestionTooLarge: with its size, and what is given.
+        PivotTooWide: with the number of columns.
+    """
+    rows, indicators = question.most_rows, len(question.indicators)
+    if rows > MOST_ROWS or indicators > MOST_INDICATORS:
+        raise QuestionTooLarge(
+            rows=rows,
+            most_rows=MOST_ROWS,
+            indicators=indicators,
+            most_indicators=MOST_INDICATORS,
+        )
+    if question.most_columns > MOST_COLUMNS:
+        fault = Fault("query:pivot", "something that has fewer values")
+        raise PivotTooWide(faults=[fault], columns=question.most_columns, most=MOST_COLUMNS)
+
+
+def _analysed(
+    words: Words,
+    catalogue: Catalogue,
+    asked: tuple[Indicator, ...],
+    by: Mapping[str, Dimension | None],
+) -> tuple[tuple[Indicator, ...], Analysis]:
+    """Return what is to be computed, and how it is looked at."""
+    codes = {each.code: each for each in asked}
+    top_by = offered("top_by", words.top_by or asked[0].code, codes)
+    if words.top is not None and not 1 <= words.top <= MOST_TOP:
+        raise QueryInvalid("top", str(words.top), f"1 to {MOST_TOP}")
+    if words.pivot is not None:
+        offered("pivot", words.pivot, by)
+    told = {each.code: each for each in derived(asked, words.compare, words.share)} | codes
+    ordered = [*codes, *(code for code in told if code not in codes)]
+    needed = parts(told.values(), catalogue) if words.top is not None else []
+    hidden = {each.code: each for each in needed if each.code not in told}
+    indicators = (*(told[code] for code in ordered), *hidden.values())
+    return indicators, Analysis(
+        asked=tuple(codes),
+        compare=tuple(dict.fromkeys(words.compare)),
+        share=tuple(dict.fromkeys(words.share)),
+        top=words.top,
+        top_by=top_by.code,
+        pivot=words.pivot,
+        hidden=tuple(hidden),
+    )
 
 
 def _common_dimensions(
@@ -274,17 +326,17 @@ def _region(code: str, scope: str) -> Division:
 
 
 def _region_level(asked: str | None, region: Division, *, told_apart: bool) -> RegionLevel:
-    own = _LEVELS.index(_LEVEL_OF_TIER[region.tier])
+    own = LEVELS.index(_LEVEL_OF_TIER[region.tier])
     if asked is None:
-        return _LEVELS[min(own + 1, len(_LEVELS) - 1) if told_apart else own]
-    return _offered("region_level", asked, {level.value: level for level in _LEVELS[own:]})
+        return LEVELS[min(own + 1, len(LEVELS) - 1) if told_apart else own]
+    return offered("region_level", asked, {level.value: level for level in LEVELS[own:]})
 
 
 def _periods(
     words: Words, catalogue: Catalogue, indicators: Sequence[Indicator], now: datetime
 ) -> tuple[Period, ...]:
     if words.first is None and words.last is None:
-        periods = [Period.at(now) if words.period is None else Period.parse(words.period)]
+        periods = _named_periods(words.period, now)
     else:
         periods = _range(words)
     for indicator in indicators:
@@ -297,6 +349,12 @@ def _periods(
             valid = f"what lies from {begins or '…'} up to {ends or '…'}, for {indicator.code}"
             raise QueryInvalid("period", str(periods[0]), valid)
     return tuple(periods)
+
+
+def _named_periods(named: str | None, now: datetime) -> list[Period]:
+    if named is None:
+        return [Period.at(now)]
+    return relative_periods(named, now) or [Period.parse(named)]
 
 
 def _range(words: Words) -> list[Period]:
@@ -330,6 +388,6 @@ def _filters(
         if code not in dimensions:
             raise QueryInvalid(code, ",".join(values), f"filters by {', '.join(dimensions)}")
         for value in () if dimensions[code].is_open else values:
-            _offered(code, value, dimensions[code].values)
+            offered(code, value, dimensions[code].values)
         filters.append((dimensions[code], tuple(dict.fromkeys(values))))
     return tuple(filters)

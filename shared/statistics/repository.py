@@ -7,15 +7,18 @@ from enum import StrEnum
 from typing import Any
 
 import asyncpg
-import orjson
-from sqlalchemy import or_, select, update
-from sqlalchemy.dialects.postgresql import array, insert
+from sqlalchemy import BigInteger, ColumnElement, any_, cast, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, array, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.kernel.database import copy_rows, driver_connection
+from shared.kernel.database import driver_connection
 from shared.kernel.listing import Listing, Sort
-from shared.statistics.models import StatisticsFact, StatisticsMeasure, StatisticsSlice
+from shared.statistics import facts, standing
+from shared.statistics.expectation import moment_of_end
+from shared.statistics.models import StatisticsMeasure, StatisticsSlice
+from shared.statistics.period import Period
 from shared.statistics.slices import Content, Slice
+from shared.statistics.standing import StatisticsFormerStanding
 
 SLICES = Listing(
     source="statistics_slice s",
@@ -32,6 +35,7 @@ SLICES = Listing(
         "computed_at": "s.computed_at",
         "received_at": "s.received_at",
         "superseded_at": "s.superseded_at",
+        "in_force_at": "s.in_force_at",
     },
     sorts={
         "received_at": Sort("s.received_at", "timestamptz"),
@@ -59,6 +63,8 @@ class Outcome(StrEnum):
 
     CURRENT = "current"
     HISTORY = "history"
+    PENDING = "pending"
+    """The month is closed: it waits for approval."""
     KNOWN = "known"
 
 
@@ -74,6 +80,9 @@ class StoredSlice:
     hash: str
     computed_at: datetime
     received_at: datetime
+    fingerprint: int
+    """By which an answer that is made of it is recognised: its id, scattered over 64 bits."""
+    row_count: int
 
 
 async def current(session: AsyncSession, content: Content) -> tuple[int, str] | None:
@@ -91,17 +100,47 @@ async def current(session: AsyncSession, content: Content) -> tuple[int, str] | 
     return (row.revision, row.hash) if row else None
 
 
+async def newest(session: AsyncSession, content: Content) -> tuple[int, str] | None:
+    """Return revision and hash of the last that was said of the content's dataset, node and period, in force or not."""
+    row = (
+        await session.execute(
+            select(StatisticsSlice.revision, StatisticsSlice.hash)
+            .where(
+                StatisticsSlice.dataset == content.dataset,
+                StatisticsSlice.node == content.node,
+                StatisticsSlice.period == str(content.period),
+            )
+            .order_by(StatisticsSlice.revision.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    return (row.revision, row.hash) if row else None
+
+
+async def counted_before(session: AsyncSession, node: str, period: Period) -> set[str]:
+    """Return the datasets whose last slice of a period was counted before the period's end."""
+    last = func.max(StatisticsSlice.computed_at)
+    found = await session.scalars(
+        select(StatisticsSlice.dataset)
+        .where(StatisticsSlice.node == node, StatisticsSlice.period == str(period))
+        .group_by(StatisticsSlice.dataset)
+        .having(last < moment_of_end(period))
+    )
+    return set(found)
+
+
 async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) -> Outcome:
-    """Keep a slice; the newest revision becomes the current one in the same transaction.
+    """Keep a slice; the newest revision becomes the current one in the same transaction, unless its month is closed.
 
     Storing it again changes nothing. A revision older than the current one is kept as history: it was never current
-    here. Two transactions must not store slices of one city at once: a lane's cursor, or the city's roll-up lock,
-    sees to that.
+    here. One beyond the limit of a closed month is kept, and waits. Two transactions must not store slices of
+    one city at once: a lane's cursor, or the city's roll-up lock, sees to that.
 
     Raises:
         RevisionConflict: if the revision is known with another hash; nothing is changed.
     """
     content = slice_.content
+    await standing.take_turn(session)
     of_period = (
         StatisticsSlice.dataset == content.dataset,
         StatisticsSlice.node == content.node,
@@ -119,13 +158,16 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
         return Outcome.KNOWN
     present = await current(session, content)
     is_late = present is not None and present[0] > slice_.revision
-    if not is_late:
+    most = await standing.limit(session, content.dataset, content.node, str(content.period))
+    waits = most is not None and slice_.revision > most
+    counts = not is_late and not waits
+    if counts:
         await session.execute(
             update(StatisticsSlice)
             .where(*of_period, StatisticsSlice.superseded_at.is_(None))
             .values(superseded_at=received_at)
         )
-    slice_id = await session.scalar(
+    added = await session.scalars(
         insert(StatisticsSlice)
         .values(
             dataset=content.dataset,
@@ -138,35 +180,35 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
             computed_at=slice_.computed_at,
             received_at=received_at,
             reason=slice_.reason,
-            superseded_at=received_at if is_late else None,
+            superseded_at=None if counts else received_at,
+            in_force_at=received_at if counts else None,
         )
         .returning(StatisticsSlice.id)
     )
-    await _load_facts(session, slice_id, content)
-    return Outcome.HISTORY if is_late else Outcome.CURRENT
+    await facts.load(session, added.one(), content)
+    if counts:
+        await standing.note_change(session, content.dataset, str(content.period), content.node)
+        return Outcome.CURRENT
+    return Outcome.PENDING if waits else Outcome.HISTORY
 
 
-async def _load_facts(session: AsyncSession, slice_id: int | None, content: Content) -> None:
-    measures = await _measure_ids(session, content.measures)
-    cells = await _cell_ids(session, content)
-    facts = (
-        (slice_id, measures[measure], cell_id, value)
-        for cell, cell_id in zip(content.cells, cells, strict=True)
-        for measure, value in zip(content.measures, cell.values, strict=True)
-        if value is not None
+async def replace_facts(session: AsyncSession, slice_: Slice) -> None:
+    """Write the facts of a slice that is known anew, for some of them were lost or altered; not of one rolled off."""
+    content = slice_.content
+    slice_id = await session.scalar(
+        select(StatisticsSlice.id).where(
+            StatisticsSlice.dataset == content.dataset,
+            StatisticsSlice.node == content.node,
+            StatisticsSlice.period == str(content.period),
+            StatisticsSlice.revision == slice_.revision,
+            StatisticsSlice.rolled_off_at.is_(None),
+        )
     )
-    await copy_rows(
-        session, StatisticsFact.__tablename__, ("slice_id", "measure_id", "cell_id", "value"), facts
-    )
-
-
-async def _measure_ids(session: AsyncSession, codes: Sequence[str]) -> dict[str, int]:
-    known = await measure_ids(session, codes)
-    missing = [{"code": code} for code in codes if code not in known]
-    if missing:
-        await session.execute(insert(StatisticsMeasure).values(missing).on_conflict_do_nothing())
-        known = await measure_ids(session, codes)
-    return known
+    if slice_id is None:
+        return
+    await facts.drop(session, [slice_id], content.period.volume)
+    await facts.load(session, slice_id, content)
+    await standing.note_change(session, content.dataset, str(content.period), content.node)
 
 
 async def measure_ids(session: AsyncSession, codes: Sequence[str]) -> dict[str, int]:
@@ -177,36 +219,6 @@ async def measure_ids(session: AsyncSession, codes: Sequence[str]) -> dict[str, 
         )
     )
     return {row.code: row.id for row in rows}
-
-
-async def _cell_ids(session: AsyncSession, content: Content) -> list[int]:
-    """Return the ids of the content's cells in their order, adding cells that are new."""
-    connection = await driver_connection(session)
-    dims = [
-        orjson.dumps(dict(zip(content.dimensions, cell.key, strict=True))).decode()
-        for cell in content.cells
-    ]
-    found = await connection.fetch(_FIND_CELLS, dims)
-    if any(row["id"] is None for row in found):
-        # In the cells' order: two lanes that bring the same new cells wait for one another and do not deadlock.
-        await connection.execute(_ADD_CELLS, dims)
-        found = await connection.fetch(_FIND_CELLS, dims)
-    return [row["id"] for row in found]
-
-
-_FIND_CELLS = """
-SELECT c.id
-FROM unnest($1::text[]) WITH ORDINALITY AS wanted (dims, position)
-LEFT JOIN statistics_cell c ON c.dims = wanted.dims::jsonb
-ORDER BY wanted.position
-"""
-_ADD_CELLS = """
-INSERT INTO statistics_cell (dims)
-SELECT wanted.dims::jsonb FROM unnest($1::text[]) WITH ORDINALITY AS wanted (dims, position)
-WHERE NOT EXISTS (SELECT FROM statistics_cell c WHERE c.dims = wanted.dims::jsonb)
-ORDER BY wanted.position
-ON CONFLICT DO NOTHING
-"""
 
 
 async def chosen_slices(
@@ -227,23 +239,8 @@ async def chosen_slices(
         nodes: codes of the cities.
         as_known_at: a moment: those that were current here then; ``None``: those that are now.
     """
-    known = (
-        StatisticsSlice.superseded_at.is_(None)
-        if as_known_at is None
-        else (StatisticsSlice.received_at <= as_known_at)
-        & (StatisticsSlice.superseded_at.is_(None) | (StatisticsSlice.superseded_at > as_known_at))
-    )
     rows = await session.execute(
-        select(
-            StatisticsSlice.id,
-            StatisticsSlice.dataset,
-            StatisticsSlice.node,
-            StatisticsSlice.period,
-            StatisticsSlice.revision,
-            StatisticsSlice.hash,
-            StatisticsSlice.computed_at,
-            StatisticsSlice.received_at,
-        )
+        select(*_STORED)
         .where(
             or_(
                 *(
@@ -254,15 +251,58 @@ async def chosen_slices(
             ),
             StatisticsSlice.period.in_(periods),
             StatisticsSlice.node.in_(nodes),
-            known,
+            _known(as_known_at),
         )
         .order_by(StatisticsSlice.dataset, StatisticsSlice.period, StatisticsSlice.node)
     )
     return [StoredSlice(*row) for row in rows]
 
 
+async def slices_by_id(session: AsyncSession, ids: Sequence[int]) -> list[StoredSlice]:
+    """Return these slices, by dataset, period and node."""
+    rows = await session.execute(
+        select(*_STORED)
+        .where(StatisticsSlice.id == any_(cast(ids, ARRAY(BigInteger))))
+        .order_by(StatisticsSlice.dataset, StatisticsSlice.period, StatisticsSlice.node)
+    )
+    return [StoredSlice(*row) for row in rows]
+
+
+_STORED = (
+    StatisticsSlice.id,
+    StatisticsSlice.dataset,
+    StatisticsSlice.node,
+    StatisticsSlice.period,
+    StatisticsSlice.revision,
+    StatisticsSlice.hash,
+    StatisticsSlice.computed_at,
+    StatisticsSlice.received_at,
+    func.hashint8extended(StatisticsSlice.id, 0),
+    StatisticsSlice.row_count,
+)
+
+
+def _known(at: datetime | None) -> ColumnElement[bool]:
+    kept = StatisticsSlice.rolled_off_at.is_(None)
+    if at is None:
+        return kept & StatisticsSlice.superseded_at.is_(None)
+    later = StatisticsSlice.superseded_at.is_(None) | (StatisticsSlice.superseded_at > at)
+    formerly = select(StatisticsFormerStanding.slice_id).where(
+        StatisticsFormerStanding.since <= at, StatisticsFormerStanding.until > at
+    )
+    return kept & ((StatisticsSlice.in_force_at <= at) & later | StatisticsSlice.id.in_(formerly))
+
+
+async def limit_time(session: AsyncSession, seconds: int) -> None:
+    """Let no statement of the rest of the transaction take longer."""
+    limit = text("SELECT set_config('statement_timeout', :milliseconds, true)")
+    await session.execute(limit, {"milliseconds": str(seconds * 1000)})
+
+
 async def fetch_json(session: AsyncSession, statement: str, *values: Any) -> bytes:
     """Return what a statement builds: one JSON text."""
     connection: asyncpg.Connection = await driver_connection(session)
+    # To compile a statement costs more than it saves one that takes milliseconds.
+    await connection.execute("SET LOCAL jit = off")
     text_: str = await connection.fetchval(statement, *values)
     return text_.encode()

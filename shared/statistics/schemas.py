@@ -1,11 +1,14 @@
 """What goes over the wire: questions' answers, the catalogue, and the slice message."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from shared.statistics.cost import Estimate, Limits
 from shared.statistics.period import Period
+from shared.statistics.question import MOST_COLUMNS, MOST_INDICATORS, MOST_ROWS
 from shared.statistics.slices import GREATEST_VALUE, LEAST_VALUE, Content, Slice, SliceInvalid
 
 SLICE = "guanxi.statistics.slice.v1"
@@ -130,6 +133,7 @@ HowAggregated = Literal[
     "ratio",
     "difference",
     "share",
+    "change",
     "growth",
     "rank",
     "moving_sum",
@@ -190,7 +194,9 @@ class Heading(BaseModel):
 class Region(BaseModel):
     """A division."""
 
-    code: str = Field(examples=["440000"])
+    code: str | None = Field(
+        description="`null` for others that are put together.", examples=["440000"]
+    )
     name: str = Field(examples=["Guangdong"])
 
 
@@ -213,8 +219,11 @@ class Row(BaseModel):
 
     period: str = Field(description="The period, or the whole range as first/last.")
     region: Region
-    values: dict[str, float | None] = Field(
-        description="By indicator; `null` where nothing is known or nothing divides."
+    others: int | None = Field(
+        default=None, description="Of a row that puts others together with `top`: how many."
+    )
+    values: dict[str, float | dict[str, float | None] | None] = Field(
+        description="By indicator, and with `pivot` by column; `null` where nothing is known or nothing divides."
     )
 
 
@@ -244,12 +253,67 @@ class Provenance(BaseModel):
     )
 
 
+class Column(BaseModel):
+    """What goes across, where something does."""
+
+    code: str = Field(examples=["gold"])
+    name: str = Field(examples=["Gold"])
+
+
+class Drill(BaseModel):
+    """Queries of the finer and coarser questions, by what they are finer or coarser in (RFC 6570, level 1)."""
+
+    down: dict[str, str] = Field(
+        description="With the row's own `{region}` or value of a dimension to be filled in.",
+        examples=[{"region": "indicator=customers&period=2026-11&by=region&region={region}"}],
+    )
+    up: dict[str, str]
+
+
 class ValuesOut(BaseModel):
     """The answer to a question, with what it is made of."""
 
     indicators: list[Heading]
+    columns: list[Column] | None = Field(default=None, description="With `pivot` alone.")
     rows: list[Row]
+    drill: Drill
     provenance: list[Provenance]
+
+
+class LimitsOut(BaseModel):
+    """What is answered at most."""
+
+    rows: int
+    columns: int
+    indicators: int
+    values: int
+    seconds: int
+
+
+class EstimateOut(BaseModel):
+    """What a question would cost, and whether it would be answered. All numbers are upper bounds."""
+
+    rows: int = Field(description="Of the figures, before any are put together.")
+    columns: int = Field(description="Of figures.")
+    indicators: int = Field(description="That are computed.")
+    slices: int = Field(description="That are read.")
+    values: int = Field(description="Stored values that are read of them.")
+    answered: bool
+    reduce: list[str] = Field(description="What is too much of these.", examples=[["rows"]])
+    limits: LimitsOut
+
+    @classmethod
+    def of(cls, estimate: Estimate, limits: Limits) -> Self:
+        """Show an estimate beside the limits of the node."""
+        excess = estimate.excess(limits)
+        most = LimitsOut(
+            rows=MOST_ROWS,
+            columns=MOST_COLUMNS,
+            indicators=MOST_INDICATORS,
+            values=limits.values,
+            seconds=limits.seconds,
+        )
+        return cls(**asdict(estimate), answered=not excess, reduce=excess, limits=most)
 
 
 class SliceOut(BaseModel):
@@ -266,6 +330,9 @@ class SliceOut(BaseModel):
     computed_at: datetime
     received_at: datetime
     superseded_at: datetime | None = Field(description="Empty for the current revision.")
+    in_force_at: datetime | None = Field(
+        description="When it came into force here, for the last time; empty if it never has."
+    )
 
 
 class SlicePage(BaseModel):

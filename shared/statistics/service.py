@@ -1,23 +1,54 @@
 """Answering questions: which slices an answer is made of, what is missing, and what the figures are."""
 
+import asyncio
 import hashlib
+import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
+from asyncpg import QueryCanceledError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation.repository import registered_cities
 from shared.kernel.language import Language
-from shared.kernel.tier import Tier
-from shared.organisation.division import cities_of, division
+from shared.organisation.division import cities_of
 from shared.statistics import figures
 from shared.statistics.catalogue import Catalogue
+from shared.statistics.cost import ORDINARY, Estimate, Limits
+from shared.statistics.drilling import ways
+from shared.statistics.expectation import expected_cities
+from shared.statistics.forms import Form
+from shared.statistics.parts import Part, read_parts
+from shared.statistics.problems import QuestionTooSlow
 from shared.statistics.question import Question
-from shared.statistics.repository import StoredSlice, chosen_slices
+from shared.statistics.repository import StoredSlice, limit_time, slices_by_id
+from shared.statistics.shaping import shape
+from shared.statistics.table import flattened, write
 from shared.statistics.vocabulary import UNIT_NAMES
+
+Expected = Mapping[str, Sequence[str]]
+"""By period: codes of the cities of which figures are expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """In which form an answer is wanted.
+
+    Attributes:
+        form: JSON, or one flat table.
+        in_full: whether the provenance lists each city's revision, and not only those that are missing.
+        with_bom: whether CSV begins with the mark by which Excel knows UTF-8.
+    """
+
+    form: Form = Form.JSON
+    in_full: bool = True
+    with_bom: bool = False
+
+
+AS_JSON = Manner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +57,7 @@ class Answer:
 
     Attributes:
         entity_tag: changes when, and only when, the question, the slices it is made of or the cities expected do.
-        body: the JSON; ``None`` if the asker has it already.
+        body: the JSON, or the file; ``None`` if the asker has it already.
     """
 
     entity_tag: str
@@ -41,7 +72,8 @@ async def answer(
     here: str,
     language: Language = Language.ENGLISH,
     held: str | None = None,
-    in_full: bool = True,
+    manner: Manner = AS_JSON,
+    limits: Limits = ORDINARY,
 ) -> Answer:
     """Answer a question.
 
@@ -52,59 +84,149 @@ async def answer(
         here: code of this node, from which figures are expected if it is a city.
         language: of the names.
         held: the ``If-None-Match`` header of an asker who may have the answer already.
-        in_full: whether the provenance lists each city's revision, and not only those that are missing.
+        manner: in which form the answer is wanted.
+        limits: what it may cost.
+
+    Raises:
+        QuestionTooCostly: if it would read too much (422).
+        QuestionTooSlow: if the database takes too long (422); the transaction is spoilt.
     """
     within = {city.code for city in cities_of(question.region.code)}
-    registered = {
-        *await registered_cities(session),
-        *([here] if division(here).tier is Tier.CITY else []),
-    }
-    slices = await chosen_slices(
-        session,
-        question.measures,
-        [str(period) for period in question.consulted],
-        sorted(within),
-        as_known_at=question.as_known_at,
-    )
-    expected = sorted((registered & within) | {each.node for each in slices})
-    tag = _entity_tag(question, slices, expected, language, in_full=in_full)
-    if held is not None and _holds(held, tag):
+    parts = await read_parts(session, question, in_full=manner.in_full)
+    expected = await _expected(session, question, parts, within, here)
+    tag = _entity_tag(question, parts, expected, language, manner)
+    if held is not None and holds(held, tag):
         return Answer(tag, None)
-    closing = _closing_periods(slices)
-    rows = await figures.rows(
-        session, question, catalogue, slices, closing=closing, language=language
-    )
-    parts = {
+    Estimate.of(question, parts).require_within(limits)
+    closing = _closing_periods(parts)
+    await limit_time(session, limits.seconds)
+    try:
+        rows = await _rows(session, question, catalogue, parts, closing, language)
+    except QueryCanceledError:
+        raise QuestionTooSlow(seconds=limits.seconds) from None
+    told = {"rows": rows}
+    if question.analysis.reshapes:  # in a thread, for many rows take their time
+        told = await asyncio.to_thread(_reshaped, question, catalogue, rows, language)
+    provenance = _provenance(question, parts, expected)
+    if manner.in_full:
+        ids = [id_ for each in parts for id_ in each.slice_ids]
+        _list_cities(provenance, await slices_by_id(session, ids))
+    answered = {
         "indicators": orjson.dumps(_headings(question, catalogue, closing, language)),
-        "rows": rows,
-        "provenance": orjson.dumps(_provenance(question, slices, expected, in_full=in_full)),
+        **told,
+        "drill": orjson.dumps(ways(question, catalogue)),
+        "provenance": orjson.dumps(provenance),
     }
-    body = b",".join(b'"%b":%b' % (name.encode(), part) for name, part in parts.items())
-    return Answer(tag, b"{" + body + b"}")
+    body = (
+        b"{"
+        + b",".join(b'"%b":%b' % (name.encode(), part) for name, part in answered.items())
+        + b"}"
+    )
+    if manner.form is Form.JSON:
+        return Answer(tag, body)
+    return Answer(tag, await asyncio.to_thread(_file, question, body, manner))
+
+
+async def estimate(session: AsyncSession, question: Question) -> Estimate:
+    """Tell what a question would cost, without answering it."""
+    return Estimate.of(question, await read_parts(session, question, in_full=False))
+
+
+async def _rows(  # noqa: PLR0917 - what the figures need
+    session: AsyncSession,
+    question: Question,
+    catalogue: Catalogue,
+    parts: Sequence[Part],
+    closing: Mapping[str, str],
+    language: Language,
+) -> bytes:
+    """Return the rows of the figures, before any are put together, turned or written.
+
+    Every answer passes here, whatever its shape and form: what is to be withheld is withheld here.
+    """
+    return await figures.rows(
+        session, question, catalogue, parts, closing=closing, language=language
+    )
+
+
+def _reshaped(
+    question: Question, catalogue: Catalogue, rows: bytes, language: Language
+) -> dict[str, bytes]:
+    """Return the rows in their shape, and what goes across."""
+    shaped = shape(question, catalogue, orjson.loads(rows), language=language)
+    if shaped.columns is None:
+        return {"rows": orjson.dumps(shaped.rows)}
+    columns = [{"code": code, "name": name} for code, name in shaped.columns.items()]
+    return {"columns": orjson.dumps(columns), "rows": orjson.dumps(shaped.rows)}
+
+
+def _file(question: Question, body: bytes, manner: Manner) -> bytes:
+    """Return an answer as a file; in a thread, for a large one takes its time."""
+    file = io.BytesIO()
+    table = flattened(question, orjson.loads(body))
+    write(table, manner.form, file, with_bom=manner.with_bom)
+    return file.getvalue()
+
+
+async def _expected(
+    session: AsyncSession,
+    question: Question,
+    parts: Sequence[Part],
+    within: Collection[str],
+    here: str,
+) -> Expected:
+    """Return, by period, the cities that were there, and those that have spoken of it all the same."""
+    there = await expected_cities(session, question.consulted, within, here=here)
+    spoken: dict[str, set[str]] = defaultdict(set)
+    for each in parts:
+        spoken[each.period].add(each.cities)
+    joined = cache(_joined)  # most periods are alike
+    return {
+        str(period): joined(cities, frozenset(spoken[str(period)]))
+        for period, cities in there.items()
+    }
+
+
+def _joined(cities: Sequence[str], spoken: frozenset[str]) -> Sequence[str]:
+    return tuple(sorted({*cities, *(city for several in spoken for city in several.split())}))
 
 
 def _entity_tag(
     question: Question,
-    slices: Sequence[StoredSlice],
-    expected: Sequence[str],
+    parts: Sequence[Part],
+    expected: Expected,
     language: Language,
-    *,
-    in_full: bool,
+    manner: Manner,
 ) -> str:
+    fingerprints: dict[str, int] = defaultdict(int)
+    for each in parts:
+        fingerprints[f"{each.dataset}/{each.period}"] += each.fingerprint
+    known = sorted((key, str(value)) for key, value in fingerprints.items())
     # The question's repr holds the definitions of its indicators: an upgrade that changes one changes the tag.
-    made_of = [repr(question), [each.id for each in slices], expected, language, in_full]
+    made_of = [repr(question), known, _by_cities(expected), language, repr(manner)]
     return f'"{hashlib.sha256(orjson.dumps(made_of)).hexdigest()[:32]}"'
 
 
-def _holds(header: str, tag: str) -> bool:
-    """Compare weakly, as RFC 9110, 13.1.2 has it: proxies that compress weaken tags."""
+def _by_cities(expected: Expected) -> list[tuple[Sequence[str], list[str]]]:
+    """Return what is expected in a short form: most periods are alike."""
+    periods: dict[Sequence[str], list[str]] = defaultdict(list)
+    for period, cities in expected.items():
+        periods[cities].append(period)
+    return list(periods.items())
+
+
+def holds(header: str, tag: str) -> bool:
+    """Tell whether an ``If-None-Match`` header names a tag.
+
+    Compared weakly, as RFC 9110, 13.1.2 has it: proxies that compress weaken tags.
+    """
     return any(each.strip().removeprefix("W/") in {tag, "*"} for each in header.split(","))
 
 
-def _closing_periods(slices: Sequence[StoredSlice]) -> dict[str, str]:
+def _closing_periods(parts: Sequence[Part]) -> dict[str, str]:
     """Return, by dataset, the last period asked for about which anything is known: its snapshots close the range."""
     closing: dict[str, str] = {}
-    for each in slices:
+    for each in parts:
         closing[each.dataset] = max(each.period, closing.get(each.dataset, ""))
     return closing
 
@@ -123,41 +245,46 @@ def _headings(
             if aggregated and catalogue.is_snapshot(each)
             else None,
         }
-        for each in question.indicators
+        for each in question.told
     ]
 
 
 def _provenance(
-    question: Question, slices: Sequence[StoredSlice], expected: Sequence[str], *, in_full: bool
+    question: Question, parts: Sequence[Part], expected: Expected
 ) -> list[dict[str, Any]]:
+    found: dict[tuple[str, str], list[Part]] = defaultdict(list)
+    for each in parts:
+        found[each.dataset, each.period].append(each)
+    lacking = cache(_lacking)  # as above
+    told = []
+    for dataset in question.measures:
+        for period in map(str, question.consulted):
+            here = found[dataset, period]
+            missing = lacking(expected[period], frozenset(each.cities for each in here))
+            told.append(
+                {
+                    "dataset": dataset,
+                    "period": period,
+                    "expected": len(expected[period]),
+                    "included": len(expected[period]) - len(missing),
+                    "as_of": min((each.as_of for each in here), default=None),
+                    "missing": missing,
+                }
+            )
+    return told
+
+
+def _lacking(expected: Sequence[str], there: frozenset[str]) -> Sequence[str]:
+    present = {city for several in there for city in several.split()}
+    return [city for city in expected if city not in present]
+
+
+def _list_cities(provenance: Sequence[dict[str, Any]], slices: Sequence[StoredSlice]) -> None:
+    """Add to each entry the slices that it is made of."""
     found: dict[tuple[str, str], list[StoredSlice]] = defaultdict(list)
     for each in slices:
         found[each.dataset, each.period].append(each)
-    return [
-        _made_of(dataset, str(period), found[dataset, str(period)], expected, in_full=in_full)
-        for dataset in question.measures
-        for period in question.consulted
-    ]
-
-
-def _made_of(
-    dataset: str,
-    period: str,
-    slices: Sequence[StoredSlice],
-    expected: Sequence[str],
-    *,
-    in_full: bool,
-) -> dict[str, Any]:
-    included = {each.node for each in slices}
-    entry: dict[str, Any] = {
-        "dataset": dataset,
-        "period": period,
-        "expected": len(expected),
-        "included": len(included),
-        "as_of": min((each.computed_at for each in slices), default=None),
-        "missing": [code for code in expected if code not in included],
-    }
-    if in_full:
+    for entry in provenance:
         entry["cities"] = [
             {
                 "node": each.node,
@@ -166,6 +293,5 @@ def _made_of(
                 "computed_at": each.computed_at,
                 "received_at": each.received_at,
             }
-            for each in slices
+            for each in found[entry["dataset"], entry["period"]]
         ]
-    return entry

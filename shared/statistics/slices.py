@@ -97,11 +97,10 @@ class Content:
             place = tuple(key[at] for at in by_dimension)
             if place in ordered:
                 raise SliceInvalid(f"The cell {list(place)} comes twice.")
-            if any(
-                value is not None and not LEAST_VALUE <= value <= GREATEST_VALUE for value in values
-            ):
+            known = [value for value in values if value is not None]
+            if known and not LEAST_VALUE <= min(known) <= max(known) <= GREATEST_VALUE:
                 raise SliceInvalid(f"The cell {list(place)} holds a value of more than 64 bits.")
-            if any(value is not None for value in values):
+            if known:
                 ordered[place] = tuple(values[at] for at in by_measure)
         return cls(
             dataset,

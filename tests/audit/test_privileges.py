@@ -22,7 +22,8 @@ TABLES = ("audit_record", "audit_seal")
 ONLY_ADDED_TO = [
     *TABLES,
     *("billing_entry", "clearing_entry", "number_segment_edition", "offer_use"),
-    *("ownership_change", "points_entry", "policy_version", "policy_withdrawal", "till_entry"),
+    *("ownership_change", "points_entry", "policy_version", "policy_withdrawal"),
+    *("reporting_alarm", "reporting_statement", "till_entry"),
 ]
 
 

@@ -19,6 +19,7 @@ from services.city_node.export import files
 from services.city_node.export.service import KIND, MOST_OPEN, directory
 from shared import organisation, staff, work
 from shared.capability import Role
+from shared.kernel import tabular
 from tests.city.drafts import CITY, TEAM, Headers, SignIn, _team, settle
 from tests.conftest import MakeNode, TestNode
 
@@ -153,7 +154,7 @@ async def test_rows_beyond_a_sheet_go_to_the_next(
     people: list[dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(files, "ROWS_OF_A_SHEET", 4)
+    monkeypatch.setattr(tabular, "ROWS_OF_A_SHEET", 4)
     _, content = await made(city, supervisor, format="xlsx", columns=["name"])
     book = openpyxl.load_workbook(io.BytesIO(content))
     sheets = [list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets]

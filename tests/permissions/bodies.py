@@ -103,6 +103,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/customers/{customer_id}/points/adjustments"): {"points": 1, "reason": "补偿"},
     ("POST", "/customers/{customer_id}/points/freeze"): {"reason": "核实"},
     ("POST", "/customers/{customer_id}/points/redemptions"): {"reward": "umbrella"},
+    ("POST", "/statistics/reports"): {"name": "客户", "question": {"indicator": ["customers"]}},
+    ("PATCH", "/statistics/reports/{report_id}"): {"schedule": "nightly"},
     ("POST", "/port-calls/{call_id}/discard"): {"reason": "已由网络侧人工处理"},
     ("POST", "/points-adjustments/{adjustment_id}/reject"): {"reason": "无依据"},
     ("POST", "/points-redemptions/{redemption_id}/cancel"): {"reason": "不要了"},

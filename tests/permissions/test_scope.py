@@ -27,6 +27,7 @@ from tests.conftest import MakeNode, TestNode
 from tests.permissions.asking import filled, guarded, token
 from tests.permissions.bodies import BODIES, GROUP, HELD, OF_GROUP, OFFER
 from tests.permissions.paid import settle_payments
+from tests.permissions.reported import settle_report
 
 PATHS = {
     TEAM: f"000000/440000/{CITY}/{TEAM}/",
@@ -34,7 +35,7 @@ PATHS = {
     "440100": "000000/440000/440100/",
 }
 OWNED = (
-    *("{customer_id}", "{staff_id}", "{import_id}", "{request_id}", "/units/{code}"),
+    *("{customer_id}", "{staff_id}", "{import_id}", "{request_id}", "{report_id}", "/units/{code}"),
     *("{adjustment_id}", "{redemption_id}", "{prospect_id}", "{shift_id}", "{handset_id}"),
 )
 """What in a path names something of a unit."""
@@ -217,7 +218,7 @@ async def settle_rows(node: TestNode, ids: dict[str, dict[str, str]]) -> None:
     ids["repairs"], ids["loan-handsets"] = await settle_repair(node)
     ids["transfers"] = {"request_id": str(await settle_ended(node, "transfer"))}
     ids[""]["prospect_id"] = str(prospect_id)
-    ids[""] |= await settle_points(node, customer_id)
+    ids[""] |= await settle_points(node, customer_id) | await settle_report(node, TEAM)
     ids["transfers"] = {"request_id": str(transfer_id)}
     ids["subject-requests"] = {"request_id": str(asked_id)}
     ids["win-back-attempts"] = {"item": str(attempt_id)}
@@ -395,5 +396,5 @@ async def test_a_list_holds_nothing_of_another_unit(node: TestNode, sign_in: Sig
     assert shown >= {
         *("/customers", "/agreements", "/staff", "/organisation/units"),
         *("/customer-imports", "/service-requests", "/prospects", "/payments", "/tills/shifts"),
-        *("/repairs", "/loan-handsets"),
+        *("/repairs", "/loan-handsets", "/statistics/reports"),
     }

@@ -258,3 +258,15 @@ async def test_what_is_done_with_a_segment_is_in_the_audit_log(
     ]
     assert "gold" not in str(records)
     assert len(people) == 6
+
+
+async def test_a_name_that_is_taken_cannot_be_changed_to(
+    city: TestNode, supervisor: Headers
+) -> None:
+    one = await make(city, supervisor)
+    await make(city, supervisor, name="Other")
+    tag = {**supervisor, "If-Match": '"1"'}
+
+    refused = await city.client.patch(f"/segments/{one['id']}", json={"name": "Other"}, headers=tag)
+
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (409, "/name")

@@ -11,7 +11,7 @@ from shared import organisation, staff, statistics
 from shared.access import Principal
 from shared.capability import Role
 from shared.kernel.problems import Problem
-from shared.statistics.endpoints import scope_of
+from shared.statistics.asking import scope_of
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.question import Words, read_question
 from tests.conftest import MakeNode, TestNode

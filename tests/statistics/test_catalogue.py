@@ -166,7 +166,7 @@ def test_everything_is_named_in_both_languages() -> None:
     assert set(UNIT_NAMES) == set(Unit)
     assert set(AGGREGATION_NAMES) == {
         *Aggregation,
-        *(["ratio", "difference", "share", "growth", "rank", "moving_sum"]),
+        *(["ratio", "difference", "share", "change", "growth", "rank", "moving_sum"]),
     }
 
 

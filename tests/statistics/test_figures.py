@@ -11,8 +11,10 @@ import pytest
 
 from shared.kernel.database import Database
 from shared.kernel.language import Text
+from shared.kernel.tier import Tier
 from shared.organisation.division import cities_of
 from shared.statistics import repository
+from shared.statistics.aggregate import put_together
 from shared.statistics.catalogue import Aggregation, Catalogue, Dataset, Dimension, Indicator, Ratio
 from shared.statistics.period import Period, PeriodKind
 from shared.statistics.question import Question, Words, read_question
@@ -175,10 +177,12 @@ def answered(question: Question, rows: Sequence[Any]) -> Iterator[tuple[tuple[An
         yield key, row["values"]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("put", ["nothing", "something", "everything"])
+@pytest.mark.parametrize("seed", range(3))
 async def test_every_question_is_answered_as_a_plain_count_would(
-    database: Database, seed: int
+    database: Database, seed: int, put: str
 ) -> None:
+    """Whatever has been put together before."""
     chance = random.Random(seed)  # noqa: S311 - a draw that can be repeated
     facts = random_facts(chance)
     questions = [
@@ -187,7 +191,9 @@ async def test_every_question_is_answered_as_a_plain_count_would(
 
     async with database.transaction() as session:
         await register(session, NOON, *CITIES)
-        for (dataset, city, month), cells in facts.items():
+        for at, ((dataset, city, month), cells) in enumerate(facts.items()):
+            if put == "something" and at == len(facts) * 2 // 3:
+                await put_together(session, Tier.HQ, now=NOON)
             codes = [each.code for each in CATALOGUE.measures_of(dataset)]
             content = Content.of(
                 dataset,
@@ -200,6 +206,8 @@ async def test_every_question_is_answered_as_a_plain_count_would(
                 ],
             )
             await repository.store(session, Slice(content, 1, None, COMPUTED), received_at=COMPUTED)
+        if put == "everything":
+            await put_together(session, Tier.HQ, now=NOON)
         for question in questions:
             found = await answer(session, question, CATALOGUE, here="000000")
             document = orjson.loads(found.body or b"")

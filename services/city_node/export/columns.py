@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from services.city_node.customer.privacy import (
     SHOWING,
@@ -14,15 +13,7 @@ from services.city_node.customer.privacy import (
 from services.city_node.customer.profile import FIELDS
 from services.city_node.export.models import Format
 from shared.kernel.listing import QueryInvalid
-
-
-class Kind(StrEnum):
-    """The type of a column, as a file keeps it."""
-
-    TEXT = "text"
-    INTEGER = "integer"
-    DATE = "date"
-    INSTANT = "instant"
+from shared.kernel.tabular import Kind, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +77,6 @@ def check_columns(names: Iterable[str] | None) -> list[str]:
         if name not in COLUMNS:
             raise QueryInvalid("columns", name, ", ".join(COLUMNS))
     return asked
-
-
-Layout = Mapping[str, Kind]
-"""The columns of a file in their order, each with the type that it has for whoever it is made for."""
 
 
 def layout(names: Iterable[str], sight: Sight) -> Layout:

@@ -11,19 +11,14 @@ import io
 import queue
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from services.city_node.export.columns import Kind, Layout
 from services.city_node.export.models import Format
+from shared.kernel import tabular
+from shared.kernel.tabular import BOM, Kind, Layout
 
-BOM = b"\xef\xbb\xbf"
 CHUNKS_AHEAD = 16
-ROWS_OF_A_SHEET = 1_048_576
-"""What Excel opens, its header included; more go to further sheets."""
-LARGEST_EXACT = 2**53
-"""Beyond it a number of a spreadsheet is no longer exact, and is written as text."""
 ROWS_OF_A_GROUP = 16_384
 BLOCK_BYTES = 512 * 1024
 PAGE_BYTES = 128 * 1024
@@ -140,39 +135,13 @@ def write_xlsx(stream: BinaryIO, path: Path, columns: Layout) -> None:
     """Write a workbook row by row; texts stay texts, whatever they begin with."""
     import xlsxwriter  # noqa: PLC0415 - a large library, needed here alone
 
-    kinds = list(columns.values())
     # Its temporary files hold what the file holds: they lie beside it, and go with it.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as directory:
         book = xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": directory})
-        day = book.add_format({"num_format": "yyyy-mm-dd"})
-        row = ROWS_OF_A_SHEET
-        sheet: Any = None
-        rows = csv.reader(io.TextIOWrapper(stream, "utf-8", newline=""))
         csv.field_size_limit(2**31 - 1)
-        for values in rows:
-            if row >= ROWS_OF_A_SHEET:
-                sheet, row = _new_sheet(book, columns), 1
-            for at, (kind, value) in enumerate(zip(kinds, values, strict=True)):
-                if not value:
-                    continue
-                if kind is Kind.INTEGER and abs(int(value)) <= LARGEST_EXACT:
-                    sheet.write_number(row, at, int(value))
-                elif kind is Kind.DATE and value >= "1900-03-01":  # before, Excel counts wrongly
-                    sheet.write_datetime(row, at, date.fromisoformat(value), day)
-                else:
-                    sheet.write_string(row, at, value)
-            row += 1
-        if sheet is None:
-            _new_sheet(book, columns)
+        rows = csv.reader(io.TextIOWrapper(stream, "utf-8", newline=""))
+        tabular.write_sheets(book, columns, rows)
         book.close()
-
-
-def _new_sheet(book: Any, columns: Layout) -> Any:
-    sheet = book.add_worksheet()
-    sheet.freeze_panes(1, 0)
-    for at, name in enumerate(columns):
-        sheet.write_string(0, at, name)
-    return sheet
 
 
 def write_parquet(stream: BinaryIO, path: Path, columns: Layout) -> None:
@@ -184,6 +153,7 @@ def write_parquet(stream: BinaryIO, path: Path, columns: Layout) -> None:
     types = {
         Kind.TEXT: pa.string(),
         Kind.INTEGER: pa.int64(),
+        Kind.NUMBER: pa.float64(),
         Kind.DATE: pa.date32(),
         Kind.INSTANT: pa.timestamp("us", tz="UTC"),
     }

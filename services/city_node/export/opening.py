@@ -4,11 +4,11 @@ import re
 from collections.abc import Awaitable, Callable
 
 from shared.kernel.encryption import Cipher
+from shared.kernel.tabular import harmless
 
 Take = Callable[[bytes], Awaitable[None]]
 _SEALED = re.compile(rb"\x1f([0-9a-f]+)")
 _QUOTED = re.compile(rb"[\",\r\n]")
-_BEGINS_FORMULA = re.compile(r"[=+\-@\t\n\r\uff1d\uff0b\uff0d\uff20]")
 
 
 def opening(take: Take, cipher: Cipher, *, is_harmless: bool) -> Take:
@@ -25,9 +25,7 @@ def opening(take: Take, cipher: Cipher, *, is_harmless: bool) -> Take:
 
     def opened(found: re.Match[bytes]) -> bytes:
         text = keys.decrypt(bytes.fromhex(found[1].decode()))
-        if is_harmless and _BEGINS_FORMULA.match(text):
-            text = f"'{text}"
-        value = text.encode()
+        value = (harmless(text) if is_harmless else text).encode()
         return b'"' + value.replace(b'"', b'""') + b'"' if _QUOTED.search(value) else value
 
     async def take_opened(chunk: bytes) -> None:

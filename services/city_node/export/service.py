@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.city_node.customer.privacy import CONTACT, Sight, is_sealed, sight_among
 from services.city_node.export import repository
 from services.city_node.export.access import EXPORT, held_now
-from services.city_node.export.columns import Layout, check_columns, layout, row_sql
+from services.city_node.export.columns import check_columns, layout, row_sql
 from services.city_node.export.copying import copy_selection, one_moment
 from services.city_node.export.files import Taking, open_file
 from services.city_node.export.models import CustomerExport, Format
@@ -39,6 +39,7 @@ from shared.capability import NodeContext, Requester, Role, WorkHandle
 from shared.kernel.clock import business_day
 from shared.kernel.encryption import Cipher
 from shared.kernel.settings import Settings
+from shared.kernel.tabular import Layout
 from shared.work.service import request_work, requester_of
 
 KIND = "customer-export"

@@ -14,7 +14,10 @@ from shared.kernel.database import Database
 from shared.kernel.language import Text
 from shared.kernel.problems import Fault, Problem
 from shared.kernel.settings import HQ_CODE
+from shared.reporting.confirmation import confirm
+from shared.reporting.problems import RestatementUnexplained
 from shared.statistics import repository as statistics
+from shared.statistics import standing
 from shared.statistics.catalogue import Dataset
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.period import Period, PeriodKind
@@ -98,11 +101,14 @@ async def roll_up(
 
     Raises:
         PeriodNotBegun: if one lies in the future; nothing is counted.
+        RestatementUnexplained: if one belongs to a closed month and there is no reason (422); nothing is counted.
     """
     today = Period.at(now, PeriodKind.DAY).start
     for period in periods:
         if period.start > today:
             raise PeriodNotBegun(faults=[Fault("/period", "not in the future")], period=period)
+    if reason is None:
+        await _require_open(database, post.code, periods)
     counted: list[Counted] = []
     for period in periods:
         wanted = [
@@ -112,12 +118,41 @@ async def roll_up(
             and due.is_countable(dataset, period, today)
         ]
         async with repository.snapshot(database) as session:
-            counted += [
+            made = [
                 await _count(session, post, dataset, period, reason=reason, now=now)
                 for dataset in wanted
             ]
+            if due.is_over(period, today):
+                await _confirm(session, post, period, made, now=now)
+            counted += made
             await due.settle(session, period, datasets or {each.code for each in wanted}, today)
     return counted
+
+
+async def _require_open(database: Database, node: str, periods: Sequence[Period]) -> None:
+    async with database.reading() as session:
+        for period in periods:
+            if await standing.closing(session, node, str(period)) is not None:
+                fault = Fault("/reason", "needed: the month is closed")
+                raise RestatementUnexplained(faults=[fault], period=period)
+
+
+async def _confirm(
+    session: AsyncSession,
+    post: PostOffice,
+    period: Period,
+    counted: Sequence[Counted],
+    *,
+    now: datetime,
+) -> None:
+    """Tell HQ of those slices that were counted before the period's end that they still hold."""
+    early = await statistics.counted_before(session, post.code, period)
+    unchanged = {
+        each.dataset: (each.revision, each.hash)
+        for each in counted
+        if not each.changed and each.dataset in early
+    }
+    await confirm(session, post, period, unchanged, now=now)
 
 
 async def _count(
@@ -135,7 +170,7 @@ async def _count(
     content = Content.of(
         dataset.code, post.code, period, dimensions=dataset.dimensions, measures=codes, cells=cells
     )
-    told = await statistics.current(session, content)
+    told = await statistics.newest(session, content)
     if told is not None and told[1] == content.hash:
         return Counted(
             dataset.code, str(period), told[0], content.hash, content.row_count, changed=False

@@ -269,8 +269,12 @@ class Segments:
     ) -> None:
         segment.version += 1
         segment.updated_at, segment.updated_by = self.now, self.requester.name
+        unit, name = (
+            segment.unit_code,
+            segment.name,
+        )  # a row that could not be written cannot be read
         if not await repository.write(self.session):
-            raise SegmentNameTaken(segment.unit_code, segment.name)
+            raise SegmentNameTaken(unit, name)
         repository.add(
             self.session,
             SegmentVersion(

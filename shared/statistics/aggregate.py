@@ -1,0 +1,170 @@
+"""Putting the slices of provinces and of the nation together, so that questions read few rows.
+
+An *aggregate* is made of a set of slices that it names, and slices never change: so it is never wrong, it can only be
+no longer of what is current. Whoever makes another slice current notes that in the same transaction
+(:func:`shared.statistics.standing.note_change`), by a row that nobody waits for; from then on questions read the
+cities of that province themselves, until :func:`put_together` has run. Nothing is ever added to or subtracted from
+what is there, so extrema need no other way than sums, and the order in which slices came does not matter.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.kernel.database import driver_connection
+from shared.kernel.tier import Tier
+from shared.organisation.division import HQ_CODE
+from shared.statistics.period import Period
+from shared.statistics.standing import CURRENT
+
+LINGERS = timedelta(hours=1)
+"""How long an aggregate that was replaced stays, for questions that are being answered."""
+MEMORY = "64MB"
+"""What one sort or hash may use before it goes to disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    dataset: str
+    period: str
+    region: str
+
+
+async def put_together(session: AsyncSession, tier: Tier, *, now: datetime) -> int:
+    """Make the aggregates of all regions of which other slices have become current; returns how many.
+
+    Args:
+        session: the transaction; another that does the same waits for it.
+        tier: the node's: HQ has provinces and the nation, a province itself, a city nothing to put together.
+        now: the present moment.
+    """
+    connection = await driver_connection(session)
+    await connection.execute(_ONE_AT_A_TIME)
+    await connection.execute(f"SET LOCAL work_mem = '{MEMORY}'")
+    changed = {_Group(*row) for row in await connection.fetch(_TAKE_CHANGES)}
+    made = 0
+    for volume, groups in _by_volume(changed if tier is not Tier.CITY else ()).items():
+        made += await _make(connection, groups, volume, now, _FROM_SLICES)
+        if tier is Tier.HQ:
+            nation = {_Group(each.dataset, each.period, HQ_CODE) for each in groups}
+            made += await _make(connection, nation, volume, now, _FROM_PROVINCES)
+    await _forget(connection, now - LINGERS)
+    return made
+
+
+async def note_all_changed(session: AsyncSession) -> None:
+    """Note that everything is to be put together anew."""
+    connection = await driver_connection(session)
+    await connection.execute(_NOTE_ALL)
+
+
+async def _make(
+    connection: asyncpg.Connection,
+    groups: Iterable[_Group],
+    volume: int,
+    now: datetime,
+    sources: tuple[str, str],
+) -> int:
+    columns = list(zip(*((each.dataset, each.period, each.region) for each in groups), strict=True))
+    await connection.execute(_REPLACE, *columns, now)
+    made = await connection.fetch(_REGISTER, *columns)
+    ids = [row["id"] for row in made]
+    for statement in sources:
+        await connection.execute(statement, ids, volume)
+    return len(ids)
+
+
+async def _forget(connection: asyncpg.Connection, before: datetime) -> None:
+    gone = await connection.fetch(
+        "DELETE FROM statistics_aggregate WHERE replaced_at < $1 RETURNING id, period", before
+    )
+    by_volume: dict[int, list[int]] = defaultdict(list)
+    for row in gone:
+        by_volume[Period.parse(row["period"]).volume].append(row["id"])
+    for volume, ids in by_volume.items():
+        for table in ("statistics_margin", "statistics_aggregate_fact"):
+            await connection.execute(
+                f"DELETE FROM {table} WHERE part_id = ANY($1) AND volume = $2",  # noqa: S608 - the two names
+                ids,
+                volume,
+            )
+
+
+def _by_volume(groups: Iterable[_Group]) -> dict[int, list[_Group]]:
+    found: dict[int, list[_Group]] = defaultdict(list)
+    for each in groups:
+        found[Period.parse(each.period).volume].append(each)
+    return found
+
+
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('statistics aggregate', 0))"
+_TAKE_CHANGES = "DELETE FROM statistics_change RETURNING dataset, period, region"
+_NOTE_ALL = f"""
+INSERT INTO statistics_change
+SELECT DISTINCT s.dataset, s.period, left(s.node, 2) || '0000' FROM statistics_slice s WHERE {CURRENT}
+"""  # noqa: S608 - a constant
+_REPLACE = """
+UPDATE statistics_aggregate a SET replaced_at = $4
+FROM unnest($1::text[], $2::text[], $3::text[]) AS g (dataset, period, region)
+WHERE (a.dataset, a.period, a.region) = (g.dataset, g.period, g.region) AND a.replaced_at IS NULL
+"""
+_REGISTER = f"""
+INSERT INTO statistics_aggregate (id, dataset, period, region, slice_ids, cities, measures, fingerprint, as_of, row_count)
+SELECT nextval(pg_get_serial_sequence('statistics_slice', 'id')), m.dataset, m.period, m.region, m.slice_ids, m.cities,
+       ARRAY(SELECT code FROM statistics_slice s CROSS JOIN LATERAL jsonb_object_keys(s.control_totals) AS code
+             WHERE s.id = ANY(m.slice_ids) GROUP BY code HAVING count(*) = cardinality(m.slice_ids)),
+       m.fingerprint, m.as_of, m.row_count
+FROM (
+    SELECT g.dataset, g.period, g.region, array_agg(s.id ORDER BY s.node) AS slice_ids,
+           string_agg(s.node, ' ' ORDER BY s.node) AS cities, sum(hashint8extended(s.id, 0)) AS fingerprint,
+           min(s.computed_at) AS as_of, sum(s.row_count) AS row_count
+    FROM unnest($1::text[], $2::text[], $3::text[]) AS g (dataset, period, region)
+    JOIN statistics_slice s ON s.dataset = g.dataset AND s.period = g.period AND {CURRENT}
+     AND (g.region = '{HQ_CODE}' OR left(s.node, 2) = left(g.region, 2))
+    GROUP BY g.dataset, g.period, g.region
+) m
+RETURNING id
+"""  # noqa: S608 - constants alone
+_FROM_SLICES = (
+    """
+INSERT INTO statistics_aggregate_fact (part_id, measure_id, volume, cell_id, total, least, greatest)
+SELECT a.id, f.measure_id, f.volume, f.cell_id, sum(f.value), min(f.value), max(f.value)
+FROM statistics_aggregate a CROSS JOIN LATERAL unnest(a.slice_ids) AS s (id)
+JOIN statistics_fact f ON f.slice_id = s.id AND f.volume = $2::smallint
+WHERE a.id = ANY($1::bigint[])
+GROUP BY a.id, f.measure_id, f.volume, f.cell_id ORDER BY a.id, f.measure_id, f.cell_id
+""",
+    """
+INSERT INTO statistics_margin (part_id, measure_id, volume, member_id, total, least, greatest)
+SELECT a.id, f.measure_id, f.volume, f.member_id, sum(f.total), min(f.least), max(f.greatest)
+FROM statistics_aggregate a CROSS JOIN LATERAL unnest(a.slice_ids) AS s (id)
+JOIN statistics_margin f ON f.part_id = s.id AND f.volume = $2::smallint
+WHERE a.id = ANY($1::bigint[])
+GROUP BY a.id, f.measure_id, f.volume, f.member_id ORDER BY a.id, f.measure_id, f.member_id
+""",
+)
+_PROVINCES = f"""
+FROM statistics_aggregate a
+JOIN statistics_aggregate p ON p.dataset = a.dataset AND p.period = a.period AND p.replaced_at IS NULL
+ AND p.region <> '{HQ_CODE}'
+"""
+_FROM_PROVINCES = (
+    f"""
+INSERT INTO statistics_aggregate_fact (part_id, measure_id, volume, cell_id, total, least, greatest)
+SELECT a.id, f.measure_id, f.volume, f.cell_id, sum(f.total), min(f.least), max(f.greatest)
+{_PROVINCES} JOIN statistics_aggregate_fact f ON f.part_id = p.id AND f.volume = $2::smallint
+WHERE a.id = ANY($1::bigint[])
+GROUP BY a.id, f.measure_id, f.volume, f.cell_id ORDER BY a.id, f.measure_id, f.cell_id
+""",
+    f"""
+INSERT INTO statistics_margin (part_id, measure_id, volume, member_id, total, least, greatest)
+SELECT a.id, f.measure_id, f.volume, f.member_id, sum(f.total), min(f.least), max(f.greatest)
+{_PROVINCES} JOIN statistics_margin f ON f.part_id = p.id AND f.volume = $2::smallint
+WHERE a.id = ANY($1::bigint[])
+GROUP BY a.id, f.measure_id, f.volume, f.member_id ORDER BY a.id, f.measure_id, f.member_id
+""",
+)
