@@ -94,7 +94,7 @@ async def begin(nation: SmallNation) -> Run:
 
 @given(data=st.data(), steps=st.integers(10, 40))
 @settings(
-    max_examples=examples(6),
+    max_examples=examples(4),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

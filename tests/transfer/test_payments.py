@@ -147,7 +147,9 @@ async def test_a_chain_of_homes_is_followed(nation: SmallNation) -> None:
 
 
 @pytest.mark.parametrize("code", CITIES)
-@pytest.mark.parametrize("lost", range(1, 5))
+@pytest.mark.parametrize(
+    "lost", [*(pytest.param(each, marks=pytest.mark.thorough) for each in range(1, 4)), 4]
+)
 async def test_a_restored_city_neither_loses_the_money_nor_doubles_it(
     nation: SmallNation, code: str, lost: int
 ) -> None:
@@ -227,7 +229,7 @@ class Run:
 
 @given(data=st.data(), steps=st.integers(8, 30))
 @settings(
-    max_examples=examples(12),
+    max_examples=examples(4),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
