@@ -17,11 +17,10 @@ from services.city_node.repair.kind import AT_WORK, KIND, UNDECIDED
 from services.city_node.repair.schemas import Cost
 from services.city_node.service_request.problems import RequestTimedOut
 from services.city_node.service_request.service import RequestNotInState
-from shared.federation.delivery import Delivery
 from shared.federation.envelope import Message
 from tests.city.two_cities import DOCUMENT, HOME, OTHER_DOCUMENT, VISITED
 from tests.examples import examples
-from tests.repair.workshop import HANDLERS, IMEI, LOANED, NEW_IMEI, OTHER_IMEI, Workshops
+from tests.repair.workshop import IMEI, LOANED, NEW_IMEI, OTHER_IMEI, Workshops
 
 MOST_AT_ONCE = 3
 ALLOWED_ENDS = {state.code for state in KIND.states if state.final}
@@ -114,12 +113,12 @@ class Run:
     async def _lose(self, source: str, destination: str) -> None:
         """Let the receiver die after it has handled a message and before it has committed."""
         message = self.shop.lanes[source, destination][0]
-        city = self.shop.cities[destination]
+
+        async def die() -> None:
+            raise Crash
+
         with contextlib.suppress(Crash):
-            async with city.transaction() as session:
-                delivery = Delivery(message, (), session, self.shop.clock.now())
-                await HANDLERS[message.type](city.context, delivery)
-                raise Crash
+            await self.shop.cities[destination].hear(message, and_then=die)
 
     async def _work(self, action: str, request_id: UUID) -> None:
         shop = self.shop
