@@ -15,11 +15,12 @@ from shared.federation import repository as federation
 from shared.federation.delivery import Delivery, MessageRefused
 from shared.federation.models import Lane, Relation
 from shared.federation.post import PostOffice
+from shared.federation.statement import StatementInvalid
 from shared.kernel.clock import business_day
 from shared.kernel.ids import derived_id
 from shared.kernel.settings import HQ_CODE
 from shared.number_segment import repository
-from shared.number_segment.edition import Edition, EditionInvalid
+from shared.number_segment.edition import Edition
 
 log = structlog.get_logger("number_segment")
 
@@ -79,10 +80,8 @@ async def take_in(post: PostOffice, delivery: Delivery, *, is_news: bool = True)
     try:
         made = Edition.of(delivery.message.data)
         said = made.said()
-        entry = await federation.entry(session, HQ_CODE)
-        keys = entry.keys_at(said.published_at) if entry else ()
-        made.require_signed((*keys, post.key.public) if post.code == HQ_CODE else keys)
-    except EditionInvalid as error:
+        await made.require_signed(session, post, HQ_CODE, at=said.published_at)
+    except StatementInvalid as error:
         raise MessageRefused(
             f"The edition of number segments from {delivery.message.source} is refused: {error}."
         ) from None

@@ -15,10 +15,11 @@ from pydantic import (
 )
 
 from shared.capability import Bound
+from shared.federation.statement import Code
 from shared.policy.bounds import ABSENT, Difference
 from shared.policy.models import DraftState, PolicyDraft
 from shared.policy.schemas import BoundOut, InForceOut, LayerOut
-from shared.policy.statement import MOST_CHARACTERS, Code
+from shared.policy.statement import Statement
 
 Reason = Annotated[
     str,
@@ -75,8 +76,8 @@ class NewDraft(BaseModel):
             raise ValueError(f"cannot be written as JSON: {error}") from None
         if orjson.loads(written) != document or b"\\u0000" in written:
             raise ValueError("holds a number or a character that JSON or the database cannot keep")
-        if len(written) > MOST_CHARACTERS // 2:
-            raise ValueError(f"must be at most {MOST_CHARACTERS // 2} bytes of JSON")
+        if len(written) > Statement.most_characters // 2:
+            raise ValueError(f"must be at most {Statement.most_characters // 2} bytes of JSON")
         return document
 
 

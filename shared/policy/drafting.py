@@ -263,7 +263,7 @@ async def publish(desk: Desk, draft_id: UUID, expected: int) -> PolicyVersion:
         published_at=desk.now,
         published_by=desk.person.name,
     )
-    statement = Statement.made(said, desk.post.key)
+    statement = Statement.made(said, desk.post.key, desk.here)
     await repository.add_published(desk.session, statement, said, now=desk.now)
     await sharing.pass_on(desk.session, desk.post, statement, said, now=desk.now)
     _decided(desk, found, DraftState.PUBLISHED, None, number)
@@ -302,7 +302,7 @@ async def withdraw(desk: Desk, publisher: str, number: int, reason: str) -> Poli
         withdrawn_at=desk.now,
         withdrawn_by=desk.person.name,
     )
-    statement = Statement.made(said, desk.post.key)
+    statement = Statement.made(said, desk.post.key, desk.here)
     await repository.add_withdrawn(desk.session, statement, said, now=desk.now)
     await sharing.pass_on(desk.session, desk.post, statement, said, now=desk.now)
     desk.record(WITHDRAWN, version.digest, kind=desk.kind.name, number=number, reason=reason)

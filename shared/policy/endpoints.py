@@ -5,12 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from shared.federation.statement import Code
 from shared.kernel.clock import business_day
 from shared.kernel.edge import NodeSettings, Now, Speech, Transaction
 from shared.policy.access import Kind, Kinds, Reader
 from shared.policy.schemas import InForceOut, KindOut, KindsOut, PlaceOut, PlacesOut, SchemaOut
 from shared.policy.service import places, require_known, resolution
-from shared.policy.statement import Code
 
 router = APIRouter(prefix="/policies")
 

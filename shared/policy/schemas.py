@@ -9,13 +9,14 @@ from pydantic import (
     Field,
 )
 
+from shared.federation.statement import Code
 from shared.kernel.language import Language
 from shared.kernel.problems import Fault
 from shared.policy.declaration import PolicyKind
 from shared.policy.models import PolicyVersion, PolicyWithdrawal
 from shared.policy.resolution import Layer, Resolution
 from shared.policy.service import Place
-from shared.policy.statement import MOST_CHARACTERS, Code
+from shared.policy.statement import Statement
 
 VersionState = Literal["published", "withdrawn", "contradicted"]
 _ON = Field(description="The day that is answered for, in Beijing.")
@@ -227,7 +228,9 @@ class VersionOut(BaseModel):
     withdrawn_by: str | None
     withdrawn_because: str | None
     digest: str = Field(description="SHA-256 of `content`.")
-    content: str = Field(description="The exact text that was signed.", max_length=MOST_CHARACTERS)
+    content: str = Field(
+        description="The exact text that was signed.", max_length=Statement.most_characters
+    )
     statement: str = Field(description="The publisher's detached JWS (RFC 7515) over `content`.")
 
     @classmethod

@@ -19,16 +19,11 @@ from shared.federation import repository as federation
 from shared.federation.delivery import Delivery, MessageRefused
 from shared.federation.models import Lane, Relation
 from shared.federation.post import PostOffice
+from shared.federation.statement import StatementInvalid
 from shared.kernel.clock import business_day
 from shared.kernel.ids import derived_id
 from shared.policy import repository
-from shared.policy.statement import (
-    Published,
-    Statement,
-    StatementInvalid,
-    Withdrawn,
-    moment_of,
-)
+from shared.policy.statement import Published, Statement, Withdrawn
 
 log = structlog.get_logger("policy")
 
@@ -115,11 +110,7 @@ async def keep(
     try:
         statement = Statement.of(delivery.message.data)
         said = statement.said()
-        entry = await federation.entry(session, said.publisher)
-        keys = entry.keys_at(moment_of(said)) if entry else ()
-        if said.publisher == post.code:
-            keys = (*keys, post.key.public)
-        statement.require_signed(keys, said.publisher)
+        await statement.require_signed(session, post, said.publisher, at=said.said_at)
     except StatementInvalid as error:
         raise MessageRefused(
             f"The statement about a policy from {delivery.message.source} is refused: {error}."

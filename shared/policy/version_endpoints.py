@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from shared.access import OnceDependency
+from shared.federation.statement import Code
 from shared.kernel.edge import ExpectedVersion, NodeDatabase, Page, Transaction
 from shared.policy import drafting, repository
 from shared.policy.access import AtPublishingDesk, Kind, Reader
 from shared.policy.draft_schemas import Publication, Rejection
 from shared.policy.schemas import VersionOut, VersionPage, VersionState
-from shared.policy.statement import Code
 
 router = APIRouter(prefix="/policies/{kind}/versions")
 

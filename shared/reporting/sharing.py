@@ -15,16 +15,16 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.federation import repository as federation
 from shared.federation import tree
 from shared.federation.delivery import Delivery, MessageRefused
 from shared.federation.models import Lane
 from shared.federation.post import PostOffice
 from shared.federation.problems import NodeRetired
+from shared.federation.statement import StatementInvalid
 from shared.kernel.ids import derived_id
 from shared.kernel.settings import HQ_CODE
 from shared.reporting.models import ReportingStatement
-from shared.reporting.statement import Said, Statement, StatementInvalid, standing_of
+from shared.reporting.statement import Said, Statement, standing_of
 from shared.statistics import standing
 
 log = structlog.get_logger("reporting")
@@ -44,7 +44,7 @@ async def publish(
     session: AsyncSession, post: PostOffice, sayings: Sequence[Said], *, now: datetime
 ) -> None:
     """Sign what this node says about a month, keep it, put it into effect, and tell those whom it concerns."""
-    statements = [Statement.made(said, post.key) for said in sayings]
+    statements = [Statement.made(said, post.key, post.code) for said in sayings]
     await _add(session, list(zip(statements, sayings, strict=True)), now=now)
     await put_into_effect(session, sayings[0].month, {said.node for said in sayings}, now=now)
     for statement, said in zip(statements, sayings, strict=True):
@@ -89,11 +89,7 @@ async def take_in(post: PostOffice, delivery: Delivery) -> None:
     try:
         statement = Statement.of(delivery.message.data)
         said = statement.said()
-        entry = await federation.entry(session, said.publisher)
-        keys = entry.keys_at(said.said_at) if entry else ()
-        if said.publisher == post.code:
-            keys = (*keys, post.key.public)
-        statement.require_signed(keys, said.publisher)
+        await statement.require_signed(session, post, said.publisher, at=said.said_at)
         await _require_above(session, said.publisher, said.node)
     except StatementInvalid as error:
         raise MessageRefused(

@@ -1,40 +1,29 @@
 """What HQ and provinces sign about a city's month, and what follows from all that was said.
 
-A statement is an exact text and a detached JWS (RFC 7515 appendix F) over it, about one month of one city. HQ says that
-the month is *closed*, with the revisions of which it is made then, or *reopened*; HQ or the city's province that a
-*restatement* is approved or rejected. Acts are numbered; a decision belongs to the closing whose number it names.
+A statement is about one month of one city. HQ says that the month is *closed*, with the revisions of which it is made
+then, or *reopened*; HQ or the city's province that a *restatement* is approved or rejected. Acts are numbered; a
+decision belongs to the closing whose number it names.
 
 What may be in force (:func:`standing_of`) is a pure function of the statements that a node holds: it does not matter
 when and in which order they came.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
-from shared.federation.envelope import EnvelopeForged, sign, verify
-from shared.federation.keys import NodeKey, PublicKey
+from shared.federation import statement
+from shared.federation.statement import Code, Name, Saying, StatementInvalid
 from shared.kernel.settings import HQ_CODE
 
-MOST_CHARACTERS = 200_000
-"""In the text of a statement."""
-
-Code = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 Month = Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
 Reason = Annotated[str, Field(min_length=1, max_length=500)]
 Kind = Literal["closed", "reopened", "approved", "rejected"]
 
 
-class StatementInvalid(ValueError):
-    """A statement does not have its form, or is not signed by its publisher."""
-
-
-class Said(BaseModel):
+class Said(Saying):
     """What is said about a month of a city.
 
     Attributes:
@@ -53,8 +42,6 @@ class Said(BaseModel):
         said_by: the person; of an act, the second one.
         proposed_by: of an act: the first person.
     """
-
-    model_config = ConfigDict(frozen=True)  # what a later release says besides is passed over
 
     statement: Literal["guanxi.reporting.month"] = "guanxi.reporting.month"
     kind: Kind
@@ -78,39 +65,10 @@ class Said(BaseModel):
         return self.kind in {"closed", "reopened"}
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A signed text, as it is kept and passed on."""
+class Statement(statement.Statement):
+    """What is said about a month of a city, signed."""
 
-    content: str
-    signature: str
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the text, by which statements are told apart."""
-        return hashlib.sha256(self.content.encode()).hexdigest()
-
-    @classmethod
-    def made(cls, said: Said, key: NodeKey) -> "Statement":
-        """Write and sign what this node says."""
-        content = orjson.dumps(
-            said.model_dump(mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS
-        )
-        return cls(content.decode(), sign(content, key, said.publisher))
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> "Statement":
-        """Return the statement in the payload of a message.
-
-        Raises:
-            StatementInvalid: if there is none.
-        """
-        content, signature = data.get("content"), data.get("signature")
-        if not isinstance(content, str) or not isinstance(signature, str):
-            raise StatementInvalid("it has no content or no signature")
-        if len(content) > MOST_CHARACTERS:
-            raise StatementInvalid(f"it has more than {MOST_CHARACTERS} characters")
-        return cls(content, signature)
+    __slots__ = ()
 
     def said(self) -> Said:
         """Return what it says.
@@ -118,11 +76,7 @@ class Statement:
         Raises:
             StatementInvalid: if it does not have the form.
         """
-        try:
-            said = Said.model_validate_json(self.content)
-        except ValidationError as error:
-            places = ", ".join("/".join(map(str, each["loc"])) for each in error.errors()[:5])
-            raise StatementInvalid(f"it is malformed at {places or 'its beginning'}") from None
+        said = self.read(Said)
         if said.is_act and said.publisher != HQ_CODE:
             raise StatementInvalid("only HQ closes and reopens months")
         if said.kind == "closed" and said.revisions is None:
@@ -130,21 +84,6 @@ class Statement:
         if not said.is_act and None in {said.period, said.dataset, said.revision}:
             raise StatementInvalid("it does not say which restatement is decided")
         return said
-
-    def require_signed(self, keys: Sequence[PublicKey], publisher: str) -> None:
-        """Make sure that its publisher signed it.
-
-        Raises:
-            StatementInvalid: if none of these keys did.
-        """
-        try:
-            verify(self.content.encode(), self.signature, keys, publisher)
-        except EnvelopeForged as error:
-            raise StatementInvalid(f"it is not signed by {publisher}: {error}") from None
-
-    def as_data(self) -> dict[str, str]:
-        """Return the payload of a message that passes it on."""
-        return {"content": self.content, "signature": self.signature}
 
 
 @dataclass(frozen=True, slots=True)

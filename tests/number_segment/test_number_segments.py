@@ -251,7 +251,7 @@ async def edition(hq: TestNode, number: int, segment: str, city: str) -> Edition
         published_by="zhao.lei",
         note="x",
     )
-    return Edition.made(said, hq.context.post.key)
+    return Edition.made(said, hq.context.post.key, HQ)
 
 
 async def hear(node: TestNode, made: Edition) -> None:
@@ -272,12 +272,12 @@ async def hear(node: TestNode, made: Edition) -> None:
 async def test_only_what_hq_signed_is_taken_in_order_and_once(nation: Nation) -> None:
     city, hq = nation[CITY], nation[HQ]
     first = await edition(hq, 1, "1380", BEIJING)
-    with pytest.raises(MessageRefused, match="not signed by HQ"):
+    with pytest.raises(MessageRefused, match="not signed by 000000"):
         await hear(city, await edition(nation[PROVINCE], 1, "1380", CITY))
     with pytest.raises(MessageRefused, match="malformed"):
         await hear(city, Edition('{"number": 1}', first.signature))
     altered = Edition(first.content.replace(BEIJING, CITY), first.signature)
-    with pytest.raises(MessageRefused, match="not signed by HQ"):
+    with pytest.raises(MessageRefused, match="not signed by 000000"):
         await hear(city, altered)
     await hear(city, await edition(hq, 2, "1381", BEIJING))
     assert await home(city, "13810000000") == (None, 0)

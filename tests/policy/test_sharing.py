@@ -190,9 +190,11 @@ async def test_a_statement_that_its_publisher_did_not_sign_is_refused(
     said = altered.said()
     assert isinstance(said, Published)
     assert said.document["window_months"] == 1
-    own = Statement.made(said, line[PROVINCE].context.post.key)
+    own = Statement.made(said, line[PROVINCE].context.post.key, HQ)
     unknown = Statement.made(
-        said.model_copy(update={"publisher": "650100"}), line[PROVINCE].context.post.key
+        said.model_copy(update={"publisher": "650100"}),
+        line[PROVINCE].context.post.key,
+        "650100",
     )
     refused = (altered, own, unknown, Statement("{}", "x..y"), Statement("[", "x..y"))
     for nth, statement in enumerate(refused):
@@ -227,7 +229,7 @@ async def test_a_kind_that_this_release_does_not_know_is_kept_and_passed_on(
         published_by="two",
     )
     post = line[HQ].context.post
-    statement = Statement.made(said, post.key)
+    statement = Statement.made(said, post.key, HQ)
     async with line[HQ].database.transaction() as session:
         await repository.add_published(session, statement, said, now=line.clock.now())
         await sharing.pass_on(session, post, statement, said, now=line.clock.now())

@@ -215,7 +215,7 @@ async def _publish(
             published_by=person.name,
             note=made.note,
         )
-        edition = Edition.made(said, context.post.key)
+        edition = Edition.made(said, context.post.key, context.post.code)
         await table.apply(session, edition, said, now=now)
         await sharing.pass_down(session, context.post, edition, number, now=now)
     made.state, made.first_edition, made.last_edition = ChangeState.PUBLISHED, known + 1, number
