@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import asyncpg
 
-from shared.analysis.problems import AnalystNotMade, AnalystSeesMore, PasswordUnfit
+from shared.analysis.problems import AnalystNotMade, AnalystPasswordUnfit, AnalystSeesMore
 from shared.analysis.star import SCHEMA
 
 CONNECTIONS = 10
@@ -75,13 +75,13 @@ async def grant(owner: asyncpg.Connection, node: str, url: str, password: str | 
         password: the password; without one, a new one is made.
 
     Raises:
-        PasswordUnfit: if the password is short (422).
+        AnalystPasswordUnfit: if the password is short (422).
         AnalystNotMade: if there is no role, and the owner may not make one (403).
         AnalystSeesMore: if the role could do more than it should (409).
     """
     password = secrets.token_urlsafe(24) if password is None else password
     if len(password) < _LEAST or not (password.isascii() and password.isprintable()):
-        raise PasswordUnfit(least=_LEAST)
+        raise AnalystPasswordUnfit(least=_LEAST)
     role = role_of(node)
     name = await owner.fetchval("SELECT quote_ident($1)", role)
     if not await _exists(owner, role):

@@ -74,7 +74,7 @@ class AnalystSeesMore(Problem):
     )
 
 
-class PasswordUnfit(Problem):
+class AnalystPasswordUnfit(Problem):
     """A password that is not as safe as it has to be."""
 
     status = 422

@@ -20,7 +20,6 @@ from shared.clearing.models import (
     DisputeState,
 )
 from shared.clearing.problems import (
-    ClearingSecondPerson,
     DisputeAlreadyOpen,
     DisputeNotFound,
     DisputeStateUnfit,
@@ -30,6 +29,7 @@ from shared.kernel.ids import new_id
 from shared.kernel.language import Text
 from shared.kernel.listing import Listing, Sort
 from shared.kernel.preconditions import require_version
+from shared.kernel.second_person import SecondPersonNeeded
 
 OPENED = Action("clearing.disputed", Text("A day or an item was disputed", "提出清算争议"))
 PROPOSED = Action(
@@ -160,13 +160,13 @@ async def resolve(
         DisputeNotFound: if there is none (404).
         VersionStale: if it was changed since (412).
         DisputeStateUnfit: if nothing is proposed (409).
-        ClearingSecondPerson: if the caller proposed it (403).
+        SecondPersonNeeded: if the caller proposed it (403).
     """
     row = await _locked(session, dispute_id, expected)
     if row.state != DisputeState.PROPOSED:
         raise DisputeStateUnfit(state=row.state, needed=DisputeState.PROPOSED.value)
     if row.proposed_by == principal.username:
-        raise ClearingSecondPerson
+        raise SecondPersonNeeded(by=row.proposed_by)
     row.state = DisputeState.RESOLVED.value
     row.resolved_by, row.resolved_at = principal.username, now
     row.version += 1

@@ -16,7 +16,6 @@ from shared.capability import Action
 from shared.clearing import repository
 from shared.clearing.models import ClearingEntry, ClearingMonth
 from shared.clearing.problems import (
-    ClearingSecondPerson,
     ClosingNotProposed,
     EarlierMonthOpen,
     MonthClosed,
@@ -27,6 +26,7 @@ from shared.kernel.clock import business_day
 from shared.kernel.database import driver_connection
 from shared.kernel.language import Text
 from shared.kernel.listing import Listing, Sort
+from shared.kernel.second_person import SecondPersonNeeded
 
 PROPOSED = Action("clearing.closing_proposed", Text("Closing a month was proposed", "提出月结"))
 CLOSED = Action("clearing.month_closed", Text("A month was closed", "清算月结"))
@@ -85,14 +85,14 @@ async def close(session: AsyncSession, principal: Principal, month: date, *, now
     Raises:
         MonthNotOver, MonthClosed, EarlierMonthOpen, MonthUnsettled: as :func:`propose` (409).
         ClosingNotProposed: if nobody has (409).
-        ClearingSecondPerson: if the caller has (403).
+        SecondPersonNeeded: if the caller has (403).
     """
     await session.execute(_HOLD)
     row = await _checked(session, month, now=now)
     if row is None:
         raise ClosingNotProposed(month=_name(month))
     if row.proposed_by == principal.username:
-        raise ClearingSecondPerson
+        raise SecondPersonNeeded(by=row.proposed_by)
     if row.reason is None:
         await _require_settled(session, month)
     connection = await driver_connection(session)

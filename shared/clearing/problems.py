@@ -43,17 +43,6 @@ class DisputeStateUnfit(Problem):
     )
 
 
-class ClearingSecondPerson(Problem):
-    """Whoever proposed does not agree in the second person's place."""
-
-    status = 403
-    title = Text("Second person needed", "须他人复核")
-    sentence = Text(
-        "You proposed this yourself: somebody else has to agree.",
-        "此项由您本人提出，须由他人复核。",
-    )
-
-
 class MonthNotOver(Problem):
     """A month is closed once it is over."""
 

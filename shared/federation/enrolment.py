@@ -34,13 +34,13 @@ from shared.federation.models import (
 )
 from shared.federation.post import PostOffice
 from shared.federation.problems import (
-    AnotherPersonNeeded,
     EnrolmentNotPending,
     EnrolmentRefused,
     FingerprintDiffers,
 )
 from shared.federation.registry import KEY_LIFE, content_of
 from shared.federation.tree import is_division_below
+from shared.kernel.second_person import SecondPersonNeeded
 from shared.kernel.settings import HQ_CODE
 
 CODE_LIFE = timedelta(hours=24)
@@ -244,7 +244,7 @@ async def admit(
     Raises:
         EnrolmentNotPending: if it has not asked (404).
         FingerprintDiffers: if it asked with another key (409).
-        AnotherPersonNeeded: if ``by`` invited it (403).
+        SecondPersonNeeded: if ``by`` invited it (403).
         EnrolmentRefused: if it may not join any more (403).
     """
     request = await repository.pending_request(session, child)
@@ -254,7 +254,7 @@ async def admit(
     if _plain(fingerprint) != _plain(asked):
         raise FingerprintDiffers(child=child, asked=asked, given=fingerprint.strip())
     if request.created_by == by:
-        raise AnotherPersonNeeded(by=by, node=child)
+        raise SecondPersonNeeded(by=by)
     await repository.lock_registry(session)
     await _know_myself(session, post, now=now, key_life=key_life)
     before, entry = await repository.peer(session, child), await repository.entry(session, child)

@@ -25,13 +25,13 @@ from shared.federation.envelope import EnvelopeForged, sign, verify
 from shared.federation.models import Lane, NodeStatus, RegistryEntry, Retirement
 from shared.federation.post import PostOffice
 from shared.federation.problems import (
-    AnotherPersonNeeded,
     NodeHasChildren,
     NodeNotActive,
     NodeNotOurs,
     NodeUnknown,
     RetirementNotProposed,
 )
+from shared.kernel.second_person import SecondPersonNeeded
 from shared.kernel.settings import HQ_CODE
 
 log = structlog.get_logger("federation.membership")
@@ -266,7 +266,7 @@ async def approve_retirement(
 
     Raises:
         RetirementNotProposed: if nobody has proposed it (409).
-        AnotherPersonNeeded: if ``by`` is who proposed it (403).
+        SecondPersonNeeded: if ``by`` is who proposed it (403).
         NodeUnknown, NodeNotOurs, NodeNotActive, NodeHasChildren: as when it was proposed.
     """
     await _require_retirable(session, post, code)
@@ -274,7 +274,7 @@ async def approve_retirement(
     if proposal is None or proposal.approved_at is not None:
         raise RetirementNotProposed(code=code)
     if proposal.proposed_by == by:
-        raise AnotherPersonNeeded(by=by, node=code)
+        raise SecondPersonNeeded(by=by)
     proposal.approved_by, proposal.approved_at = by, now
     log.warning("node retired", node=code, reason=proposal.reason, by=by)
     await _withdraw(session, post, code, NodeStatus.RETIRED, proposal.reason, now=now)

@@ -21,10 +21,10 @@ from shared.federation.problems import (
     DiscardNotProposed,
     MessageNotArrived,
     MessageNotParked,
-    SecondPersonNeeded,
 )
 from shared.federation.receiver import Receiver
 from shared.federation.records import NoticeKind
+from shared.kernel.second_person import SecondPersonNeeded
 
 log = structlog.get_logger("federation.parking")
 
@@ -98,7 +98,7 @@ class Parking:
         if row.discard_proposed_by is None or row.discard_reason is None:
             raise DiscardNotProposed(arrival=arrival)
         if row.discard_proposed_by == by:
-            raise SecondPersonNeeded(arrival=arrival, by=by)
+            raise SecondPersonNeeded(by=by)
         row.state, row.discarded_by, row.settled_at = InboxState.DISCARDED, by, self.now
         await self.session.flush()  # those behind it look whether it is parked
         await notices.tell_origin(

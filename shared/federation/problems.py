@@ -198,17 +198,6 @@ class DiscardNotProposed(Problem):
     )
 
 
-class SecondPersonNeeded(Problem):
-    """Who proposed to discard a message approves it, too."""
-
-    status = 403
-    title = Text("Second person needed", "需要第二人")
-    sentence = Text(
-        "{by} proposed to discard message {arrival}; somebody else has to approve it.",
-        "丢弃消息 {arrival} 由 {by} 提出，须由另一人批准。",
-    )
-
-
 class EnrolmentPending(Problem):
     """A node has asked to join, and a second person has not admitted it yet."""
 
@@ -243,17 +232,6 @@ class FingerprintDiffers(Problem):
         "`guanxi node enrol` shows there; if it differs, somebody else has used the one-time code: invite the node anew.",
         "节点 {child} 申请所用密钥为 {asked}，而非 {given}。请向其运维员核对 guanxi node enrol 所示指纹；"
         "若不一致，则一次性代码已被他人使用，请重新邀请。",
-    )
-
-
-class AnotherPersonNeeded(Problem):
-    """One person cannot do both halves of what takes two."""
-
-    status = 403
-    title = Text("Another person needed", "需要另一人")
-    sentence = Text(
-        "{by} began this for node {node}; somebody else has to approve it.",
-        "节点 {node} 的此项操作由 {by} 发起，须由另一人批准。",
     )
 
 

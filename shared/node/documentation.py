@@ -5,7 +5,7 @@ the documentation cannot be.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -94,12 +94,22 @@ def _all_problems(base: type[Problem] = Problem) -> Iterator[type[Problem]]:
             yield from _all_problems(problem)
 
 
+def problems_by_type() -> Mapping[str, type[Problem]]:
+    """Return every problem of the loaded packages, by the last part of its type.
+
+    Raises:
+        ValueError: if two are of one type: whoever reads an answer could not tell them apart.
+    """
+    found: dict[str, type[Problem]] = {}
+    for problem in _all_problems():
+        if found.setdefault(problem.slug(), problem) is not problem:
+            raise ValueError(f"{problem} and {found[problem.slug()]} are of one type")
+    return found
+
+
 def problems() -> str:
     """Return the page of problems."""
     capabilities()
-    # Packages may share a type: the first by name is described, whatever else was imported.
-    by_module = sorted(_all_problems(), key=lambda problem: problem.__module__, reverse=True)
-    unique = {problem.slug(): problem for problem in by_module}
     rows = (
         (
             f"`{slug}`",
@@ -107,7 +117,7 @@ def problems() -> str:
             problem.title.zh,
             (problem.__doc__ or "").split("\n\n")[0].replace("\n", " "),
         )
-        for slug, problem in sorted(unique.items())
+        for slug, problem in sorted(problems_by_type().items())
     )
     return (
         f"# Problems\n\n{MADE}\n"

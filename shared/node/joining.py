@@ -53,7 +53,7 @@ async def admit(context: NodeContext, child: str, fingerprint: str, *, by: str) 
         by: who admits it.
 
     Raises:
-        EnrolmentNotPending, FingerprintDiffers, AnotherPersonNeeded, EnrolmentRefused: if it cannot be.
+        EnrolmentNotPending, FingerprintDiffers, SecondPersonNeeded, EnrolmentRefused: if it cannot be.
     """
     now = context.clock.now()
     async with context.database.transaction() as session:

@@ -15,6 +15,7 @@ from shared.kernel.clock import business_day
 from shared.kernel.language import Text
 from shared.kernel.preconditions import require_version
 from shared.kernel.problems import Fault
+from shared.kernel.second_person import SecondPersonNeeded
 from shared.kernel.settings import HQ_CODE
 from shared.policy import repository, sharing
 from shared.policy.bounds import tokens
@@ -25,7 +26,6 @@ from shared.policy.problems import (
     NotTheDrafter,
     NotThePublisher,
     PolicyInvalid,
-    SecondPersonNeeded,
     VersionWithdrawn,
 )
 from shared.policy.resolution import Version

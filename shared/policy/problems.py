@@ -89,17 +89,6 @@ class NotTheDrafter(Problem):
     )
 
 
-class SecondPersonNeeded(Problem):
-    """Somebody was to publish or reject what they drafted themselves, perhaps by another account."""
-
-    status = 403
-    title = Text("A second person is needed", "须由他人审批")
-    sentence = Text(
-        "{by} drafted this: somebody else must publish or reject it, and not by another account of the same name.",
-        "此草案由 {by} 拟定：须由他人发布或驳回，且不得使用同名的另一账号。",
-    )
-
-
 class PublisherIsNode(Problem):
     """Somebody of a part of a node was to draft or publish its policy."""
 

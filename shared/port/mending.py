@@ -15,11 +15,11 @@ from shared import audit
 from shared.capability import Action
 from shared.kernel.database import notify
 from shared.kernel.language import Text
+from shared.kernel.second_person import SecondPersonNeeded
 from shared.port import repository
 from shared.port.models import CallState, PortCall
 from shared.port.problems import (
     CallDiscardNotProposed,
-    CallNeedsSecondPerson,
     CallNotFound,
     CallNotHandedOver,
 )
@@ -91,13 +91,13 @@ class Mending:
             CallNotFound: if there is no such call (404).
             CallNotHandedOver: unless it was handed over (409).
             CallDiscardNotProposed: if nobody has proposed it (409).
-            CallNeedsSecondPerson: if this is who proposed it (403).
+            SecondPersonNeeded: if this is who proposed it (403).
         """
         call = await self._handed_over(call_id)
         if call.discard_proposed_by is None:
             raise CallDiscardNotProposed(call=call_id)
         if call.discard_proposed_by == self.actor.by:
-            raise CallNeedsSecondPerson(call=call_id, by=self.actor.by)
+            raise SecondPersonNeeded(by=self.actor.by)
         self._record(DISCARDED, call)
         call.state, call.discarded_by, call.ended_at = (
             CallState.DISCARDED,

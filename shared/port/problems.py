@@ -35,14 +35,3 @@ class CallDiscardNotProposed(Problem):
         "Nobody has proposed to give call {call} up: propose it with a reason, and let a second person approve.",
         "尚无人提出放弃外部调用 {call}：请先说明理由提出，再由第二人批准。",
     )
-
-
-class CallNeedsSecondPerson(Problem):
-    """Who proposed to give a call up approves it, too."""
-
-    status = 403
-    title = Text("Second person needed", "需要第二人")
-    sentence = Text(
-        "{by} proposed to give call {call} up; somebody else has to approve it.",
-        "放弃外部调用 {call} 由 {by} 提出，须由另一人批准。",
-    )

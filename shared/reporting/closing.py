@@ -20,18 +20,18 @@ from shared.federation.repository import registered_cities
 from shared.kernel.clock import business_day
 from shared.kernel.preconditions import require_version
 from shared.kernel.problems import Fault
+from shared.kernel.second_person import SecondPersonNeeded
 from shared.kernel.settings import HQ_CODE
 from shared.reporting import sharing
 from shared.reporting.access import CLOSED, PROPOSED, REJECTED, REOPENED, Desk
 from shared.reporting.models import Act, ProposalState, ReportingProposal, ReportingStatement
 from shared.reporting.problems import (
-    MonthClosed,
     MonthNeeded,
-    MonthNotOver,
     MonthOpen,
-    ProposalNotFound,
     ProposalOpen,
-    SecondPersonRequired,
+    ReportingMonthClosed,
+    ReportingMonthNotOver,
+    ReportingProposalNotFound,
     SlicesMissing,
 )
 from shared.reporting.service import missing_of_month
@@ -68,8 +68,8 @@ async def propose(
     """Propose to close or reopen a month, for a second person to decide.
 
     Raises:
-        MonthNotOver: if it is not over (409).
-        MonthClosed, MonthOpen: if it is so already (409).
+        ReportingMonthNotOver: if it is not over (409).
+        ReportingMonthClosed, MonthOpen: if it is so already (409).
         ProposalOpen: if another proposal is undecided (409).
         SlicesMissing: if it is to be closed without a reason while slices are missing (409).
     """
@@ -99,10 +99,11 @@ async def approve(desk: Desk, month: Period, expected: int) -> ReportingProposal
     """Do what somebody else proposed: from the commit on the month is closed, or open.
 
     Raises:
-        ProposalNotFound: if nothing is proposed (404).
+        ReportingProposalNotFound: if nothing is proposed (404).
         VersionStale: if it is another proposal (412).
-        SecondPersonRequired: if the caller proposed it (403).
-        MonthNotOver, MonthClosed, MonthOpen, SlicesMissing: as :func:`propose`: things may have changed (409).
+        SecondPersonNeeded: if the caller proposed it (403).
+        ReportingMonthNotOver, ReportingMonthClosed, MonthOpen, SlicesMissing: as :func:`propose`, if things have
+            changed (409).
     """
     await sharing.take_turn(desk.session)
     found = await _decidable(desk, month, expected)
@@ -118,7 +119,7 @@ async def reject(desk: Desk, month: Period, expected: int, reason: str) -> Repor
     """Decide that what somebody else proposed is not done.
 
     Raises:
-        ProposalNotFound, VersionStale, SecondPersonRequired: as :func:`approve`.
+        ReportingProposalNotFound, VersionStale, SecondPersonNeeded: as :func:`approve`.
     """
     await sharing.take_turn(desk.session)
     found = await _decidable(desk, month, expected)
@@ -194,9 +195,9 @@ async def _require_possible(desk: Desk, month: Period, act: Act, reason: str | N
             raise MonthOpen(month=month)
         return
     if month.end > business_day(desk.now):
-        raise MonthNotOver(month=month, from_=month.end)
+        raise ReportingMonthNotOver(month=month, from_=month.end)
     if closed:
-        raise MonthClosed(month=month)
+        raise ReportingMonthClosed(month=month)
     if reason is None:
         lacking = await missing_of_month(desk.session, month, here=desk.here, now=desk.now)
         if lacking:
@@ -217,7 +218,7 @@ def _refuse_incomplete(month: Period, lacking: Mapping[str, Collection[tuple[str
 async def _decidable(desk: Desk, month: Period, expected: int) -> ReportingProposal:
     found = await proposal(desk.session, str(month))
     if found is None:
-        raise ProposalNotFound(month=month)
+        raise ReportingProposalNotFound(month=month)
     require_version(found.version, expected)
     same = found.proposed_by == desk.name or (
         desk.person is not None
@@ -225,7 +226,7 @@ async def _decidable(desk: Desk, month: Period, expected: int) -> ReportingPropo
         and await are_one_person(desk.session, desk.person, found.proposer_id)
     )
     if same:
-        raise SecondPersonRequired(by=found.proposed_by)
+        raise SecondPersonNeeded(by=found.proposed_by)
     return found
 
 

@@ -15,7 +15,7 @@ class MonthNeeded(Problem):
     )
 
 
-class MonthNotOver(Problem):
+class ReportingMonthNotOver(Problem):
     """A month was to be closed before its end."""
 
     status = 409
@@ -37,7 +37,7 @@ class SlicesMissing(Problem):
     )
 
 
-class MonthClosed(Problem):
+class ReportingMonthClosed(Problem):
     """A month was to be closed that is closed."""
 
     status = 409
@@ -67,24 +67,13 @@ class ProposalOpen(Problem):
     )
 
 
-class ProposalNotFound(Problem):
+class ReportingProposalNotFound(Problem):
     """There is no undecided proposal for a month."""
 
     status = 404
     title = Text("Nothing proposed", "没有待审批的申请")
     sentence = Text(
         "Nobody has proposed to close or reopen {month}.", "没有对 {month} 的结账或反结账申请。"
-    )
-
-
-class SecondPersonRequired(Problem):
-    """Somebody was to approve or reject what they proposed themselves."""
-
-    status = 403
-    title = Text("A second person is needed", "须由他人审批")
-    sentence = Text(
-        "{by} proposed this: somebody else must decide it, and not by another account of the same person.",
-        "此申请由 {by} 提出：须由他人审批，且不得使用同一人的另一账号。",
     )
 
 

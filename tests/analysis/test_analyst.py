@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from shared.analysis import analyst, star
-from shared.analysis.problems import AnalystNotMade, AnalystSeesMore, PasswordUnfit
+from shared.analysis.problems import AnalystNotMade, AnalystPasswordUnfit, AnalystSeesMore
 from shared.kernel.embedded_postgres import NODE_ROLE
 from shared.node.command import app
 from tests.addresses import as_node
@@ -145,7 +145,7 @@ async def test_another_nodes_analysts_find_nothing(
 async def test_an_unfit_password_is_refused(
     hq: TestNode, owner: asyncpg.Connection, password: str
 ) -> None:
-    with pytest.raises(PasswordUnfit):
+    with pytest.raises(AnalystPasswordUnfit):
         await analyst.grant(owner, hq.code, hq.database.url, password)
 
 

@@ -58,7 +58,7 @@ async def test_the_commands_show_state_and_close(
     (stated,) = await guanxi("clearing", "statements", "--state", "agreed", "--json")
     assert (stated["neighbour"], stated["day"]) == ("440000", "2026-01-15")
     assert "not closed" not in (await guanxi(*month, "--propose")).stdout
-    assert "somebody else has to agree" in (await guanxi(*month, code=1)).stderr
+    assert "somebody else must decide it" in (await guanxi(*month, code=1)).stderr
     assert "is no month" in (await guanxi("clearing", "close-month", "January", code=1)).stderr
     supervisor = await sign_in(city, Role.SUPERVISOR)
     closed = await city.client.post("/clearing/months/2026-01/close", headers=supervisor)

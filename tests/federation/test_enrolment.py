@@ -8,12 +8,12 @@ from shared.federation.enrolment import Invitation, InvitationInvalid, admit, in
 from shared.federation.keys import NodeKey
 from shared.federation.link import LinkDown
 from shared.federation.problems import (
-    AnotherPersonNeeded,
     EnrolmentNotPending,
     EnrolmentRefused,
     FingerprintDiffers,
 )
 from shared.federation.repository import parent, peers, registry
+from shared.kernel.second_person import SecondPersonNeeded
 from tests.conftest import MakeNode, TestNode, enrol
 from tests.federation.conftest import COUNTING
 
@@ -88,7 +88,7 @@ async def test_nobody_is_a_peer_before_a_second_person_has_compared_the_fingerpr
     await asked(province, hq, invitation)
     with pytest.raises(FingerprintDiffers, match=province.context.post.key.public.fingerprint):
         await admitted(hq, province, fingerprint=NodeKey.generate().public.fingerprint)
-    with pytest.raises(AnotherPersonNeeded, match="inviter"):
+    with pytest.raises(SecondPersonNeeded, match="inviter"):
         await admitted(hq, province, by="inviter")
     assert await children_of(hq) == []
     await asked(province, hq, invitation)

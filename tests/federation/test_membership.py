@@ -8,7 +8,6 @@ from shared.federation import membership, repository
 from shared.federation.link import LinkDown
 from shared.federation.models import Lane, NodeStatus, PeerStatus
 from shared.federation.problems import (
-    AnotherPersonNeeded,
     NodeHasChildren,
     NodeNotActive,
     NodeNotOurs,
@@ -16,6 +15,7 @@ from shared.federation.problems import (
     NodeUnknown,
     RetirementNotProposed,
 )
+from shared.kernel.second_person import SecondPersonNeeded
 from tests.conftest import MakeNode, Nation, TestNode, enrol
 from tests.federation.conftest import (
     ALL,
@@ -143,7 +143,7 @@ async def test_retiring_takes_two_persons(two: Nation) -> None:
         with pytest.raises(RetirementNotProposed):
             await membership.approve_retirement(session, post, "440300", by="two", now=now)
         await membership.propose_retirement(session, post, "440300", "merged", by="one", now=now)
-        with pytest.raises(AnotherPersonNeeded):
+        with pytest.raises(SecondPersonNeeded):
             await membership.approve_retirement(session, post, "440300", by="one", now=now)
         with pytest.raises(NodeNotOurs):
             await membership.propose_retirement(session, post, "110100", "x", by="one", now=now)

@@ -54,7 +54,7 @@ async def test_one_operator_invites_a_node_and_another_admits_it(
     )
     path = "enrolments/440100/admission"
     status, problem = await call(province, one, path, fingerprint=fingerprint)
-    assert (status, problem["type"]) == (403, "urn:guanxi:problem:another-person-needed")  # type: ignore[index]
+    assert (status, problem["type"]) == (403, "urn:guanxi:problem:second-person-needed")  # type: ignore[index]
     status, problem = await call(province, other, path, fingerprint=fingerprint[::-1])
     assert (status, problem["type"]) == (409, "urn:guanxi:problem:fingerprint-differs")  # type: ignore[index]
     status, member = await call(province, other, path, fingerprint=fingerprint)

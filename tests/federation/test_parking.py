@@ -14,10 +14,10 @@ from shared.federation.problems import (
     DiscardNotProposed,
     MessageNotArrived,
     MessageNotParked,
-    SecondPersonNeeded,
 )
 from shared.federation.receiver import BEHIND
 from shared.federation.records import Notice, NoticeKind
+from shared.kernel.second_person import SecondPersonNeeded
 from tests.conftest import Nation, TestNode
 from tests.federation.conftest import COUNTED, ECHOED, numbers_at, parked_at, post_numbers
 

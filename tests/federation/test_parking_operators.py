@@ -154,7 +154,7 @@ async def test_operators_mend_by_command(staffed: Nation, monkeypatch: pytest.Mo
     assert (retried["state"], retried["settled"]) == ("parked", 0)
     assert "Say why" in blank
     assert proposed["discard_proposed_by"] == "command:li"
-    assert "somebody else has to approve" in alone
+    assert "somebody else must decide it" in alone
     assert approved["state"] == "discarded"
     # The command's process has the tier's capabilities alone, and nothing that counts: the other stays parked.
     (left,) = await guanxi("li", "parked", "--origin", "440000")

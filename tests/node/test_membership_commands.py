@@ -78,7 +78,7 @@ async def test_a_province_and_a_city_are_added_by_the_commands(
         admit = ("node", "admit", child, "--fingerprint", asking["fingerprint"])
         failed, _, said = await command(parent, "alice", *admit)
         assert failed == 1
-        assert "somebody else has to approve it" in said
+        assert "somebody else must decide it" in said
         assert (await command(parent, "bob", *admit))[0] == 0
         status, joined, said = await command(child, "carol", *enrol, "--wait")
         assert status == 0, said

@@ -128,7 +128,7 @@ async def test_another_person_publishes_what_conflicts(hq: TestNode, sign_in: Si
     assert (waiting["state"], waiting["conflict_count"]) == ("waiting", 1)
     one = f"{path}/{waiting['id']}"
     own = await maker.post(f"{one}/publish", version=1)
-    assert (own.status_code, own.json()["type"]) == (403, "urn:guanxi:problem:change-is-yours")
+    assert (own.status_code, own.json()["type"]) == (403, "urn:guanxi:problem:second-person-needed")
     assert (await other.post(f"{one}/publish", version=7)).status_code == 412
     done = await other.post(f"{one}/publish", version=1)
     assert (done.status_code, done.json()["state"], done.json()["first_edition"]) == (

@@ -123,7 +123,7 @@ async def test_giving_up_takes_two_people_and_is_in_the_audit_log(
     alone = await node.client.post(f"{path}/approval", headers=one)
     assert (alone.status_code, alone.json()["type"]) == (
         403,
-        "urn:guanxi:problem:call-needs-second-person",
+        "urn:guanxi:problem:second-person-needed",
     )
     approved = await node.client.post(f"{path}/approval", headers=other)
     assert approved.json()["state"] == "discarded"
@@ -224,7 +224,7 @@ async def test_the_same_from_the_command_line(
     await pool.execute("UPDATE port_call SET due_at = created_at")  # the command has its own clock
     assert await work(node) == 1
     await guanxi("discard", refused, "--reason", "told by telephone")
-    assert "somebody else has to" in await guanxi("approve", refused, fails=True)
+    assert "somebody else must decide it" in await guanxi("approve", refused, fails=True)
     assert (await guanxi("approve", refused, by="another"))["state"] == "discarded"
     assert await guanxi("calls") == []
     assert [each["id"] for each in await guanxi("calls", "--state", "discarded")] == [refused]

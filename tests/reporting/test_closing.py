@@ -39,7 +39,7 @@ async def test_a_month_is_closed_by_two_persons_of_hq_once_it_is_over_and_whole(
         return answer.status_code, answer.json().get("type", "").rpartition(":")[2]
 
     assert await propose("2026-11-23", {}) == (422, "month-needed")
-    assert await propose("2026-12", {}) == (409, "month-not-over")
+    assert await propose("2026-12", {}) == (409, "reporting-month-not-over")
     assert await propose(NOVEMBER, {}) == (409, "slices-missing")
     coordinator = await sign_in(four["440000"], Role.PROVINCE_COORDINATOR)
     elsewhere = await order(four["440000"], f"periods/{NOVEMBER}/close", coordinator, {})
@@ -51,7 +51,7 @@ async def test_a_month_is_closed_by_two_persons_of_hq_once_it_is_over_and_whole(
     same = await order(hq, f"periods/{NOVEMBER}/approve", one, {}, made.headers["etag"])
     assert (same.status_code, same.json()["type"]) == (
         403,
-        "urn:guanxi:problem:second-person-required",
+        "urn:guanxi:problem:second-person-needed",
     )
     assert (await order(hq, f"periods/{NOVEMBER}/approve", other, {}, '"9"')).status_code == 412
     why = {"reason": "two cities are dark"}
@@ -60,7 +60,7 @@ async def test_a_month_is_closed_by_two_persons_of_hq_once_it_is_over_and_whole(
     assert (await ask(hq, f"periods/{NOVEMBER}", one))["state"] == "open"
 
     await decide(hq, one, other, "close", NOVEMBER)
-    assert await propose(NOVEMBER, {"reason": "again"}) == (409, "month-closed")
+    assert await propose(NOVEMBER, {"reason": "again"}) == (409, "reporting-month-closed")
     found = await ask(hq, f"periods/{NOVEMBER}", one)
     assert (found["state"], found["number"], found["reason"]) == ("closed", 1, "the books are due")
     audited = await hq.client.get(

@@ -35,14 +35,3 @@ class LiftNotProposed(Problem):
         "Nobody has proposed to lift legal hold {hold}: do so with a reason first, and let somebody else approve.",
         "尚无人申请解除法律保全 {hold}：请先说明理由提出申请，再由他人复核。",
     )
-
-
-class SecondPersonNeeded(Problem):
-    """Whoever proposed something wanted to approve it."""
-
-    status = 403
-    title = Text("Second person needed", "须由他人复核")
-    sentence = Text(
-        "You proposed this yourself: it takes a second person to approve it.",
-        "该申请由您本人提出，须由另一人复核。",
-    )

@@ -12,13 +12,13 @@ from services.city_node.legal_hold.problems import (
     HoldLifted,
     HoldNotFound,
     LiftNotProposed,
-    SecondPersonNeeded,
 )
 from shared import audit
 from shared.capability import Action
 from shared.kernel.ids import new_id
 from shared.kernel.language import Text
 from shared.kernel.preconditions import require_version
+from shared.kernel.second_person import SecondPersonNeeded
 from shared.organisation.models import OrganisationUnit
 
 PLACED = Action("legal-hold.placed", Text("A legal hold was placed", "设置法律保全"))
@@ -78,7 +78,7 @@ async def approve_lift(desk: Desk, hold_id: UUID, expected: int) -> LegalHold:
     if hold.lift_proposed_by is None:
         raise LiftNotProposed(hold=hold.id)
     if hold.lift_proposed_by == desk.principal.username:
-        raise SecondPersonNeeded
+        raise SecondPersonNeeded(by=hold.lift_proposed_by)
     hold.lifted_at, hold.lifted_by = desk.now, desk.principal.username
     hold.version += 1
     _record(desk, hold, LIFTED)

@@ -21,12 +21,12 @@ from services.city_node.offer.problems import (
 )
 from services.city_node.offer.reading import GRANTS
 from services.city_node.offer.standing import look_at, policy_of
-from services.city_node.proposal.problems import SecondPersonNeeded
 from shared.capability import Action
 from shared.kernel.database import driver_connection
 from shared.kernel.ids import new_id
 from shared.kernel.language import Text
 from shared.kernel.preconditions import require_version
+from shared.kernel.second_person import SecondPersonNeeded
 from shared.policy.kinds.offer import OfferPolicy
 from shared.staff.repository import are_one_person
 

@@ -13,13 +13,13 @@ from services.city_node.points.chart import EntryKind, SystemAccount
 from services.city_node.points.models import AdjustmentState, PointsAdjustment
 from services.city_node.points.problems import AdjustmentDecided, AdjustmentNotFound
 from services.city_node.points.schemas import AdjustmentCreate
-from services.city_node.proposal.problems import SecondPersonNeeded
 from shared import audit
 from shared.capability import Action
 from shared.kernel.database import driver_connection
 from shared.kernel.ids import new_id
 from shared.kernel.listing import Listing, Sort
 from shared.kernel.preconditions import require_version
+from shared.kernel.second_person import SecondPersonNeeded
 from shared.policy.kinds.points import POINTS
 from shared.policy.service import in_force
 

@@ -48,17 +48,6 @@ class ProposalStale(Problem):
     )
 
 
-class SecondPersonNeeded(Problem):
-    """Somebody was to approve what they proposed themselves, perhaps by another account."""
-
-    status = 403
-    title = Text("A second person is needed", "须由他人审批")
-    sentence = Text(
-        "{by} proposed this: somebody else must approve or reject it, and not by another account of the same name.",
-        "此申请由 {by} 提交：须由他人审批，且不得使用同名的另一账号。",
-    )
-
-
 class NotTheProposer(Problem):
     """Somebody else than the proposer was to withdraw a proposal."""
 

@@ -23,12 +23,12 @@ from services.city_node.proposal.problems import (
     ProposalDecided,
     ProposalStale,
     ProposalWaiting,
-    SecondPersonNeeded,
 )
 from shared.kernel.database import driver_connection
 from shared.kernel.encryption import Cipher
 from shared.kernel.ids import new_id
 from shared.kernel.preconditions import require_version
+from shared.kernel.second_person import SecondPersonNeeded
 from shared.staff.repository import are_one_person
 
 PATH = "/customer-proposals"

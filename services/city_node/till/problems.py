@@ -57,14 +57,3 @@ class ShiftNotYours(Problem):
         "This is the shift of {cashier}, who counts the drawer and cashes it up.",
         "这是 {cashier} 的班次，须由本人清点并结班。",
     )
-
-
-class SecondPersonNeeded(Problem):
-    """Whoever counted does not confirm the difference."""
-
-    status = 403
-    title = Text("Second person needed", "须他人复核")
-    sentence = Text(
-        "You counted this drawer yourself: somebody else has to confirm the difference.",
-        "该班次由您本人清点，差额须由他人确认。",
-    )

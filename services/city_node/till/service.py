@@ -11,7 +11,6 @@ from services.city_node.service_request.repository import active_unit
 from services.city_node.till import repository
 from services.city_node.till.models import INTO, EntryKind, ShiftState, TillEntry, TillShift
 from services.city_node.till.problems import (
-    SecondPersonNeeded,
     ShiftAlreadyOpen,
     ShiftNotFound,
     ShiftNotOpen,
@@ -25,6 +24,7 @@ from shared.kernel.ids import new_id
 from shared.kernel.language import Text
 from shared.kernel.preconditions import require_version
 from shared.kernel.problems import Fault
+from shared.kernel.second_person import SecondPersonNeeded
 
 OPENED = Action("till.opened", Text("A shift was opened", "开班"))
 CASHED_UP = Action("till.cashed_up", Text("A shift was cashed up", "结班"))
@@ -195,7 +195,7 @@ async def confirm(
     """
     shift = await _locked(session, principal, shift_id, expected_version, ShiftState.COUNTED)
     if shift.cashier_id == principal.id:
-        raise SecondPersonNeeded
+        raise SecondPersonNeeded(by=principal.username)
     shift.state = ShiftState.CLOSED.value
     shift.confirmed_at, shift.confirmed_by, shift.note = now, principal.username, note
     shift.version += 1

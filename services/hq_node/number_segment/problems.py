@@ -37,17 +37,6 @@ class ChangeDecided(Problem):
     )
 
 
-class ChangeIsYours(Problem):
-    """Who made a change does not decide about it."""
-
-    status = 403
-    title = Text("Change is yours", "不能复核本人提交的变更")
-    sentence = Text(
-        "You made this change yourself: somebody else has to look at what it conflicts with.",
-        "该变更由您本人提交，须由他人复核其冲突。",
-    )
-
-
 class ConflictsChanged(Problem):
     """The change conflicts with something that was not shown when it was looked at."""
 

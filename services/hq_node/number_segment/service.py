@@ -13,7 +13,6 @@ from services.hq_node.number_segment import repository
 from services.hq_node.number_segment.models import ChangeState, NumberSegmentChange
 from services.hq_node.number_segment.problems import (
     ChangeDecided,
-    ChangeIsYours,
     ChangeNotFound,
     ConflictsChanged,
     SegmentsInvalid,
@@ -24,6 +23,7 @@ from shared.kernel.ids import new_id
 from shared.kernel.language import Text
 from shared.kernel.preconditions import require_version
 from shared.kernel.problems import Fault
+from shared.kernel.second_person import SecondPersonNeeded
 from shared.kernel.tier import Tier
 from shared.number_segment import repository as table
 from shared.number_segment import sharing
@@ -125,7 +125,7 @@ async def publish(
         ChangeNotFound: if there is none (404).
         shared.kernel.preconditions.VersionStale: if it was changed since it was read (412).
         ChangeDecided, ConflictsChanged: if it is not to be decided about, or not yet (409).
-        ChangeIsYours: if the caller made it (403).
+        SecondPersonNeeded: if the caller made it (403).
     """
     await table.lock_table(session)
     made = await _deciding(session, person, change_id, version)
@@ -192,7 +192,7 @@ async def _deciding(
     if made.state != ChangeState.WAITING:
         raise ChangeDecided(id=change_id, state=made.state, by=made.decided_by)
     if decider is not None and made.made_by == decider.name:
-        raise ChangeIsYours
+        raise SecondPersonNeeded(by=made.made_by)
     return made
 
 
