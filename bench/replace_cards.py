@@ -4,29 +4,13 @@ from uuid import UUID
 
 import asyncpg
 
-from bench.cross_region import HOME, VISITED, Counter, Service, Somebody, benchmark
+from bench import request_rows
+from bench.cross_region import HOME, Counter, Service, Somebody, benchmark
 from shared.kernel.ids import new_id
 
-_REQUEST = """
-    INSERT INTO service_request (id, kind, role, home, visited, state, awaiting, subject, deadline, unit_code,
-                                 created_by, created_at, updated_at)
-    VALUES ($1, 'card-replacement', $2, $3, $4, $5, 'home', '199****0000', now() + interval '30 minutes', $6,
-            'bench', now(), now())"""
-_TRAIL = """
-    INSERT INTO service_request_event (request_id, at, node, event, note, by)
-    SELECT $1, now(), '440300', 'carried', '{"en": "Passed on", "zh": "已转发"}', 'bench' FROM generate_series(1, $2)"""
-_MOVE = (
-    "UPDATE service_request SET state = $2, version = version + 1, updated_at = now() WHERE id = $1"
-)
 _CARD = (
     "UPDATE sim_card_stock SET state = $2, request_id = $3, version = version + 1 WHERE iccid = $1"
 )
-_AUDIT = """
-    INSERT INTO audit_record (at, by, action, subject_type, subject_id, source, fields)
-    VALUES (now(), 'bench', 'customer.looked', 'customer', $1, 'message', '["document_matches"]')"""
-_CHANGE = """
-    INSERT INTO customer_change (customer_id, at, by, source, action, changes)
-    VALUES ($1, now(), 'bench', 'message', 'changed', '[{"field": "sims", "old": null, "new": "active"}]')"""
 
 
 async def nothing(_: Counter) -> None:
@@ -52,36 +36,30 @@ async def serve(made: Counter, person: Somebody) -> None:
 
 async def rows(visited: asyncpg.Pool, home: asyncpg.Pool, person: Somebody) -> None:
     """Write what both ends keep, in the five transactions in which they do."""
-    request = new_id()
+    request, kind = new_id(), "card-replacement"
     async with visited.acquire() as here, home.acquire() as there:
         async with here.transaction():
-            await here.execute(_REQUEST, request, "visited", HOME, VISITED, "asked", VISITED)
+            await request_rows.ask(here, request, kind, "asked")
             card = await here.fetchval(
                 "SELECT iccid FROM sim_card_stock WHERE state = 'in_stock' ORDER BY iccid LIMIT 1 FOR UPDATE SKIP LOCKED"
             )
             await here.execute(_CARD, card, "reserved", request)
-            await here.execute(_TRAIL, request, 1)
         async with there.transaction():
-            await there.fetch(
-                "SELECT * FROM customer c JOIN subscription s ON s.customer_id = c.id WHERE s.msisdn = $1 "
-                "AND s.status <> 'ended' FOR UPDATE",
-                person.msisdn,
-            )
-            await there.execute(_AUDIT, str(person.customer))
-            await there.execute(_REQUEST, request, "home", HOME, VISITED, "approved", HOME)
+            await request_rows.lock_line(there, person)
+            await request_rows.look(there, person)
+            await request_rows.take_in(there, request, kind, "approved")
             await there.execute(
                 "INSERT INTO sim_switch_reservation (request_id, subscription_id, state) VALUES ($1, $2, 'held')",
                 request,
                 person.line,
             )
-            await there.execute(_TRAIL, request, 6)
         async with here.transaction():
-            await here.execute(_MOVE, request, "approved")
-            await here.execute(_TRAIL, request, 10)
+            await request_rows.move(here, request, "approved")
+            await request_rows.trail(here, request, 10)
         async with here.transaction():
-            await here.execute(_MOVE, request, "written")
+            await request_rows.move(here, request, "written")
             await here.execute(_CARD, card, "written", request)
-            await here.execute(_TRAIL, request, 1)
+            await request_rows.trail(here, request, 1)
         async with there.transaction():
             await there.execute(
                 "UPDATE sim SET state = 'replaced', ended_at = now() WHERE iccid = $1", person.iccid
@@ -91,18 +69,17 @@ async def rows(visited: asyncpg.Pool, home: asyncpg.Pool, person: Somebody) -> N
                 card,
                 person.line,
             )
-            await there.execute(_CHANGE, person.customer)
-            await there.execute(_AUDIT, str(person.customer))
-            await there.execute(_MOVE, request, "completed")
+            await request_rows.change(there, person)
+            await request_rows.move(there, request, "completed")
             await there.execute(
                 "UPDATE sim_switch_reservation SET state = 'used', settled_at = now() WHERE request_id = $1",
                 request,
             )
-            await there.execute(_TRAIL, request, 6)
+            await request_rows.trail(there, request, 6)
         async with here.transaction():
-            await here.execute(_MOVE, request, "completed")
+            await request_rows.move(here, request, "completed")
             await here.execute(_CARD, card, "issued", request)
-            await here.execute(_TRAIL, request, 10)
+            await request_rows.trail(here, request, 10)
 
 
 SERVICE = Service(

@@ -4,18 +4,11 @@ from uuid import UUID
 
 import asyncpg
 
+from bench import request_rows
 from bench.cross_region import HOME, VISITED, Counter, Service, Somebody, benchmark
 from shared.kernel.ids import new_id
 
 AMOUNT_FEN = 10_000
-_REQUEST = """
-    INSERT INTO service_request (id, kind, role, home, visited, state, awaiting, subject, deadline, data, unit_code,
-                                 created_by, created_at, updated_at)
-    VALUES ($1, 'payment', $2, $3, $4, $5, 'home', '199****0000', now() + interval '1 day', '{"amount_fen": 10000}', $6,
-            'bench', now(), now())"""
-_TRAIL = """
-    INSERT INTO service_request_event (request_id, at, node, event, note, by)
-    SELECT $1, now(), '440300', 'carried', '{"en": "Passed on", "zh": "已转发"}', 'bench' FROM generate_series(1, $2)"""
 _TAKEN = """
     INSERT INTO payment (request_id, shift_id, amount_fen, receipt_number, taken_at)
     VALUES ($1::uuid, $2, $3, $1::text, now())"""
@@ -33,12 +26,6 @@ _BOOK = """
     INSERT INTO clearing_entry
         (request_id, kind, at, business_day, booked_on, debit, credit, amount_fen, home, visited)
     VALUES ($1, 'payment', now(), current_date, current_date, $2, $3, $4, $5, $6)"""
-_CHANGE = """
-    INSERT INTO customer_change (customer_id, at, by, source, action, changes)
-    VALUES ($1, now(), 'bench', 'message', 'changed', '[{"field": "balance_fen", "old": 0, "new": 10000}]')"""
-_AUDIT = """
-    INSERT INTO audit_record (at, by, action, subject_type, subject_id, source, fields)
-    VALUES (now(), 'bench', 'customer.changed', 'customer', $1, 'message', '["balance_fen"]')"""
 
 
 async def open_shift(made: Counter) -> None:
@@ -56,39 +43,29 @@ async def serve(made: Counter, person: Somebody) -> None:
 
 async def rows(visited: asyncpg.Pool, home: asyncpg.Pool, person: Somebody) -> None:
     """Write what both ends keep, in the three transactions in which they do."""
-    request = new_id()
+    request, kind, data = new_id(), "payment", '{"amount_fen": 10000}'
     async with visited.acquire() as here, home.acquire() as there:
         async with here.transaction():
             shift = await here.fetchval("SELECT id FROM till_shift WHERE state = 'open' FOR UPDATE")
-            await here.execute(_REQUEST, request, "visited", HOME, VISITED, "taken", VISITED)
+            await request_rows.ask(here, request, kind, "taken", data)
             await here.execute(_TAKEN, request, shift, AMOUNT_FEN)
             await here.execute(_IN_TILL, request, shift, AMOUNT_FEN)
-            await here.execute(_TRAIL, request, 1)
         async with there.transaction():
-            await there.fetch(
-                "SELECT * FROM customer c JOIN subscription s ON s.customer_id = c.id WHERE s.msisdn = $1 "
-                "AND s.status <> 'ended' FOR UPDATE",
-                person.msisdn,
-            )
-            await there.execute(_REQUEST, request, "home", HOME, VISITED, "credited", HOME)
+            await request_rows.lock_line(there, person)
+            await request_rows.take_in(there, request, kind, "credited", data)
             await there.execute(_ACCOUNT, person.line, AMOUNT_FEN)
             await there.execute(_ENTRY, person.line, AMOUNT_FEN, request)
             await there.execute(_CREDIT, request, person.line, AMOUNT_FEN)
             await there.execute(_BOOK, request, "110000", "customers", AMOUNT_FEN, HOME, VISITED)
-            await there.execute(_CHANGE, person.customer)
-            await there.execute(_AUDIT, str(person.customer))
-            await there.execute(_TRAIL, request, 6)
+            await request_rows.change(there, person)
         async with here.transaction():
-            await here.execute(
-                "UPDATE service_request SET state = 'credited', version = version + 1, updated_at = now() WHERE id = $1",
-                request,
-            )
+            await request_rows.move(here, request, "credited")
             await here.execute(
                 "UPDATE payment SET credited_at = now(), business_day = current_date WHERE request_id = $1",
                 request,
             )
             await here.execute(_BOOK, request, "cash", "440000", AMOUNT_FEN, HOME, VISITED)
-            await here.execute(_TRAIL, request, 10)
+            await request_rows.trail(here, request, 10)
 
 
 SERVICE = Service(
