@@ -20,7 +20,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, MetaData, QueuePool, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -308,6 +308,21 @@ async def driver_savepoint(session: AsyncSession) -> AsyncIterator[None]:
     connection = await driver_connection(session)
     async with connection.transaction():
         yield
+
+
+async def flush_unless_taken(session: AsyncSession, constraint: str) -> bool:
+    """Write what was changed in the session; tells whether the unique ``constraint`` found it free.
+
+    The caller's transaction goes on either way; a breach of any other constraint is raised.
+    """
+    try:
+        async with session.begin_nested():
+            await session.flush()
+    except IntegrityError as error:
+        if constraint not in str(error.orig):
+            raise
+        return False
+    return True
 
 
 async def copy_rows(

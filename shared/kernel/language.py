@@ -23,6 +23,11 @@ class Text:
         template = self.zh if language is Language.CHINESE else self.en
         return template.format(**values) if values else template
 
+    def filled(self, **values: object) -> "Text":
+        """Return the text with its placeholders filled in, in both languages."""
+        en, zh = (self.speak(language, **values) for language in Language)
+        return Text(en, zh)
+
 
 def preferred_language(accept_language: str | None) -> Language:
     """Return the language an ``Accept-Language`` header asks for (RFC 9110, 12.5.4); English without one."""

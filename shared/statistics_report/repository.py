@@ -5,9 +5,9 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.kernel.database import flush_unless_taken
 from shared.kernel.listing import Listing, Sort
 from shared.organisation.models import OrganisationUnit
 from shared.statistics_report.models import StatisticsReport, StatisticsReportRun
@@ -53,14 +53,7 @@ def add(session: AsyncSession, row: StatisticsReport | StatisticsReportRun) -> N
 
 async def write(session: AsyncSession) -> bool:
     """Write what was changed; tells whether the name was free."""
-    try:
-        async with session.begin_nested():
-            await session.flush()
-    except IntegrityError as error:
-        if "statistics_report_name_key" not in str(error.orig):
-            raise
-        return False
-    return True
+    return await flush_unless_taken(session, "statistics_report_name_key")
 
 
 async def report_in_scope(

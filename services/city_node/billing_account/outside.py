@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.customer.models import Subscription
+from services.city_node.customer.models import Subscription, SubscriptionStatus
 from services.city_node.service_request import outside
 from shared import port
 from shared.capability import NodeContext
@@ -19,7 +19,7 @@ from shared.kernel.language import Text
 from shared.port.contracts import network
 
 
-async def follow_suspension(
+async def follow_status(
     context: NodeContext,
     session: AsyncSession,
     line: Subscription,
@@ -28,35 +28,14 @@ async def follow_suspension(
     suspended_at: datetime,
     now: datetime,
 ) -> None:
-    """Have the network suspend a locked line, in the transaction in which it is suspended."""
-    await port.call(
-        context,
-        session,
-        SUSPEND,
-        network.Suspension(msisdn=line.msisdn),
-        **_for(line, cause_id, suspended_at),
-        now=now,
-    )
-
-
-async def follow_resumption(
-    context: NodeContext,
-    session: AsyncSession,
-    line: Subscription,
-    *,
-    cause_id: UUID | None,
-    suspended_at: datetime,
-    now: datetime,
-) -> None:
-    """Have the network resume a locked line, in the transaction in which it is resumed."""
-    await port.call(
-        context,
-        session,
-        RESUME,
-        network.Resumption(msisdn=line.msisdn),
-        **_for(line, cause_id, suspended_at),
-        now=now,
-    )
+    """Have the network suspend or resume a locked line as its status says, in the transaction that has changed it."""
+    made_for = _for(line, cause_id, suspended_at)
+    if line.status == SubscriptionStatus.SUSPENDED:
+        suspension = network.Suspension(msisdn=line.msisdn)
+        await port.call(context, session, SUSPEND, suspension, **made_for, now=now)
+    else:
+        resumption = network.Resumption(msisdn=line.msisdn)
+        await port.call(context, session, RESUME, resumption, **made_for, now=now)
 
 
 def _for(line: Subscription, cause_id: UUID | None, suspended_at: datetime) -> dict[str, Any]:
@@ -67,24 +46,12 @@ def _for(line: Subscription, cause_id: UUID | None, suspended_at: datetime) -> d
     return {"cause": line.id, "part": suspended_at.isoformat(), "order": order}
 
 
-async def _network_suspended(
-    context: NodeContext, session: AsyncSession, call: port.Call[Any], _: object
-) -> None:
-    words = Text("The network has suspended the line.", "网络侧已停机。")
-    await outside.note(context, session, call, "network-suspended", words)
-
-
-async def _network_resumed(
-    context: NodeContext, session: AsyncSession, call: port.Call[Any], _: object
-) -> None:
-    words = Text("The network has resumed the line.", "网络侧已复机。")
-    await outside.note(context, session, call, "network-resumed", words)
-
-
 SUSPEND = port.Effect(
     "billing-account.suspend",
     network.SUSPEND,
-    done=_network_suspended,
+    done=outside.noted_as(
+        "network-suspended", Text("The network has suspended the line.", "网络侧已停机。")
+    ),
     refused=outside.refused_as(
         "network-refused", Text("The network does not suspend the line", "网络侧拒绝停机")
     ),
@@ -92,7 +59,9 @@ SUSPEND = port.Effect(
 RESUME = port.Effect(
     "billing-account.resume",
     network.RESUME,
-    done=_network_resumed,
+    done=outside.noted_as(
+        "network-resumed", Text("The network has resumed the line.", "网络侧已复机。")
+    ),
     refused=outside.refused_as(
         "network-refused", Text("The network does not resume the line", "网络侧拒绝复机")
     ),

@@ -199,7 +199,7 @@ async def _suspend(  # noqa: PLR0917 - who, where and why
 ) -> None:
     account.suspended_at = cause.now
     _set_status(line, SubscriptionStatus.SUSPENDED, changes)
-    await outside.follow_suspension(
+    await outside.follow_status(
         context,
         session,
         line.subscription,
@@ -222,7 +222,7 @@ async def _resume(  # noqa: PLR0917 - as above
     if suspended_at is None or line.subscription.status != SubscriptionStatus.SUSPENDED:
         return False  # not in arrears, or somebody has resumed or ended it meanwhile
     _set_status(line, SubscriptionStatus.ACTIVE, changes)
-    await outside.follow_resumption(
+    await outside.follow_status(
         context,
         session,
         line.subscription,

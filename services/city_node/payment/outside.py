@@ -7,7 +7,6 @@ been credited, and nothing is taken back by it. The receipt says that the money 
 """
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -83,33 +82,15 @@ async def print_receipt(
     await port.call(context, session, RECEIPT, content, cause=request.id, now=now)
 
 
-async def _credit_booked(
-    context: NodeContext,
-    session: AsyncSession,
-    call: port.Call[billing.Credit],
-    answer: billing.Booked,
-) -> None:
-    words = Text(
-        f"The billing system has credited it ({answer.reference}).",
-        f"计费系统已入账（{answer.reference}）。",
-    )
-    await outside.note(context, session, call, "billing-credited", words)
-
-
-async def _reversal_booked(
-    context: NodeContext, session: AsyncSession, call: port.Call[Any], answer: billing.Booked
-) -> None:
-    words = Text(
-        f"The billing system has taken the credit back ({answer.reference}).",
-        f"计费系统已冲正（{answer.reference}）。",
-    )
-    await outside.note(context, session, call, "billing-reversed", words)
-
-
 CREDIT = port.Effect(
     "payment.credit",
     billing.CREDIT,
-    done=_credit_booked,
+    done=outside.noted_as(
+        "billing-credited",
+        Text(
+            "The billing system has credited it ({reference}).", "计费系统已入账（{reference}）。"
+        ),
+    ),
     refused=outside.refused_as(
         "billing-refused", Text("The billing system does not credit it", "计费系统拒绝入账")
     ),
@@ -117,7 +98,13 @@ CREDIT = port.Effect(
 REVERSE = port.Effect(
     "payment-reversal.reverse",
     billing.REVERSE,
-    done=_reversal_booked,
+    done=outside.noted_as(
+        "billing-reversed",
+        Text(
+            "The billing system has taken the credit back ({reference}).",
+            "计费系统已冲正（{reference}）。",
+        ),
+    ),
     refused=outside.refused_as(
         "billing-refused",
         Text("The billing system does not take the credit back", "计费系统拒绝冲正"),

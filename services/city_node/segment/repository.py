@@ -7,13 +7,13 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.customer.profile import SOURCE
 from services.city_node.query.selection import Selection
 from services.city_node.query.statement import Binder, Numbered
 from services.city_node.segment.models import Segment, SegmentVersion
+from shared.kernel.database import flush_unless_taken
 from shared.kernel.encryption import Cipher
 from shared.kernel.listing import Listing, Sort
 from shared.organisation.models import OrganisationUnit
@@ -108,14 +108,7 @@ def add(session: AsyncSession, row: Segment | SegmentVersion) -> None:
 
 async def write(session: AsyncSession) -> bool:
     """Write what was changed; tells whether the name was free."""
-    try:
-        async with session.begin_nested():
-            await session.flush()
-    except IntegrityError as error:
-        if "segment_name_key" not in str(error.orig):
-            raise
-        return False
-    return True
+    return await flush_unless_taken(session, "segment_name_key")
 
 
 async def keep_list(

@@ -21,12 +21,14 @@ from shared import port
 from shared.capability import NodeContext
 from shared.kernel.language import Text
 from shared.organisation.division import division
-from shared.port.contracts import receipt_printer, sms
+from shared.port.contracts import receipt_printer
 from shared.port.contracts.values import is_msisdn
+from shared.port.declaration import Form
 
 MOST_TELEPHONES = 10
 """Telephones that are looked through for one that a short message can be sent to."""
 
+DoneCall = Callable[[NodeContext, AsyncSession, port.Call[Any], Form], Awaitable[None]]
 RefusedCall = Callable[[NodeContext, AsyncSession, port.Call[Any], port.Refusal], Awaitable[bool]]
 
 
@@ -40,6 +42,23 @@ async def note(
         step = service.Step(event, Party(request.role), call.now, here, "port", words)
         await service.note(session, request, step)
     return request
+
+
+def noted_as(event: str, words: Text) -> DoneCall:
+    """Return what takes an answer of which nothing follows but a line in the trail.
+
+    Args:
+        event: what the trail calls it.
+        words: what was done; a placeholder is a field of what was asked or of the answer.
+    """
+
+    async def done(
+        context: NodeContext, session: AsyncSession, call: port.Call[Any], answer: Form
+    ) -> None:
+        fields = dict(call.content) | dict(answer)
+        await note(context, session, call, event, words.filled(**fields))
+
+    return done
 
 
 def refused_as(event: str, what: Text) -> RefusedCall:
@@ -63,21 +82,11 @@ def refused_as(event: str, what: Text) -> RefusedCall:
     return refused
 
 
-async def customer_told(
-    context: NodeContext, session: AsyncSession, call: port.Call[sms.ShortMessage], _: object
-) -> None:
-    """Note that a short message is on its way to the customer; not to which number, for the trail stays."""
-    words = Text("The customer was told by SMS.", "已短信告知客户。")
-    await note(context, session, call, "customer-told", words)
-
-
-async def receipt_printed(
-    context: NodeContext, session: AsyncSession, call: port.Call[receipt_printer.Receipt], _: object
-) -> None:
-    """Note that a receipt was printed."""
-    hall = call.content.hall
-    words = Text(f"The receipt was printed at {hall}.", f"回执已在 {hall} 打印。")
-    await note(context, session, call, "receipt-printed", words)
+customer_told = noted_as("customer-told", Text("The customer was told by SMS.", "已短信告知客户。"))
+"""A short message is on its way to the customer; not to which number, for the trail stays."""
+receipt_printed = noted_as(
+    "receipt-printed", Text("The receipt was printed at {hall}.", "回执已在 {hall} 打印。")
+)
 
 
 async def reached_on(

@@ -8,8 +8,6 @@ The customer is told on another number of the own, if there is one: whoever has 
 not be the only one to hear of it.
 """
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.city_node.customer import repository as customers
 from services.city_node.customer.models import Customer
 from services.city_node.service_request import outside
@@ -78,18 +76,13 @@ async def _tell_customer(
     await port.call(context, delivery.session, NOTICE, message, cause=request.id, now=delivery.now)
 
 
-async def _network_moved(
-    context: NodeContext, session: AsyncSession, call: port.Call[network.LineMove], _: object
-) -> None:
-    to = call.content.to_city
-    words = Text(f"The network serves a line from {to}.", f"网络侧已将号码转由 {to} 服务。")
-    await outside.note(context, session, call, "network-moved", words)
-
-
 MOVE = port.Effect(
     "transfer.move",
     network.MOVE,
-    done=_network_moved,
+    done=outside.noted_as(
+        "network-moved",
+        Text("The network serves a line from {to_city}.", "网络侧已将号码转由 {to_city} 服务。"),
+    ),
     refused=outside.refused_as(
         "network-refused", Text("The network does not move a line", "网络侧拒绝转移号码")
     ),
