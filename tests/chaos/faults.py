@@ -74,6 +74,8 @@ class Breaker:
             Kind.PORTS_KILLED: self._kill_ports,
         }
         self.done: Counter[Kind] = Counter()
+        self._backups: set[str] = set()
+        """Names of those that are whole."""
 
     async def carry_out(self, faults: Sequence[Fault]) -> None:
         """Do every fault at its time; all have healed at the end."""
@@ -148,16 +150,18 @@ class Breaker:
         await self._nation.outside.start()
 
     async def _back_up(self, fault: Fault) -> None:
+        """Take the backup for a restore, unless the node's database is not to be had for too long."""
         await asyncio.sleep(fault.backup_at)
         server = self._nation[fault.target].postgres
-        async with self._locks[f"node {fault.target}"], asyncio.timeout(BACKUP_PATIENCE):
-            while True:
-                try:
-                    await asyncio.to_thread(server.back_up, _name(fault))
-                except EmbeddedPostgresError:  # it is recovering from another fault
-                    await asyncio.sleep(LOOK_SECONDS)
-                else:
-                    return
+        with contextlib.suppress(TimeoutError):
+            async with self._locks[f"node {fault.target}"], asyncio.timeout(BACKUP_PATIENCE):
+                while _name(fault) not in self._backups:
+                    try:
+                        await asyncio.to_thread(server.back_up, _name(fault))
+                    except EmbeddedPostgresError:  # it is recovering from another fault
+                        await asyncio.sleep(LOOK_SECONDS)
+                    else:
+                        self._backups.add(_name(fault))
 
     async def _restore(self, fault: Fault) -> None:
         """Put a node back to an old backup.
@@ -165,6 +169,9 @@ class Breaker:
         A city lets nobody in before, until others have what it told its clients was accepted; and it does not count its
         figures again before it has learnt from its parent what it had told of them.
         """
+        if _name(fault) not in self._backups:
+            self._say(f"{fault.kind} {fault.target} is left out: it could not be backed up in time")
+            return
         if fault.target not in CITIES:
             await self._put_back(fault)
             return
