@@ -15,7 +15,7 @@ from shared.statistics.question import (
     Question,
 )
 
-VALUES_OF_A_SKETCH = 2_000
+VALUES_OF_A_SKETCH = 5_000
 """A sketch takes as long to read and merge as so many values."""
 
 

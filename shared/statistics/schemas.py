@@ -167,7 +167,9 @@ class IndicatorOut(BaseModel):
     ratio: RatioOut | None
     formula: Named
     measures: list[str] = Field(description="What cities count for it.")
-    sql: str | None = Field(description="Of a measure: the aggregate over its dataset's rows.")
+    sql: str | None = Field(
+        description="Of a measure: the aggregate over its dataset's rows, or what a sketch estimates."
+    )
     dimensions: list[str]
     periods: list[str]
     owner: Named = Field(description="Which department of HQ answers for its meaning.")
