@@ -161,15 +161,15 @@ async def merged(
     rows: AsyncIterable[Sequence[Any]], kind: type[Merging]
 ) -> AsyncIterator[tuple[tuple[Any, ...], Merging]]:
     """Merge images that come in the order of some key, the last thing in each row being the image: one a key."""
-    at: tuple[Any, ...] | None = None
-    merging = kind()
+    at: tuple[Any, ...] = ()
+    merging: Merging | None = None  # made for the first image: without any, no library is loaded
     async for *key, image in rows:
-        if at is not None and tuple(key) != at:
-            yield at, merging
-            merging = kind()
-        at = tuple(key)
+        if merging is None or tuple(key) != at:
+            if merging is not None:
+                yield at, merging
+            at, merging = tuple(key), kind()
         merging.add(image)
-    if at is not None:
+    if merging is not None:
         yield at, merging
 
 
