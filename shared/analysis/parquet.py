@@ -57,7 +57,7 @@ class Layout:
         dataset: its code.
         dimensions: those of its cells.
         coarser: those that follow from one of these: its code, and to which member each of the finer one belongs.
-        measures: in the order of the catalogue.
+        measures: in the order of the catalogue, without sketches, which are no facts.
     """
 
     dataset: str
@@ -81,6 +81,7 @@ class Layout:
                 Measured(each.code, isinstance(how, Aggregation) and how.adds_up)
                 for each in catalogue.measures_of(dataset)
                 for how in (each.aggregation,)
+                if not each.is_sketch
             ),
         )
 

@@ -21,6 +21,7 @@ from shared.reporting.holding import CHECKED_MONTHS, cities_held, months_of
 from shared.reporting.models import Fault
 from shared.reporting.resending import tell
 from shared.statistics.period import Period
+from shared.statistics.sketches import DIGEST
 from shared.statistics.standing import CURRENT
 
 log = structlog.get_logger("reporting")
@@ -91,19 +92,24 @@ async def _made_of(
     return found
 
 
-_TOTALS = """
+_TOTALS = f"""
 WITH made_of AS (
     SELECT s.id FROM statistics_slice s
     JOIN unnest($3::text[], $4::int[]) AS given (node, revision) USING (node, revision)
     WHERE s.dataset = $1 AND s.period = $2 AND s.rolled_off_at IS NULL
 )
 SELECT (SELECT count(*) FROM made_of), (
-    SELECT coalesce(json_object_agg(code, total), '{}')::text FROM (
+    SELECT coalesce(json_object_agg(code, total), '{{}}')::text FROM (
         SELECT m.code, sum(f.value) AS total
-        FROM statistics_fact f JOIN made_of o ON o.id = f.slice_id AND f.volume = $5::smallint
-        JOIN statistics_measure m ON m.id = f.measure_id
+        FROM (
+            SELECT f.measure_id, f.value FROM statistics_fact f
+            JOIN made_of o ON o.id = f.slice_id AND f.volume = $5::smallint
+            UNION ALL
+            SELECT f.measure_id, {DIGEST.format("f.image")} FROM statistics_sketch f
+            JOIN made_of o ON o.id = f.part_id AND f.volume = $5::smallint
+        ) f JOIN statistics_measure m ON m.id = f.measure_id
         GROUP BY m.code) t)
-"""
+"""  # noqa: S608 - a constant
 
 
 async def totals(

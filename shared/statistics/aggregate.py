@@ -5,6 +5,8 @@ no longer of what is current. Whoever makes another slice current notes that in 
 (:func:`shared.statistics.standing.note_change`), by a row that nobody waits for; from then on questions read the
 cities of that province themselves, until :func:`put_together` has run. Nothing is ever added to or subtracted from
 what is there, so extrema need no other way than sums, and the order in which slices came does not matter.
+
+Sketches of distinct people are merged; of distributions there are none, for an answer merges those of the slices.
 """
 
 from collections import defaultdict
@@ -15,16 +17,20 @@ from datetime import datetime, timedelta
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.kernel.database import driver_connection
+from shared.kernel.database import copy_rows, driver_connection
 from shared.kernel.tier import Tier
 from shared.organisation.division import HQ_CODE
+from shared.statistics.facts import SKETCH_COLUMNS
+from shared.statistics.models import StatisticsSketch
 from shared.statistics.period import Period
+from shared.statistics.sketches import DISTINCT_FAMILY, Distinct, merged
 from shared.statistics.standing import CURRENT
 
 LINGERS = timedelta(hours=1)
 """How long an aggregate that was replaced stays, for questions that are being answered."""
 MEMORY = "64MB"
 """What one sort or hash may use before it goes to disk."""
+IMAGES_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +54,10 @@ async def put_together(session: AsyncSession, tier: Tier, *, now: datetime) -> i
     changed = {_Group(*row) for row in await connection.fetch(_TAKE_CHANGES)}
     made = 0
     for volume, groups in _by_volume(changed if tier is not Tier.CITY else ()).items():
-        made += await _make(connection, groups, volume, now, _FROM_SLICES)
+        made += await _make(session, groups, volume, now, _FROM_SLICES)
         if tier is Tier.HQ:
             nation = {_Group(each.dataset, each.period, HQ_CODE) for each in groups}
-            made += await _make(connection, nation, volume, now, _FROM_PROVINCES)
+            made += await _make(session, nation, volume, now, _FROM_PROVINCES)
     await _forget(connection, now - LINGERS)
     return made
 
@@ -63,18 +69,27 @@ async def note_all_changed(session: AsyncSession) -> None:
 
 
 async def _make(
-    connection: asyncpg.Connection,
+    session: AsyncSession,
     groups: Iterable[_Group],
     volume: int,
     now: datetime,
-    sources: tuple[str, str],
+    sources: "_Sources",
 ) -> int:
+    connection = await driver_connection(session)
     columns = list(zip(*((each.dataset, each.period, each.region) for each in groups), strict=True))
     await connection.execute(_REPLACE, *columns, now)
     made = await connection.fetch(_REGISTER, *columns)
     ids = [row["id"] for row in made]
-    for statement in sources:
+    for statement in sources.numbers:
         await connection.execute(statement, ids, volume)
+    images = connection.cursor(
+        sources.sketches, ids, volume, DISTINCT_FAMILY, prefetch=IMAGES_AT_ONCE
+    )
+    people = [
+        (*key, volume, DISTINCT_FAMILY, each.image())
+        async for key, each in merged(images, Distinct)
+    ]
+    await copy_rows(session, StatisticsSketch.__tablename__, SKETCH_COLUMNS, people)
     return len(ids)
 
 
@@ -86,7 +101,7 @@ async def _forget(connection: asyncpg.Connection, before: datetime) -> None:
     for row in gone:
         by_volume[Period.parse(row["period"]).volume].append(row["id"])
     for volume, ids in by_volume.items():
-        for table in ("statistics_margin", "statistics_aggregate_fact"):
+        for table in ("statistics_margin", "statistics_aggregate_fact", "statistics_sketch"):
             await connection.execute(
                 f"DELETE FROM {table} WHERE part_id = ANY($1) AND volume = $2",  # noqa: S608 - the two names
                 ids,
@@ -129,7 +144,23 @@ FROM (
 ) m
 RETURNING id
 """  # noqa: S608 - constants alone
-_FROM_SLICES = (
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Of what aggregates are made: statements that write numbers, and one that gives sketches."""
+
+    numbers: tuple[str, str]
+    sketches: str
+
+
+SKETCHES_OF_SLICES = """
+SELECT a.id, f.cell_id, f.measure_id, f.image
+FROM statistics_aggregate a CROSS JOIN LATERAL unnest(a.slice_ids) AS s (id)
+JOIN statistics_sketch f ON f.part_id = s.id AND f.volume = $2::smallint AND f.family = $3::smallint
+WHERE a.id = ANY($1::bigint[]) ORDER BY 1, 2, 3
+"""
+_NUMBERS_OF_SLICES = (
     """
 INSERT INTO statistics_aggregate_fact (part_id, measure_id, volume, cell_id, total, least, greatest)
 SELECT a.id, f.measure_id, f.volume, f.cell_id, sum(f.value), min(f.value), max(f.value)
@@ -152,7 +183,7 @@ FROM statistics_aggregate a
 JOIN statistics_aggregate p ON p.dataset = a.dataset AND p.period = a.period AND p.replaced_at IS NULL
  AND p.region <> '{HQ_CODE}'
 """
-_FROM_PROVINCES = (
+_NUMBERS_OF_PROVINCES = (
     f"""
 INSERT INTO statistics_aggregate_fact (part_id, measure_id, volume, cell_id, total, least, greatest)
 SELECT a.id, f.measure_id, f.volume, f.cell_id, sum(f.total), min(f.least), max(f.greatest)
@@ -166,5 +197,14 @@ SELECT a.id, f.measure_id, f.volume, f.member_id, sum(f.total), min(f.least), ma
 {_PROVINCES} JOIN statistics_margin f ON f.part_id = p.id AND f.volume = $2::smallint
 WHERE a.id = ANY($1::bigint[])
 GROUP BY a.id, f.measure_id, f.volume, f.member_id ORDER BY a.id, f.measure_id, f.member_id
+""",
+)
+_FROM_SLICES = _Sources(_NUMBERS_OF_SLICES, SKETCHES_OF_SLICES)
+_FROM_PROVINCES = _Sources(
+    _NUMBERS_OF_PROVINCES,
+    f"""
+SELECT a.id, f.cell_id, f.measure_id, f.image
+{_PROVINCES} JOIN statistics_sketch f ON f.part_id = p.id AND f.volume = $2::smallint AND f.family = $3::smallint
+WHERE a.id = ANY($1::bigint[]) ORDER BY 1, 2, 3
 """,
 )

@@ -2,8 +2,12 @@
 
 A *measure* is an indicator that cities compute: a plain count, sum or extremum for each *cell*, a combination of
 values of its dataset's dimensions. A *ratio* is one measure over another, divided when it is asked for, from sums: so
-that no average is ever averaged. Both measures of a ratio come from one dataset, hence from the same cities, and add
-up over time in the same way, hence speak of the same periods.
+that no average is ever averaged. Both measures of a ratio come from one dataset, hence from the same cities, and are
+put together over time in the same way, hence speak of the same periods.
+
+Measures of two kinds are *sketches* (:mod:`shared.statistics.sketches`), which are merged and never added: distinct
+people, who are counted once over cities and periods, and distributions, of which the median and other *quantiles* are
+told.
 
 What HQ defines besides (:mod:`shared.statistics.definition`) is *derived* from these when it is asked for: a ratio, a
 difference, a share, growth, a rank, or a moving sum; so is what a question compares
@@ -46,31 +50,34 @@ class Aggregation(StrEnum):
     SNAPSHOT = "snapshot"
     MAX = "max"
     MIN = "min"
+    DISTINCT = "distinct"
+    DISTRIBUTION = "distribution"
+    DISTRIBUTION_AT_END = "distribution_at_end"
 
     @property
     def adds_up(self) -> bool:
         """Whether values of different regions are added."""
         return self in {Aggregation.SUM, Aggregation.SNAPSHOT}
 
+    @property
+    def divides(self) -> bool:
+        """Whether it can be a side of a ratio."""
+        return self.adds_up or self is Aggregation.DISTINCT
 
-AGGREGATION_NAMES: Mapping[str, Text] = {
-    "sum": Text("adds up over regions and over time", "按地区、按时间均可累加"),
-    "snapshot": Text(
-        "adds up over regions; over time the last period stands",
-        "按地区累加；按时间取期末值",
-    ),
-    "max": Text("the greatest over regions and time", "按地区、按时间取最大值"),
-    "min": Text("the least over regions and time", "按地区、按时间取最小值"),
-    "ratio": Text(
-        "divided from sums when asked for, never averaged", "查询时由合计相除，不对平均值再平均"
-    ),
-    "difference": Text("subtracted from sums when asked for", "查询时由合计相减"),
-    "share": Text("of the answer's total of the period", "占查询结果当期合计的比重"),
-    "change": Text("less that of an earlier period of the same cities", "与相同地市往期之差"),
-    "growth": Text("compared with an earlier period of the same cities", "与相同地市的往期相比"),
-    "rank": Text("among the answer's rows of the period", "在查询结果当期各行中的名次"),
-    "moving_sum": Text("added over the last periods of the same cities", "按相同地市的近几期累加"),
-}
+    @property
+    def is_distribution(self) -> bool:
+        """Whether quantiles are told of it."""
+        return self in {Aggregation.DISTRIBUTION, Aggregation.DISTRIBUTION_AT_END}
+
+    @property
+    def is_sketch(self) -> bool:
+        """Whether cities send a sketch of it rather than a number."""
+        return self is Aggregation.DISTINCT or self.is_distribution
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether it speaks of one moment: over time its last period stands."""
+        return self in {Aggregation.SNAPSHOT, Aggregation.DISTRIBUTION_AT_END}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,18 @@ class Difference:
 
     minuend: str
     subtrahend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quantile:
+    """The value that so many percent of a distribution do not exceed."""
+
+    of: str
+    percent: int
+
+
+MEDIAN = 50
+"""Percent: the quantile that is told of a distribution itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +210,8 @@ class Indicator:
     """A figure that can be asked for.
 
     Attributes:
-        sql: of a measure: the aggregate over its dataset's rows.
+        sql: of a measure: the aggregate over its dataset's rows; of a sketch: the person or the value, ``NULL`` if a
+            row has none.
         valid_from: first day that it speaks of; ``None`` if there is no first.
         valid_until: first day that it speaks of no longer; ``None`` if it goes on.
         defined_by: the version of HQ's definitions that it comes from; nothing if it ships with the program.
@@ -202,7 +222,7 @@ class Indicator:
     unit: Unit
     family: Family
     dataset: str
-    aggregation: Aggregation | Ratio | Difference | Windowed
+    aggregation: Aggregation | Ratio | Difference | Quantile | Windowed
     formula: Text
     sql: str = ""
     valid_from: date | None = None
@@ -211,9 +231,14 @@ class Indicator:
 
     @property
     def aggregation_code(self) -> str:
-        """How its values come about, as :data:`AGGREGATION_NAMES` has it."""
+        """How its values come about, as ``AGGREGATION_NAMES`` has it."""
         how = self.aggregation
         return how.value if isinstance(how, Aggregation) else _CODES[type(how)]
+
+    @property
+    def is_sketch(self) -> bool:
+        """Whether it is a measure of which cities send sketches."""
+        return isinstance(self.aggregation, Aggregation) and self.aggregation.is_sketch
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -225,6 +250,8 @@ class Indicator:
                 return numerator, denominator
             case Difference(minuend, subtrahend):
                 return minuend, subtrahend
+            case Quantile(of):
+                return (of,)
             case windowed:
                 return windowed.of.measures
 
@@ -232,6 +259,7 @@ class Indicator:
 _CODES = {
     Ratio: "ratio",
     Difference: "difference",
+    Quantile: "quantile",
     Share: "share",
     Change: "change",
     Growth: "growth",
@@ -304,8 +332,14 @@ class Catalogue:
             raise CatalogueInvalid(
                 f"The indicator {indicator.code} is of an unknown dataset {indicator.dataset}."
             )
-        if not isinstance(indicator.aggregation, Ratio):
-            return
+        if isinstance(indicator.aggregation, Ratio):
+            self._check_ratio(indicator)
+        if isinstance(indicator.aggregation, Quantile):
+            of = self.indicators.get(indicator.aggregation.of)
+            if of is None or not (of.is_sketch and of.aggregation is not Aggregation.DISTINCT):
+                raise CatalogueInvalid(f"The quantile {indicator.code} is of no distribution.")
+
+    def _check_ratio(self, indicator: Indicator) -> None:
         ways = set()
         for code in indicator.measures:
             measure = self.indicators.get(code)
@@ -317,7 +351,7 @@ class Catalogue:
                 raise CatalogueInvalid(
                     f"The ratio {indicator.code} is made of the ratio {code}: averages are never averaged."
                 )
-            if not isinstance(measure.aggregation, Aggregation) or not measure.aggregation.adds_up:
+            if not isinstance(measure.aggregation, Aggregation) or not measure.aggregation.divides:
                 raise CatalogueInvalid(
                     f"The ratio {indicator.code} is made of {code}, which does not add up."
                 )
@@ -361,4 +395,5 @@ class Catalogue:
 
     def is_snapshot(self, indicator: Indicator) -> bool:
         """Tell whether an indicator speaks of one moment: over time its last period stands."""
-        return self.indicators[indicator.measures[0]].aggregation is Aggregation.SNAPSHOT
+        how = self.indicators[indicator.measures[0]].aggregation
+        return isinstance(how, Aggregation) and how.is_at_end

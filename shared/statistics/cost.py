@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from shared.kernel.settings import Settings
+from shared.statistics.indicators import CATALOGUE
 from shared.statistics.parts import Part
 from shared.statistics.problems import QuestionTooCostly
 from shared.statistics.question import (
@@ -13,6 +14,9 @@ from shared.statistics.question import (
     MOST_ROWS,
     Question,
 )
+
+VALUES_OF_A_SKETCH = 5_000
+"""A sketch takes as long to read and merge as so many values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Estimate:
     @classmethod
     def of(cls, question: Question, parts: Sequence[Part]) -> Self:
         """Estimate a question that is answered from these parts."""
-        needed = {dataset: len(codes) for dataset, codes in question.measures.items()}
+        needed = {dataset: sum(map(_values, codes)) for dataset, codes in question.measures.items()}
         return cls(
             rows=question.most_rows,
             columns=question.most_columns,
@@ -84,3 +88,8 @@ class Estimate:
         """
         if self.values > limits.values:
             raise QuestionTooCostly(values=self.values, slices=self.slices, most=limits.values)
+
+
+def _values(code: str) -> int:
+    measure = CATALOGUE.indicators.get(code)
+    return VALUES_OF_A_SKETCH if measure is not None and measure.is_sketch else 1

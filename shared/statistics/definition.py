@@ -120,7 +120,9 @@ class Definition(PolicyDocument):
         if self.code in CATALOGUE.indicators:
             raise RuleBroken(_TAKEN, "code", code=self.code)
         base = _shipped(self.of, "of")
-        if self.kind in {"ratio", "difference", "share", "moving_sum"}:
+        if self.kind == "ratio":
+            _require_sides(base, "of")
+        if self.kind in {"difference", "share", "moving_sum"}:
             _require_sum(base, "of")
         if self.kind == "moving_sum" and base.aggregation is not Aggregation.SUM:
             raise RuleBroken(_NOT_OVER_TIME, "of", code=base.code)
@@ -129,7 +131,7 @@ class Definition(PolicyDocument):
         return self
 
     def _require_alike(self, base: Indicator, other: Indicator) -> None:
-        _require_sum(other, "by")
+        (_require_sides if self.kind == "ratio" else _require_sum)(other, "by")
         names = {"code": other.code, "other": base.code}
         if other.dataset != base.dataset:
             raise RuleBroken(
@@ -196,6 +198,12 @@ def _shipped(code: str, field: str) -> Indicator:
 def _require_sum(indicator: Indicator, field: str) -> None:
     how = indicator.aggregation
     if not isinstance(how, Aggregation) or not how.adds_up:
+        raise RuleBroken(_NO_SUM, field, code=indicator.code)
+
+
+def _require_sides(indicator: Indicator, field: str) -> None:
+    how = indicator.aggregation
+    if not isinstance(how, Aggregation) or not how.divides:
         raise RuleBroken(_NO_SUM, field, code=indicator.code)
 
 

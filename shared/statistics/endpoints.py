@@ -17,6 +17,7 @@ from shared.statistics.forms import MEDIA_TYPES, Form, content_type
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.problems import IndicatorUnknown
 from shared.statistics.question import read_question, understood
+from shared.statistics.reference import exact_sql
 from shared.statistics.repository import SLICES
 from shared.statistics.schemas import (
     DimensionsOut,
@@ -186,7 +187,7 @@ def _indicator(each: Indicator) -> dict[str, Any]:
         else None,
         "formula": _named(each.formula),
         "measures": list(each.measures),
-        "sql": each.sql or None,
+        "sql": exact_sql(CATALOGUE, each) if each.sql else None,
         "dimensions": [dimension.code for dimension in CATALOGUE.dimensions_of(each.dataset)],
         "owner": _named(OWNERS[each.family]),
         "valid_from": each.valid_from,

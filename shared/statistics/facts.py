@@ -1,4 +1,4 @@
-"""Writing the facts of a slice: its values cell by cell, and its margins.
+"""Writing the facts of a slice: its values cell by cell, its margins, and its sketches.
 
 A *margin* is a measure over all cells of a slice, or over those with one value of one dimension: what most questions
 ask. Both are loaded by ``COPY`` into the partition of the period's month, which is made when it is needed first.
@@ -15,8 +15,9 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.kernel.database import copy_rows, driver_connection
+from shared.statistics import sketches
 from shared.statistics import volumes as _volumes  # noqa: F401 - for its functions of the database
-from shared.statistics.models import StatisticsFact, StatisticsMargin
+from shared.statistics.models import StatisticsFact, StatisticsMargin, StatisticsSketch
 from shared.statistics.slices import Content
 
 WHOLE = 0
@@ -33,7 +34,7 @@ def margins(content: Content) -> Iterator[Margin]:
     columns = list(zip(*(cell.values for cell in content.cells), strict=True))
     for member, places in _places_of_members(content).items():
         for measure, column in zip(content.measures, columns, strict=False):  # none without cells
-            values = [column[at] for at in places if column[at] is not None]
+            values = [value for at in places if isinstance(value := column[at], int)]
             if values:
                 yield member, measure, sum(values), min(values), max(values)
 
@@ -49,14 +50,14 @@ def _places_of_members(content: Content) -> dict[Member | None, Sequence[int]]:
 
 
 async def load(session: AsyncSession, slice_id: int, content: Content) -> None:
-    """Write the facts and margins of a slice in the session's transaction."""
+    """Write the facts, margins and sketches of a slice in the session's transaction."""
     volume = content.period.volume
     ids = await _find_ids(await driver_connection(session), content)
     facts = (
         (slice_id, value, cell_id, ids.measures[at], volume)
         for cell, cell_id in zip(content.cells, ids.cells, strict=True)
         for at, value in enumerate(cell.values)
-        if value is not None
+        if isinstance(value, int)
     )
     await copy_rows(
         session,
@@ -75,10 +76,18 @@ async def load(session: AsyncSession, slice_id: int, content: Content) -> None:
         ("part_id", "least", "greatest", "member_id", "measure_id", "volume", "total"),
         rows,
     )
+    images = [
+        (slice_id, cell_id, ids.measures[at], volume, sketches.family(value), value)
+        for cell, cell_id in zip(content.cells, ids.cells, strict=True)
+        for at, value in enumerate(cell.values)
+        if isinstance(value, bytes)
+    ]
+    if images:
+        await copy_rows(session, StatisticsSketch.__tablename__, SKETCH_COLUMNS, images)
 
 
 async def drop(session: AsyncSession, slice_ids: Sequence[int], volume: int) -> None:
-    """Delete the facts and margins of slices of one partition."""
+    """Delete the facts, margins and sketches of slices of one partition."""
     connection = await driver_connection(session)
     for table, column in _OF_SLICES.items():
         await connection.execute(
@@ -88,7 +97,12 @@ async def drop(session: AsyncSession, slice_ids: Sequence[int], volume: int) -> 
         )
 
 
-_OF_SLICES = {StatisticsFact.__tablename__: "slice_id", StatisticsMargin.__tablename__: "part_id"}
+SKETCH_COLUMNS = ("part_id", "cell_id", "measure_id", "volume", "family", "image")
+_OF_SLICES = {
+    StatisticsFact.__tablename__: "slice_id",
+    StatisticsMargin.__tablename__: "part_id",
+    StatisticsSketch.__tablename__: "part_id",
+}
 
 
 @dataclass(frozen=True, slots=True)

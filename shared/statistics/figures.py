@@ -3,10 +3,10 @@
 Within a bucket (a period, or the whole range) and a region: sums add every chosen slice, snapshots add those of the
 closing period alone, extrema compare, and ratios and differences are of what has been put together. Shares and ranks
 look at the other rows of the period, change, growth and moving sums at the same row of earlier periods, which are
-consulted for that and not told; these are empty unless all these periods are made of the same cities.
+consulted for that and not told; these are empty unless all these periods are made of the same cities. What is estimated
+from sketches (:mod:`~shared.statistics.estimates`) comes in as a value and is one more column of what was put together.
 
-Only codes of the catalogue become
-part of the statement's text; everything that was asked goes in as a value.
+Only codes of the catalogue become part of the statement's text; everything that was asked goes in as a value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,10 +28,18 @@ from shared.statistics.catalogue import (
     Growth,
     Indicator,
     MovingSum,
+    Quantile,
     Rank,
     Ratio,
     Share,
     Windowed,
+)
+from shared.statistics.estimates import (
+    Sketched,
+    dimension_value,
+    estimates,
+    literal,
+    sketched_for,
 )
 from shared.statistics.facts import WHOLE
 from shared.statistics.parts import Part
@@ -63,7 +71,13 @@ class _Statement:
     @property
     def measures(self) -> list[Indicator]:
         codes = dict.fromkeys(code for each in self.question.indicators for code in each.measures)
-        return [self.catalogue.indicators[code] for code in codes]
+        found = (self.catalogue.indicators[code] for code in codes)
+        return [each for each in found if not each.is_sketch]
+
+    @property
+    def estimated(self) -> dict[str, Sketched]:
+        """What is estimated from sketches, by the column that it comes in."""
+        return sketched_for(self.question, self.catalogue)
 
     def aggregated(self, measure: Indicator) -> str:
         condition = f"f.measure_id = {self.ids.get(measure.code, _NEVER_STORED)}"
@@ -106,10 +120,7 @@ class _Statement:
         """Return a dimension's value of ``k``; that of a coarser one follows from the finer's."""
         finer = dimension.of or dimension.code
         told = "k.value" if len(self.told_apart) == 1 else f"(k.dims->>'{finer}')"
-        if dimension.of is None:
-            return told
-        parents = _literal(orjson.dumps(dict(dimension.parents)).decode())
-        return f"({parents}::jsonb->>{told})"
+        return dimension_value(dimension, told)
 
     @property
     def plain(self) -> list[Indicator]:
@@ -133,11 +144,13 @@ class _Statement:
                 self.measured(code) for code in (how.numerator, how.denominator)
             )
             return f"{numerator} * {how.scale}::numeric / nullif({denominator}, 0)"
+        if isinstance(how, Quantile):
+            return f"g.{indicator.code}"
         return self.measured(indicator.code)
 
     def measured(self, code: str) -> str:
         measure = self.catalogue.indicators[code]
-        if isinstance(measure.aggregation, Aggregation) and not measure.aggregation.adds_up:
+        if isinstance(measure.aggregation, Aggregation) and not measure.aggregation.divides:
             return f"g.{code}"
         # A slice without a value says zero; without a slice nothing is said.
         closes = measure.aggregation is Aggregation.SNAPSHOT
@@ -190,6 +203,23 @@ class _Statement:
             f"said s JOIN ({occurring}) k ON k.region = s.region LEFT JOIN gathered g ON {same}",
         )
 
+    def gathered(self, counted: str) -> str:
+        """Return what is put together from measures, and the estimates beside it, in one row."""
+        if not self.estimated:
+            return counted
+        keys = ["bucket", "region", *(f"dim_{each.code}" for each in self.question.dimensions)]
+        numbers, codes = [each.code for each in self.measures], list(self.estimated)
+        types = [*(f"{key} text" for key in keys), *(f"{code} numeric" for code in codes)]
+        values = f"${_FIRST_FILTER + len(self.question.filters)}::jsonb"
+        nothing = [f"NULL::numeric AS {code}" for code in codes]
+        return f"""
+                SELECT {", ".join([*keys, *(f"max({code}) AS {code}" for code in (*numbers, *codes))])} FROM (
+                    SELECT {", ".join(["t.*", *nothing])} FROM ({counted}) t
+                    UNION ALL
+                    SELECT {", ".join([*keys, *(["NULL"] * len(numbers)), *codes])}
+                    FROM jsonb_to_recordset({values}) AS e ({", ".join(types)})
+                ) b GROUP BY {", ".join(keys)}"""  # noqa: S608 - as below
+
     def text(self) -> str:
         """Return the statement."""
         dimensions, datasets = self.question.dimensions, self.question.measures
@@ -227,6 +257,11 @@ class _Statement:
         ]
         order = ["f.bucket", "f.region", *(_order(each) for each in dimensions)]
         told = [f"{self.told(each)} AS t_{each.code}" for each in self.question.indicators]
+        counted = f"""
+                SELECT {", ".join(columns)}
+                FROM chosen c {self.stored()}
+                {"WHERE " + " AND ".join(filters) if filters else ""}
+                GROUP BY {", ".join(keys)}"""  # noqa: S608 - as below
         return f"""
             WITH chosen AS (
                 SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::boolean[], $9::text[], $10::int[], $11::int[],
@@ -235,11 +270,7 @@ class _Statement:
             ), said AS (
                 SELECT bucket, region, max(ordinal) AS ordinal, max(calendar) AS calendar, {", ".join(known)}
                 FROM chosen GROUP BY bucket, region
-            ), gathered AS (
-                SELECT {", ".join(columns)}
-                FROM chosen c {self.stored()}
-                {"WHERE " + " AND ".join(filters) if filters else ""}
-                GROUP BY {", ".join(keys)}
+            ), gathered AS ({self.gathered(counted)}
             ), valued AS (
                 SELECT {", ".join(["s.bucket", "s.region", "s.ordinal", "s.calendar", *values])} FROM {source}
             ), figure AS (
@@ -276,6 +307,8 @@ async def rows(
     periods = {str(each): each for each in question.consulted}
     named = {each.code: region_name(each).speak(language) for each in regions.values()}
     statement = _Statement(question, catalogue, ids)
+    wanted = list(statement.estimated.values())
+    told = await estimates(session, question, wanted, parts, closing=closing, ids=ids)
     return await fetch_json(
         session,
         statement.text(),
@@ -293,6 +326,7 @@ async def rows(
         [question.bucket(str(each)) for each in question.periods],
         [periods[each.period].volume for each in parts],
         *(list(values) for _, values in question.filters),
+        *([orjson.dumps(told).decode()] if wanted else ()),
     )
 
 
@@ -310,8 +344,4 @@ def _order(dimension: Dimension) -> str:
     column = f"f.dim_{dimension.code}"
     if dimension.is_open:
         return column
-    return f"array_position(ARRAY[{', '.join(map(_literal, dimension.values))}], {column})"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"array_position(ARRAY[{', '.join(map(literal, dimension.values))}], {column})"

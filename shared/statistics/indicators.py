@@ -7,6 +7,7 @@ they are stored and sent, and a code is never used again for something else.
 from shared.statistics.catalogue import Catalogue
 from shared.statistics.datasets import (
     account_manager,
+    activity,
     arrears,
     completeness,
     credit,
@@ -19,11 +20,13 @@ from shared.statistics.datasets import (
     liability,
     offer,
     payment,
+    people,
     points,
     product,
     prospect,
     redemption,
     request,
+    request_time,
     revenue,
     subscription,
     usage,
@@ -56,6 +59,9 @@ _MODULES = (
     completeness,
     request,
     account_manager,
+    people,
+    activity,
+    request_time,
 )
 
 CATALOGUE = Catalogue(

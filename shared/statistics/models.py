@@ -11,6 +11,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     Numeric,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -203,6 +204,27 @@ class StatisticsMargin(Base):
     measure_id: Mapped[int] = mapped_column(SmallInteger)
     volume: Mapped[int] = mapped_column(SmallInteger)
     total: Mapped[Decimal] = mapped_column(Numeric)
+
+
+class StatisticsSketch(Base):
+    """The sketch of one measure in one cell of one slice; of distinct people also that of an aggregate.
+
+    What it is of is exact: aggregates have no distributions, which would have to be made coarser to be kept as one.
+    """
+
+    __tablename__ = "statistics_sketch"
+    __table_args__ = (
+        PrimaryKeyConstraint("part_id", "measure_id", "volume", "cell_id"),
+        {"postgresql_partition_by": "LIST (volume)"},
+    )
+
+    part_id: Mapped[int]
+    cell_id: Mapped[int] = mapped_column(Integer)
+    measure_id: Mapped[int] = mapped_column(SmallInteger)
+    volume: Mapped[int] = mapped_column(SmallInteger)
+    family: Mapped[int] = mapped_column(SmallInteger)
+    """By which number DataSketches tells it from others: 7 for distinct people, 15 for a distribution."""
+    image: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 statistics_change = Table(

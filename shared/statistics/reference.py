@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from textwrap import dedent
 
-from shared.statistics.catalogue import AGGREGATION_NAMES, Catalogue, Dataset, Indicator
+from shared.statistics.catalogue import MEDIAN, Aggregation, Catalogue, Dataset, Indicator, Quantile
+from shared.statistics.estimates import Sketched, sketched
 from shared.statistics.indicators import CATALOGUE
-from shared.statistics.vocabulary import FAMILY_NAMES, OWNERS, UNIT_NAMES
+from shared.statistics.sketches import DISTINCT_ERROR, RANK_ERROR
+from shared.statistics.vocabulary import AGGREGATION_NAMES, FAMILY_NAMES, OWNERS, UNIT_NAMES
 
 _MADE = "<!-- Made from the program by `make docs`; change it there. -->"
 _INTRODUCTION = f"""\
@@ -20,6 +22,9 @@ Cities count *measures* for each combination of a dataset's dimensions; *ratios*
 asked for, so that no average is ever averaged. A level is the one that the customer had at the period's end; contract,
 sex, kind and monthly charge are those at the time of counting; tenure is counted in whole months to the period's last
 day, or to the day of leaving. Money is in fen.
+
+Distinct people and quantiles are told from [sketches](statistics.md#sketches), which merge and are never added: the SQL
+of these pages is what they estimate.
 """
 
 
@@ -106,17 +111,36 @@ def _page(catalogue: Catalogue, each: Indicator) -> Iterator[str]:
     yield f"| Unit 单位 | {unit.en} {unit.zh} |"
     yield f"| Family 类别 | {family.en} {family.zh} |"
     yield f"| Aggregation 汇总方式 | {each.aggregation_code}: {how.en}. {how.zh}。 |"
+    for found in sketched(each, catalogue):
+        yield f"| Error 误差 | {_error(found)} |"
     yield f"| Dataset 数据集 | [`{dataset.code}`](../indicators.md#{dataset.code}), by {periods} |"
     yield f"| Dimensions 分析角度 | `period`, `region`, {dimensions} |"
     yield f"| Owner 归口 | {owner.en} {owner.zh} |"
     yield f"| Valid 有效期 | {each.valid_from or 'always'} – {each.valid_until or ''} |\n"
-    yield f"```sql\n{_sql(catalogue, each)}\n```"
+    yield f"```sql\n{exact_sql(catalogue, each)}\n```"
 
 
-def _sql(catalogue: Catalogue, each: Indicator) -> str:
+def _error(told: Sketched) -> str:
+    whose = f"`{told.code}`: "
+    if told.percent is None:
+        return f"{whose}±{100 * DISTINCT_ERROR:.2f} % in 95 of 100 cases. 95% 置信度"
+    return f"{whose}±{100 * RANK_ERROR:.1f} % in rank. 名次误差"
+
+
+def exact_sql(catalogue: Catalogue, each: Indicator) -> str:
+    """Return what an indicator is of a dataset's rows, in SQL; a sketch is an estimate of it."""
+    if isinstance(each.aggregation, Quantile):
+        return _quantile(catalogue.indicators[each.aggregation.of], each.aggregation.percent)
+    if each.is_sketch and each.aggregation is not Aggregation.DISTINCT:
+        return _quantile(each, MEDIAN)
     if each.sql:
-        return each.sql
+        return f"count(DISTINCT {each.sql})" if each.is_sketch else each.sql
     numerator, denominator = (catalogue.indicators[code] for code in each.measures)
     scale = getattr(each.aggregation, "scale", 1)
     times = f" * {scale}" if scale != 1 else ""
-    return f"{numerator.sql}{times}\n/ nullif({denominator.sql}, 0)"
+    above, below = (exact_sql(catalogue, side) for side in (numerator, denominator))
+    return f"{above}{times}\n/ nullif({below}, 0)"
+
+
+def _quantile(of: Indicator, percent: int) -> str:
+    return f"percentile_disc({percent / 100}) WITHIN GROUP (ORDER BY {of.sql})"

@@ -4,8 +4,9 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from shared.statistics import sketches
 from shared.statistics.cost import Estimate, Limits
 from shared.statistics.period import Period
 from shared.statistics.question import MOST_COLUMNS, MOST_INDICATORS, MOST_ROWS
@@ -16,7 +17,9 @@ SLICE = "guanxi.statistics.slice.v1"
 
 _Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
 _Key = Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]  # PostgreSQL stores no NUL
-_Value = Annotated[int, Field(strict=True, ge=LEAST_VALUE, le=GREATEST_VALUE)]
+_Number = Annotated[int, Field(strict=True, ge=LEAST_VALUE, le=GREATEST_VALUE)]
+_Sketch = Annotated[bytes, BeforeValidator(sketches.read)]
+_Value = Annotated[_Number | _Sketch, Field(union_mode="left_to_right")] | None
 
 
 class SliceMessage(BaseModel):
@@ -35,7 +38,7 @@ class SliceMessage(BaseModel):
     control_totals: dict[str, Annotated[int, Field(strict=True)]]
     dimensions: list[_Code]
     measures: list[_Code]
-    cells: list[tuple[list[_Key], list[_Value | None]]]
+    cells: list[tuple[list[_Key], list[_Value]]]
 
     @classmethod
     def of(cls, slice_: Slice) -> dict[str, Any]:
@@ -132,6 +135,10 @@ HowAggregated = Literal[
     "min",
     "ratio",
     "difference",
+    "distinct",
+    "distribution",
+    "distribution_at_end",
+    "quantile",
     "share",
     "change",
     "growth",
@@ -160,7 +167,9 @@ class IndicatorOut(BaseModel):
     ratio: RatioOut | None
     formula: Named
     measures: list[str] = Field(description="What cities count for it.")
-    sql: str | None = Field(description="Of a measure: the aggregate over its dataset's rows.")
+    sql: str | None = Field(
+        description="Of a measure: the aggregate over its dataset's rows, or what a sketch estimates."
+    )
     dimensions: list[str]
     periods: list[str]
     owner: Named = Field(description="Which department of HQ answers for its meaning.")
@@ -237,6 +246,18 @@ class CityRevision(BaseModel):
     received_at: datetime
 
 
+class ErrorOut(BaseModel):
+    """How far an estimate may be off."""
+
+    relative: float | None = Field(
+        default=None, description="Of a distinct count: as a part of it.", examples=[0.0163]
+    )
+    rank: float | None = Field(
+        default=None, description="Of a quantile: the part of all values that it may be off by."
+    )
+    confidence: float = Field(description="In what part of all cases it is no farther off.")
+
+
 class Provenance(BaseModel):
     """What the figures of one dataset and period are made of."""
 
@@ -247,6 +268,9 @@ class Provenance(BaseModel):
     as_of: datetime | None = Field(description="When the oldest of these slices was computed.")
     missing: list[str] = Field(
         description="Codes of the cities that are not part of the figures.", examples=[["110100"]]
+    )
+    errors: dict[str, ErrorOut] | None = Field(
+        default=None, description="By indicator, of those that are estimated from sketches."
     )
     cities: list[CityRevision] | None = Field(
         default=None, description="The slices, unless only a summary was asked for."

@@ -19,6 +19,7 @@ from shared.statistics import figures
 from shared.statistics.catalogue import Catalogue
 from shared.statistics.cost import ORDINARY, Estimate, Limits
 from shared.statistics.drilling import ways
+from shared.statistics.estimates import reads_slices, sketched_for
 from shared.statistics.expectation import expected_cities
 from shared.statistics.forms import Form
 from shared.statistics.parts import Part, read_parts
@@ -92,7 +93,8 @@ async def answer(
         QuestionTooSlow: if the database takes too long (422); the transaction is spoilt.
     """
     within = {city.code for city in cities_of(question.region.code)}
-    parts = await read_parts(session, question, in_full=manner.in_full)
+    in_full = manner.in_full or reads_slices(question, catalogue)
+    parts = await read_parts(session, question, in_full=in_full)
     expected = await _expected(session, question, parts, within, here)
     tag = _entity_tag(question, parts, expected, language, manner)
     if held is not None and holds(held, tag):
@@ -108,6 +110,7 @@ async def answer(
     if question.analysis.reshapes:  # in a thread, for many rows take their time
         told = await asyncio.to_thread(_reshaped, question, catalogue, rows, language)
     provenance = _provenance(question, parts, expected)
+    _tell_errors(provenance, question, catalogue)
     if manner.in_full:
         ids = [id_ for each in parts for id_ in each.slice_ids]
         _list_cities(provenance, await slices_by_id(session, ids))
@@ -272,6 +275,18 @@ def _provenance(
                 }
             )
     return told
+
+
+def _tell_errors(
+    provenance: Sequence[dict[str, Any]], question: Question, catalogue: Catalogue
+) -> None:
+    """Add to each entry how far the figures may be off that are estimated from its dataset."""
+    errors: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
+    for each in sketched_for(question, catalogue).values():
+        errors[each.measure.dataset][each.code] = each.error
+    for entry in provenance:
+        if entry["dataset"] in errors:
+            entry["errors"] = errors[entry["dataset"]]
 
 
 def _lacking(expected: Sequence[str], there: frozenset[str]) -> Sequence[str]:

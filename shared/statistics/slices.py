@@ -3,7 +3,8 @@
 Its content is a list of cells in one canonical order, so that equal figures have equal hashes: dimensions and measures
 by code, cells by their dimension values, ``None`` where a cell has no value. A measure that adds up and is zero has no
 value either; its being part of a slice at all says that it was counted. The *control total* of a measure is the plain
-sum of its values, for people and programs to compare without opening the cells.
+sum of its values, for people and programs to compare without opening the cells. The value of some measures is a
+*sketch* (:mod:`shared.statistics.sketches`): the control total adds up their digests.
 
 Whoever stores a slice does not have to know its measures and dimensions: a node passes on and keeps what a newer
 city computes, and will answer questions about it when it has been upgraded.
@@ -13,12 +14,15 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
+from shared.statistics import sketches
 from shared.statistics.period import Period
 
+Value = int | bytes | None
+"""A number, the image of a sketch, or nothing."""
 LEAST_VALUE, GREATEST_VALUE = -(2**63), 2**63 - 1
 """What the store holds."""
 
@@ -33,7 +37,7 @@ class Cell:
 
     key: tuple[str, ...]
     """Dimension values, in the order of the slice's dimensions."""
-    values: tuple[int | None, ...]
+    values: tuple[Value, ...]
     """Measures' values, in the order of the slice's measures."""
 
 
@@ -53,7 +57,7 @@ class Content:
 
     def __post_init__(self) -> None:
         totals = {
-            measure: sum(cell.values[at] or 0 for cell in self.cells)
+            measure: sum(_counted(cell.values[at]) for cell in self.cells)
             for at, measure in enumerate(self.measures)
         }
         object.__setattr__(self, "control_totals", totals)
@@ -68,7 +72,7 @@ class Content:
         *,
         dimensions: Sequence[str],
         measures: Sequence[str],
-        cells: Iterable[tuple[Sequence[str], Sequence[int | None]]],
+        cells: Iterable[tuple[Sequence[str], Sequence[Value]]],
     ) -> Self:
         """Put cells in canonical order.
 
@@ -88,7 +92,7 @@ class Content:
                 raise SliceInvalid(f"The slice names a {kind} twice: {', '.join(codes)}.")
         by_dimension = sorted(range(len(dimensions)), key=lambda at: dimensions[at])
         by_measure = sorted(range(len(measures)), key=lambda at: measures[at])
-        ordered: dict[tuple[str, ...], tuple[int | None, ...]] = {}
+        ordered: dict[tuple[str, ...], tuple[Value, ...]] = {}
         for key, values in cells:
             if (len(key), len(values)) != (len(dimensions), len(measures)):
                 raise SliceInvalid(
@@ -97,10 +101,10 @@ class Content:
             place = tuple(key[at] for at in by_dimension)
             if place in ordered:
                 raise SliceInvalid(f"The cell {list(place)} comes twice.")
-            known = [value for value in values if value is not None]
+            known = [value for value in values if isinstance(value, int)]
             if known and not LEAST_VALUE <= min(known) <= max(known) <= GREATEST_VALUE:
                 raise SliceInvalid(f"The cell {list(place)} holds a value of more than 64 bits.")
-            if known:
+            if known or any(values):
                 ordered[place] = tuple(values[at] for at in by_measure)
         return cls(
             dataset,
@@ -116,9 +120,9 @@ class Content:
         """How many cells there are; none is a statement too: all figures are zero."""
         return len(self.cells)
 
-    def rows(self) -> list[list[list[str] | list[int | None]]]:
+    def rows(self) -> list[list[Any]]:
         """Return the cells as they are written in JSON: key, values."""
-        return [[list(cell.key), list(cell.values)] for cell in self.cells]
+        return [[list(cell.key), [_written(value) for value in cell.values]] for cell in self.cells]
 
     def _canonical(self) -> bytes:
         return orjson.dumps(
@@ -131,6 +135,14 @@ class Content:
                 "period": str(self.period),
             }
         )
+
+
+def _counted(value: Value) -> int:
+    return sketches.digest(value) if isinstance(value, bytes) else value or 0
+
+
+def _written(value: Value) -> int | str | None:
+    return sketches.write(value) if isinstance(value, bytes) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from shared.kernel.tabular import BOM, Kind, Layout, harmless, write_sheets
-from shared.statistics.catalogue import Aggregation, Difference, MovingSum, Rank
+from shared.statistics.catalogue import Aggregation, Difference, MovingSum, Quantile, Rank
 from shared.statistics.forms import Form
 from shared.statistics.question import BY_REGION, Question
 
@@ -103,11 +103,10 @@ def write(table: Table, form: Form, file: BinaryIO, *, with_bom: bool = False) -
 
 def _is_whole(how: object) -> bool:
     """Tell whether an indicator's figures are whole numbers."""
-    whole = {Aggregation.SUM, Aggregation.SNAPSHOT, Aggregation.MAX, Aggregation.MIN}
-    return how in whole if isinstance(how, Aggregation) else isinstance(how, _WHOLE)
+    return isinstance(how, (Aggregation, *_WHOLE))
 
 
-_WHOLE = (Difference, MovingSum, Rank)
+_WHOLE = (Difference, MovingSum, Quantile, Rank)
 
 
 def _write_csv(table: Table, file: BinaryIO, *, with_bom: bool) -> None:

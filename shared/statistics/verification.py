@@ -1,14 +1,19 @@
 """Checking the store: whether margins and aggregates are what the facts of the slices give, counted anew.
 
-One statement a partition recomputes all of it from the facts and names what differs; nothing is changed.
+One statement a partition recomputes all of it from the facts and names what differs; nothing is changed. Aggregates'
+sketches are merged anew from those of the slices.
 """
 
 from dataclasses import dataclass
 
+import asyncpg
+
 from shared.kernel.database import Database, driver_connection
 from shared.kernel.tier import Tier
 from shared.organisation.division import HQ_CODE
+from shared.statistics.aggregate import IMAGES_AT_ONCE, SKETCHES_OF_SLICES
 from shared.statistics.period import month_of_volume
+from shared.statistics.sketches import DIGEST, DISTINCT_FAMILY, Distinct, digest, merged
 from shared.statistics.standing import CURRENT
 
 MOST_NAMED = 100
@@ -19,11 +24,11 @@ class Difference:
     """Something that is not as it should be.
 
     Attributes:
-        what: ``margin``, ``cell``, or ``slices`` for an aggregate that is not made of what is current.
+        what: ``margin``, ``cell``, ``sketch``, or ``slices`` for an aggregate that is not made of what is current.
         dataset, period, region: of the slice or aggregate.
         measure: code; nothing for ``slices``.
         place: the dimension's value or the cell, nothing for the whole.
-        stored: what is there.
+        stored: what is there; of a sketch its digest.
         recomputed: what should be.
     """
 
@@ -52,8 +57,43 @@ async def differences(database: Database, tier: Tier) -> list[Difference]:
             connection = await driver_connection(session)
             month = str(month_of_volume(row["volume"]))
             rows = await connection.fetch(_statement(tier), row["volume"], month, MOST_NAMED)
-        found += [Difference(*each) for each in rows]
+            found += [Difference(*each) for each in rows]
+            found += await _sketches(connection, row["volume"], month)
     return found
+
+
+async def _sketches(connection: asyncpg.Connection, volume: int, month: str) -> list[Difference]:
+    """Merge the sketches of the current aggregates of a partition anew, and return those that differ."""
+    ids = [row["id"] for row in await connection.fetch(_AGGREGATES, volume, month)]
+    stored = {
+        (row["part_id"], row["cell_id"], row["measure_id"]): row["digest"]
+        for row in await connection.fetch(_STORED_SKETCHES, ids, volume)
+    }
+    images = connection.cursor(
+        SKETCHES_OF_SLICES, ids, volume, DISTINCT_FAMILY, prefetch=IMAGES_AT_ONCE
+    )
+    anew = {key: digest(each.image()) async for key, each in merged(images, Distinct)}
+    keys = sorted(each for each in {*stored, *anew} if stored.get(each) != anew.get(each))
+    found = []
+    for key in keys[:MOST_NAMED]:
+        named = await connection.fetchrow(_NAMED, *key)
+        rest = [*named.values(), stored.get(key), anew.get(key)]
+        found.append(Difference("sketch", *rest))
+    return found
+
+
+_AGGREGATES = """
+SELECT a.id FROM statistics_aggregate a
+WHERE a.replaced_at IS NULL AND left(a.period, 7) = $2 AND (length(a.period) > 7) = ($1 < 0)
+"""
+_STORED_SKETCHES = f"""
+SELECT f.part_id, f.cell_id, f.measure_id, {DIGEST.format("f.image")} AS digest
+FROM statistics_sketch f WHERE f.part_id = ANY($1::bigint[]) AND f.volume = $2::smallint
+"""  # noqa: S608 - a constant
+_NAMED = """
+SELECT a.dataset, a.period, a.region, m.code, c.dims::text
+FROM statistics_aggregate a, statistics_cell c, statistics_measure m WHERE (a.id, c.id, m.id) = ($1, $2, $3)
+"""
 
 
 def _statement(tier: Tier) -> str:

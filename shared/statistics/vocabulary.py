@@ -1,4 +1,4 @@
-"""Families and units of indicators, who answers for them, and what they are called."""
+"""Families and units of indicators, who answers for them, how they are put together, and what all that is called."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -86,4 +86,40 @@ UNIT_NAMES: Mapping[Unit, Text] = {
     Unit.PLACE: Text("place", "名次"),
     Unit.PERCENT: Text("%", "%"),
     Unit.PER_CUSTOMER: Text("per customer", "每户"),
+}
+
+
+AGGREGATION_NAMES: Mapping[str, Text] = {
+    "sum": Text("adds up over regions and over time", "按地区、按时间均可累加"),
+    "snapshot": Text(
+        "adds up over regions; over time the last period stands",
+        "按地区累加；按时间取期末值",
+    ),
+    "max": Text("the greatest over regions and time", "按地区、按时间取最大值"),
+    "min": Text("the least over regions and time", "按地区、按时间取最小值"),
+    "distinct": Text(
+        "estimated from merged sketches: each is counted once over regions and over time",
+        "由可合并概要合并估计：按地区、按时间均去重",
+    ),
+    "distribution": Text(
+        "the median, from sketches merged over regions and over time",
+        "由可合并概要按地区、按时间合并后取中位数",
+    ),
+    "distribution_at_end": Text(
+        "the median, from sketches merged over regions; over time the last period stands",
+        "由可合并概要按地区合并后取中位数；按时间取期末值",
+    ),
+    "quantile": Text(
+        "from the merged sketches of the median, never averaged",
+        "由中位数指标的概要合并后取分位数，不作平均",
+    ),
+    "ratio": Text(
+        "divided from sums when asked for, never averaged", "查询时由合计相除，不对平均值再平均"
+    ),
+    "difference": Text("subtracted from sums when asked for", "查询时由合计相减"),
+    "share": Text("of the answer's total of the period", "占查询结果当期合计的比重"),
+    "change": Text("less that of an earlier period of the same cities", "与相同地市往期之差"),
+    "growth": Text("compared with an earlier period of the same cities", "与相同地市的往期相比"),
+    "rank": Text("among the answer's rows of the period", "在查询结果当期各行中的名次"),
+    "moving_sum": Text("added over the last periods of the same cities", "按相同地市的近几期累加"),
 }

@@ -7,7 +7,7 @@ from sqlalchemy import DDL, event
 
 from shared.kernel.database import Base
 
-_PARENTS = "ARRAY['statistics_fact', 'statistics_margin', 'statistics_aggregate_fact']"
+_PARENTS = "ARRAY['statistics_fact', 'statistics_margin', 'statistics_aggregate_fact', 'statistics_sketch']"
 _NAME = """format('%s_%s%s_%s', parent, CASE WHEN volume < 0 THEN 'd' ELSE 'm' END,
                     1970 + (abs(volume) - 1) / 12, to_char((abs(volume) - 1) % 12 + 1, 'FM00'))"""
 # They run as the owner of the tables, because a node's own role changes no table. Attaching, unlike creating as a

@@ -28,6 +28,13 @@ class Events(Rows):
                 values |= {charged[kind]: charge} if kind in charged else {}
                 yield (u["band"], level), values
 
+    def activity(self) -> Iterator[Said]:
+        for u, _, level in self.of("usage_month"):
+            if self.within(u["period"]) and u["quantity"]:
+                person = u["customer_id"].int
+                data = person if u["kind"] == "data" else None
+                yield (level,), {"active_customers": person, "data_users": data}
+
     def level_migration(self) -> Iterator[Said]:
         order = ("standard", "silver", "gold", "diamond")
         for g, c, _ in self.of("level_migration"):
@@ -210,3 +217,9 @@ class Events(Rows):
                     "request_minutes": lasted,
                 },
             )
+
+    def request_time(self) -> Iterator[Said]:
+        for r in self.rows["service_request"]:
+            if self.within(r["ended_at"]):
+                lasted = (r["ended_at"] - r["created_at"]) // timedelta(minutes=1)
+                yield (r["kind"], r["role"]), {"median_request_minutes": lasted}

@@ -11,7 +11,7 @@ from shared.statistics.period import Period
 
 Row = Any
 Said = tuple[tuple[str, ...], dict[str, int | None]]
-Cells = dict[tuple[str, ...], dict[str, int]]
+Cells = dict[tuple[str, ...], dict[str, int | bytes]]
 TABLES = (
     *("customer", "subscription", "bill", "usage_month", "interaction", "win_back_attempt"),
     *("level_migration", "verification_task", "product_holding", "prospect_event", "offer_grant"),

@@ -43,6 +43,19 @@ class States(Rows):
                 },
             )
 
+    def people(self) -> Iterator[Said]:
+        for c in self.customers.values():
+            if c["entry_date"] < self.after:
+                here, lost = self.holds(c["entry_date"], c["left_on"]), self.within(c["left_on"])
+                yield (
+                    (self.levels[c["id"]],),
+                    {
+                        "distinct_customers": c["id"].int if here or lost else None,
+                        "median_monthly_charge_fen": c["monthly_charge_fen"] if here else None,
+                        "median_tenure_months": self.tenure(c) if here else None,
+                    },
+                )
+
     def bills_of(self, wanted: Callable[[Row], bool]) -> dict[Any, list[Row]]:
         found = defaultdict(list)
         for bill in self.rows["bill"]:

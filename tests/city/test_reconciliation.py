@@ -40,15 +40,19 @@ async def stored(database: Database) -> Mapping[tuple[str, str], Cells]:
     found: dict[tuple[str, str], Cells] = {(row["dataset"], row["period"]): {} for row in slices}
     for row in await pool.fetch(
         """
-        SELECT s.dataset, s.period, c.dims, m.code, f.value FROM statistics_slice s
-        JOIN statistics_fact f ON f.slice_id = s.id JOIN statistics_measure m ON m.id = f.measure_id
+        SELECT s.dataset, s.period, c.dims, m.code, f.value, f.image FROM statistics_slice s JOIN (
+            SELECT slice_id, measure_id, cell_id, value, NULL AS image FROM statistics_fact
+            UNION ALL SELECT part_id, measure_id, cell_id, NULL, image FROM statistics_sketch
+        ) f ON f.slice_id = s.id JOIN statistics_measure m ON m.id = f.measure_id
         JOIN statistics_cell c ON c.id = f.cell_id WHERE s.superseded_at IS NULL
         """
     ):
         dims = orjson.loads(row["dims"])
         key = tuple(dims[code] for code in CATALOGUE.datasets[row["dataset"]].dimensions)
         cells = found[row["dataset"], row["period"]]
-        cells.setdefault(key, {})[row["code"]] = row["value"]
+        cells.setdefault(key, {})[row["code"]] = (
+            row["value"] if row["image"] is None else row["image"]
+        )
     return found
 
 

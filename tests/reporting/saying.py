@@ -15,6 +15,7 @@ from shared.statistics.period import Period
 from shared.statistics.schemas import SLICE, SliceMessage
 from shared.statistics.slices import Content, Slice
 from tests.conftest import Nation, TestNode
+from tests.sketched import distinct, distribution, persons
 from tests.statistics.slices_by_hand import GOLD_MAN
 
 NOVEMBER = "2026-11"
@@ -41,6 +42,27 @@ async def say(
         measures=measures,
         cells=[] if customers is None else [(GOLD_MAN, values)],
     )
+    await tell(node, content, revision)
+
+
+async def say_people(node: TestNode, number: int) -> None:
+    """Let a city say in sketches who its customers are, and what they pay."""
+    measures = [each.code for each in CATALOGUE.measures_of("people")]
+    images = {
+        "distinct_customers": distinct(persons(number)),
+        "median_monthly_charge_fen": distribution(range(number)),
+    }
+    content = Content.of(
+        *("people", node.code, Period.parse(NOVEMBER)),
+        dimensions=("level",),
+        measures=measures,
+        cells=[(("gold",), [images.get(each) for each in measures])],
+    )
+    await tell(node, content, 1)
+
+
+async def tell(node: TestNode, content: Content, revision: int) -> None:
+    """Keep what a city says, and post it."""
     now = node.clock.now()
     slice_ = Slice(content, revision, None if revision == 1 else "late data", now)
     async with node.database.transaction() as session:
@@ -51,7 +73,7 @@ async def say(
             HQ_CODE,
             SliceMessage.of(slice_),
             lane=Lane.ROLLUP,
-            partition_key=f"{dataset}/{period}",
+            partition_key=f"{content.dataset}/{content.period}",
             now=now,
         )
 

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from shared.capability import Role
 from shared.reporting.models import ReportingDifference
+from shared.statistics.sketches import digest
 from tests.conftest import Nation, TestNode
 from tests.reporting.saying import (
     NOVEMBER,
@@ -17,7 +18,9 @@ from tests.reporting.saying import (
     close,
     in_force_everywhere,
     say,
+    say_people,
 )
+from tests.sketched import distinct, persons
 
 SignIn = Callable[..., Awaitable[Headers]]
 CITY, PROVINCE, HQ = "440300", "440000", "000000"
@@ -111,6 +114,64 @@ async def test_what_is_lost_or_altered_is_found_and_repaired(
     for node in said.nodes.values():
         assert all(repaired for _, _, repaired in await differences(node)), node.code
     assert await in_force_everywhere(said, CITY) == {1}
+
+
+async def images(node: TestNode) -> list[bytes]:
+    """Return the sketches of a node's slices, the city's and its neighbour's."""
+    pool = await node.database.pool()
+    rows = await pool.fetch(
+        "SELECT k.image FROM statistics_sketch k JOIN statistics_slice s ON s.id = k.part_id ORDER BY s.node, k.family"
+    )
+    return [row["image"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "DELETE FROM statistics_sketch WHERE family = 15",
+        "UPDATE statistics_sketch SET image = set_byte(image, 999, 1 - get_byte(image, 999) % 2)",
+    ],
+)
+@pytest.mark.parametrize("code", EVERYWHERE)
+async def test_sketches_that_are_lost_or_altered_are_repaired(
+    four: Nation, code: str, harm: str
+) -> None:
+    await say_people(four[CITY], 400)
+    await say_people(four["440100"], 300)
+    await four.settle()
+    whole = {each: await images(four[each]) for each in EVERYWHERE}
+    assert {each: len(found) for each, found in whole.items()} == {HQ: 4, PROVINCE: 4, CITY: 2}
+    async with four[code].database.transaction() as session:
+        await session.execute(text(harm))
+    assert await images(four[code]) != whole[code]
+
+    await compare_by_night(four)
+
+    assert {each: await images(four[each]) for each in EVERYWHERE} == whole
+    await compare_by_night(four)
+    for node in four.nodes.values():
+        assert all(repaired for _, _, repaired in await differences(node)), node.code
+
+
+async def test_hq_merges_what_a_province_says_of_people(four: Nation) -> None:
+    await say_people(four[CITY], 400)
+    await four.settle()
+    pool = await four[PROVINCE].database.pool()
+    other = distinct(persons(9))
+    measure = "(SELECT id FROM statistics_measure WHERE code = 'distinct_customers')"
+    await pool.execute(
+        f"UPDATE statistics_sketch SET image = $1 WHERE measure_id = {measure}",  # noqa: S608 - the above
+        other,
+    )
+    await pool.execute(
+        "UPDATE statistics_slice SET control_totals = control_totals || jsonb_build_object('distinct_customers', $1::bigint)",
+        digest(other),
+    )
+
+    with capture_logs() as logged:
+        await compare_by_night(four)
+
+    assert any(each["event"] == "a province's totals differ" for each in logged)
 
 
 async def test_a_difference_is_on_the_board_and_in_the_metrics_until_it_is_repaired(

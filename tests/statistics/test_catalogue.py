@@ -9,7 +9,6 @@ import pytest
 
 from shared.kernel.language import Text
 from shared.statistics.catalogue import (
-    AGGREGATION_NAMES,
     Aggregation,
     Catalogue,
     CatalogueInvalid,
@@ -21,7 +20,13 @@ from shared.statistics.catalogue import (
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.period import PeriodKind
 from shared.statistics.reference import render_markdown
-from shared.statistics.vocabulary import FAMILY_NAMES, UNIT_NAMES, Family, Unit
+from shared.statistics.vocabulary import (
+    AGGREGATION_NAMES,
+    FAMILY_NAMES,
+    UNIT_NAMES,
+    Family,
+    Unit,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = Text("word", "词")
@@ -166,7 +171,7 @@ def test_everything_is_named_in_both_languages() -> None:
     assert set(UNIT_NAMES) == set(Unit)
     assert set(AGGREGATION_NAMES) == {
         *Aggregation,
-        *(["ratio", "difference", "share", "change", "growth", "rank", "moving_sum"]),
+        *("ratio", "difference", "quantile", "share", "change", "growth", "rank", "moving_sum"),
     }
 
 

@@ -31,7 +31,7 @@ async def test_every_example_works(hq: TestNode, analyst: Headers) -> None:
         if command.startswith("RUN="):
             assert await hq.run_work(KIND)
 
-    assert len(answers) == 13
+    assert len(answers) == 14
     down = shell.variables["DOWN"].replace("{region}", "440000")
     cities = await hq.client.get(f"/statistics/values?{down}", headers=analyst)
     assert [row["region"]["code"] for row in cities.json()["rows"]] == ["440300"]

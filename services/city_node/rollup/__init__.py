@@ -2,7 +2,8 @@
 
 Each dataset of the catalogue is one SQL statement (:mod:`~services.city_node.rollup.repository`), made of the rows and
 formulas that the catalogue declares, that groups the live tables into cells, as of one consistent snapshot while
-business goes on. All datasets of a period are counted in one transaction, which also keeps the slices and posts those
+business goes on. Distinct people and distributions become sketches (:mod:`~services.city_node.rollup.sketching`) as of
+the same snapshot. All datasets of a period are counted in one transaction, which also keeps the slices and posts those
 that are new to HQ: what was counted is what was sent.
 
 When: by night what is *due* (:mod:`~services.city_node.rollup.due`): the present month; the days that have ended; a
