@@ -5,6 +5,7 @@ Every changeable thing carries a version number; its entity tag is that number i
 not seen.
 """
 
+import re
 from typing import Annotated
 
 from fastapi import Header
@@ -13,6 +14,8 @@ from shared.kernel.language import Text
 from shared.kernel.problems import Fault, Problem
 
 _FAULT = "header:If-Match"
+_TAG = re.compile(r'"(0|[1-9][0-9]{0,18})"')
+"""An entity tag as :func:`entity_tag` writes it."""
 
 
 class PreconditionMissing(Problem):
@@ -66,12 +69,12 @@ async def expected_version(
     """
     if if_match is None:
         raise PreconditionMissing(faults=[Fault(_FAULT, "missing")])
-    tag = if_match.strip()
-    if not (tag.startswith('"') and tag.endswith('"') and tag[1:-1].isdigit()):
+    tag = _TAG.fullmatch(if_match.strip())
+    if tag is None:
         raise EntityTagInvalid(
             faults=[Fault(_FAULT, "not an ETag of this interface")], given=if_match
         )
-    return int(tag[1:-1])
+    return int(tag[1])
 
 
 def require_version(present: int, expected: int) -> None:

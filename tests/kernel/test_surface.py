@@ -284,6 +284,20 @@ async def test_an_update_says_which_version_it_changes(node: TestNode) -> None:
     assert done.headers["etag"] == '"2"'
 
 
+@pytest.mark.parametrize(
+    "tag", [b'"\xb2"', b'"' + b"9" * 5000 + b'"', b'"01"', b'W/"1"', b'"1", "2"', b'""', b"1"]
+)
+async def test_a_tag_that_was_never_given_is_no_tag(node: TestNode, tag: bytes) -> None:
+    note = (await add(node, "k")).json()["id"]
+    response = await node.client.put(
+        f"/notes/{note}", json={"topic": "a", "words": "new"}, headers={b"If-Match": tag}
+    )
+    assert (response.status_code, response.json()["type"]) == (
+        400,
+        "urn:guanxi:problem:entity-tag-invalid",
+    )
+
+
 async def test_of_two_updates_at_once_one_is_stale(node: TestNode) -> None:
     note = (await add(node, "k")).json()["id"]
     change = {"topic": "a", "words": "new"}
