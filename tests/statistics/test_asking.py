@@ -106,6 +106,10 @@ async def test_mistakes_over_http_are_problem_details(hq: TestNode, analyst: Hea
     )
     timeless = await get(hq, analyst, indicator="customers", as_known_at="2026-11-23T00:00:00")
     nothing = await get(hq, analyst)
+    beyond = [
+        await get(hq, analyst, indicator="customers", as_known_at=moment)
+        for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
+    ]
 
     assert (unknown.status_code, unknown.headers["content-type"]) == (
         400,
@@ -116,6 +120,9 @@ async def test_mistakes_over_http_are_problem_details(hq: TestNode, analyst: Hea
     assert "不受支持" in misspelt.json()["detail"]
     assert timeless.json()["errors"][0]["pointer"] == "query:as_known_at"
     assert nothing.json()["errors"][0]["pointer"] == "query:indicator"
+    assert [
+        (answer.status_code, answer.json()["errors"][0]["pointer"]) for answer in beyond
+    ] == 2 * [(422, "query:as_known_at")]
 
 
 async def test_one_sees_ones_own_region_alone(make_node: MakeNode, sign_in: SignIn) -> None:
