@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.capability import NodeContext, Role, WorkHandle
 from shared.kernel.clock import business_day
-from shared.kernel.language import Language
+from shared.kernel.language import Language, Text
 from shared.kernel.problems import Problem
 from shared.kernel.settings import Settings
 from shared.staff.repository import member_of
@@ -30,6 +30,13 @@ from shared.statistics_report.models import StatisticsReport, StatisticsReportRu
 from shared.statistics_report.problems import ReportFileGone, ReportNotReady, ReportOwnerUnfit
 from shared.statistics_report.schemas import ReportQuestion
 
+RUN_STATES = {
+    "queued": Text("queued", "排队中"),
+    "running": Text("being made", "生成中"),
+    "failed": Text("failed", "已失败"),
+    "cancelled": Text("cancelled", "已取消"),
+}
+"""What the states of runs that have no file are called."""
 PATIENCE = 10
 """So many times as long as a question's may a report's statement take: nobody waits for it."""
 PROVENANCE = ".provenance.json"
@@ -159,7 +166,7 @@ def file_of(settings: Settings, run: StatisticsReportRun, state: str) -> Path:
         ReportFileGone: if it was taken away (410).
     """
     if run.file is None:
-        raise ReportNotReady(run=run.id, state=state)
+        raise ReportNotReady(run=run.id, state=RUN_STATES.get(state, state))
     path = directory(settings) / run.file
     if not path.is_file():
         raise ReportFileGone(run=run.id)
