@@ -68,11 +68,12 @@ async def expected_version(
         EntityTagInvalid: if it is not a tag of ours (400).
     """
     if if_match is None:
-        raise PreconditionMissing(faults=[Fault(_FAULT, "missing")])
+        raise PreconditionMissing(faults=[Fault(_FAULT, "missing", "缺失")])
     tag = _TAG.fullmatch(if_match.strip())
     if tag is None:
         raise EntityTagInvalid(
-            faults=[Fault(_FAULT, "not an ETag of this interface")], given=if_match
+            faults=[Fault(_FAULT, "not an ETag of this interface", "不是本接口的 ETag")],
+            given=if_match,
         )
     return int(tag[1])
 
@@ -81,5 +82,7 @@ def require_version(present: int, expected: int) -> None:
     """Refuse with 412 unless ``expected`` is the ``present`` version."""
     if present != expected:
         raise VersionStale(
-            faults=[Fault(_FAULT, "stale")], present=entity_tag(present), given=entity_tag(expected)
+            faults=[Fault(_FAULT, "stale", "已过期")],
+            present=entity_tag(present),
+            given=entity_tag(expected),
         )

@@ -28,6 +28,8 @@ MISTAKES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"by": ["leval"]}, "query-invalid", "query:by", "period, region, level"),
     ({"filters": {"level": ["golden"]}}, "query-invalid", "query:level", "diamond, gold"),
     ({"filters": {"leval": ["gold"]}}, "query-invalid", "query:leval", "level, contract_term"),
+    ({"filters": {"level": []}}, "query-invalid", "query:level", "diamond, gold"),
+    ({"filters": {"brand": []}, "indicators": ["lines"]}, "query-invalid", "query:brand", ""),
     ({"region_level": "county"}, "query-invalid", "query:region_level", "nation, province, city"),
     (
         {"region": "440300", "region_level": "province"},
@@ -54,7 +56,7 @@ MISTAKES: list[tuple[dict[str, Any], str, str, str]] = [
         {"indicators": ["customers", "bills"], "period": "2026-11-23"},
         "query-invalid",
         "query:period",
-        "a month, for bills",
+        "bills: month",
     ),
 ]
 
