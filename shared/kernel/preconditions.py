@@ -78,6 +78,14 @@ async def expected_version(
     return int(tag[1])
 
 
+def holds(header: str, tag: str) -> bool:
+    """Tell whether an ``If-None-Match`` header names a tag.
+
+    Compared weakly, as RFC 9110, 13.1.2 has it: proxies that compress weaken tags.
+    """
+    return any(each.strip().removeprefix("W/") in {tag, "*"} for each in header.split(","))
+
+
 def require_version(present: int, expected: int) -> None:
     """Refuse with 412 unless ``expected`` is the ``present`` version."""
     if present != expected:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from shared.kernel.edge import ExpectedVersion, NodeDatabase, NodeSettings, Now, Page, Transaction
 from shared.kernel.ids import new_id
 from shared.kernel.listing import known_parameters
-from shared.kernel.preconditions import entity_tag
+from shared.kernel.preconditions import entity_tag, holds
 from shared.organisation.division import cities_of
 from shared.reporting import closing, restatement
 from shared.reporting.access import (
@@ -35,7 +35,6 @@ from shared.statistics.analysis import offered
 from shared.statistics.asking import scope_of, split
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.period import Period
-from shared.statistics.service import holds
 
 router = APIRouter(prefix="/statistics")
 
