@@ -140,6 +140,8 @@ def _write(order: Order, path: Path, attempt: int) -> dict[str, Any]:
     """Write the file and the one beside it, whole or not at all."""
     document = orjson.loads(order.document)
     path.parent.mkdir(mode=0o700, exist_ok=True)
+    for left in path.parent.glob(f"{path.stem}.*.part"):  # by an attempt that was killed
+        left.unlink(missing_ok=True)
     part = path.with_suffix(f".{attempt}.part")
     try:
         part.touch(mode=0o600)
