@@ -121,13 +121,13 @@ async def test_the_board_is_told_from_its_tag_and_keeps_to_the_region(
 
     province = four["440000"]
     coordinator = await sign_in(province, Role.PROVINCE_COORDINATOR)
-    for wrong, status, pointer in (
+    for odd, status, pointer in (
         ({"dataset": "custmer"}, 400, "query:dataset"),
         ({"dataset": "customer,custmer"}, 400, "query:dataset"),
         ({"datasets": "customer"}, 400, "query:datasets"),
         ({"region": "449999"}, 422, "query:region"),
     ):
-        refused = await province.client.get(path, params=wrong, headers=coordinator)
+        refused = await province.client.get(path, params=odd, headers=coordinator)
         assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (status, pointer)
     some = await ask(province, "board", coordinator, dataset="usage,customer")
     assert [set(row) for row in some["summary"]] == 2 * [set(SummaryOut.model_fields)]
