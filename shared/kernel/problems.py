@@ -9,11 +9,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from shared.kernel.language import Language, Text, preferred_language
 from shared.kernel.wording import in_chinese
@@ -275,6 +278,21 @@ def _fault(error: Mapping[str, Any]) -> Fault:
     return Fault(pointer_of(error["loc"]), said, in_chinese(error))
 
 
+def _methods(request: Request) -> set[str]:
+    """Return every method that the path takes: the framework names those of the first route alone."""
+    return {
+        method
+        for route in iter_route_contexts(request.app.routes)
+        if _pattern(route.path or "").match(request.scope["path"])
+        for method in route.methods or ()
+    }
+
+
+@cache
+def _pattern(path: str) -> re.Pattern[str]:
+    return compile_path(path)[0]
+
+
 def install(app: FastAPI) -> None:
     """Make ``app`` answer every error with problem details."""
 
@@ -293,7 +311,8 @@ def install(app: FastAPI) -> None:
         if error.status_code == NotFound.status:
             problem = NotFound(path=path)
         elif error.status_code == MethodNotAllowed.status:
-            problem = MethodNotAllowed(path=path, method=method, headers=error.headers)
+            allowed = {"Allow": ", ".join(sorted(_methods(request)))}
+            problem = MethodNotAllowed(path=path, method=method, headers=allowed)
         else:
             problem = RequestRefused(error)
         return problem_response(problem, language_of(request))

@@ -143,6 +143,12 @@ async def test_what_is_not_there_is_a_problem_too(
     assert response.headers["content-type"] == "application/problem+json"
 
 
+async def test_a_method_that_is_not_taken_is_told_which_are(node: TestNode) -> None:
+    of_all, of_one = await node.client.delete("/notes"), await node.client.post("/notes/7")
+    assert (of_all.status_code, of_all.headers["allow"]) == (405, "GET, POST")
+    assert (of_one.status_code, of_one.headers["allow"]) == (405, "PUT")
+
+
 async def test_pages_follow_one_another_whatever_comes_in_between(node: TestNode) -> None:
     for number in range(7):
         await add(node, f"k{number}", topic=f"t{number % 3}")
