@@ -168,7 +168,7 @@ async def list_restatements(
     filters = {
         "within": [city.code for city in cities_of(scope_of(principal, settings.code))],
         "node": node,
-        "period": period,
+        "period": str(Period.parse(period)) if period else None,
         "dataset": dataset,
         "state": state,
     }

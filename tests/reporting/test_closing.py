@@ -110,6 +110,9 @@ async def test_what_is_proposed_and_decided_is_told_in_the_readers_language(
     assert "结账" in again.json()["detail"]
     wrong = await order(hq, "periods/soon/close", one, {})
     assert wrong.json()["errors"][0]["pointer"] == "path:period"
+    for name in ("restatements", "slices"):
+        none = await hq.client.get(f"/statistics/{name}", params={"period": "soon"}, headers=one)
+        assert (none.status_code, none.json()["errors"][0]["pointer"]) == (422, "query:period")
 
 
 async def test_a_whole_month_needs_no_reason(four: Nation, sign_in: SignIn) -> None:
