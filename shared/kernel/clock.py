@@ -9,6 +9,7 @@ from typing import Annotated, Protocol
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime
+from pydantic_core import PydanticCustomError
 
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
 """Business days and months are Chinese ones, wherever a node's machine thinks it is."""
@@ -18,7 +19,7 @@ def _in_utc(moment: datetime) -> datetime:
     try:
         moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError("must lie in the years 1 to 9999 of UTC") from None
+        raise PydanticCustomError("moment_beyond", "must lie in the years 1 to 9999") from None
     return moment
 
 

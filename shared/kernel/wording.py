@@ -47,6 +47,7 @@ WORDS: Mapping[str, Text] = {
     "datetime_parsing": _MOMENT,
     "datetime_from_date_parsing": _MOMENT,
     "timezone_aware": Text("must have a time zone, such as +08:00", "必须带时区，如 +08:00"),
+    "moment_beyond": Text("must lie in the years 1 to 9999", "须在公元 1 年至 9999 年之间"),
     "literal_error": Text("must be {expected}", "必须是 {expected}"),
     "enum": Text("must be {expected}", "必须是 {expected}"),
     "greater_than": Text("must be greater than {gt}", "必须大于 {gt}"),

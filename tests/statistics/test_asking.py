@@ -109,7 +109,9 @@ async def test_mistakes_over_http_are_problem_details(hq: TestNode, analyst: Hea
     timeless = await get(hq, analyst, indicator="customers", as_known_at="2026-11-23T00:00:00")
     nothing = await get(hq, analyst)
     beyond = [
-        await get(hq, analyst, indicator="customers", as_known_at=moment)
+        await get(
+            hq, analyst | {"Accept-Language": "zh"}, indicator="customers", as_known_at=moment
+        )
         for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
     ]
 
@@ -123,8 +125,8 @@ async def test_mistakes_over_http_are_problem_details(hq: TestNode, analyst: Hea
     assert timeless.json()["errors"][0]["pointer"] == "query:as_known_at"
     assert nothing.json()["errors"][0]["pointer"] == "query:indicator"
     assert [
-        (answer.status_code, answer.json()["errors"][0]["pointer"]) for answer in beyond
-    ] == 2 * [(422, "query:as_known_at")]
+        (answer.status_code, *answer.json()["errors"][0].values()) for answer in beyond
+    ] == 2 * [(422, "query:as_known_at", "须在公元 1 年至 9999 年之间")]
 
 
 async def test_one_sees_ones_own_region_alone(make_node: MakeNode, sign_in: SignIn) -> None:
