@@ -8,7 +8,9 @@ What it shows
 1. Nodes in three tiers, each a process with a database of its own (:mod:`~services.demo.nodes`).
 2. The 7,043 rows of the public table ``wa_churn`` as customers of four cities (:mod:`~services.demo.people`,
    :mod:`~services.demo.importing`); those who left are in the retained library.
-3. The cities' figures at HQ (:mod:`~services.demo.figures`), and that they equal a plain count over the table.
+3. The cities' figures at HQ (:mod:`~services.demo.figures`), and that they equal a plain count over the table; what
+   becomes of them when a city corrects a profile (:mod:`~services.demo.correction`) and when a city is cut off
+   (:mod:`~services.demo.missing`), which the answer and the board then say.
 4. Levels by a policy of HQ, and what another policy would change (:mod:`~services.demo.rules`).
 5. What customers of other cities come to a counter for (:mod:`~services.demo.services`): a card replaced and one
    refused (:mod:`~services.demo.replacements`), with what systems outside were asked for it, once each though an answer

@@ -93,7 +93,7 @@ async def ask(
 async def await_slices(
     client: httpx.AsyncClient, period: str, expected: Revisions, on_progress: Callable[[int], None]
 ) -> None:
-    """Wait until HQ has every slice that is shown in the revision that its city made.
+    """Wait until HQ has every slice of these in the revision that its city made.
 
     Args:
         client: signed in at HQ.
@@ -104,10 +104,10 @@ async def await_slices(
     Raises:
         CommandFailed: if they do not all come in time.
     """
-    pause = 0.1
+    pause, datasets = 0.1, {dataset for _, dataset in expected}
     try:
         async with asyncio.timeout(ARRIVAL_SECONDS):
-            while missing := expected.items() - (await _arrived(client, period)).items():
+            while missing := expected.items() - (await _arrived(client, period, datasets)).items():
                 on_progress(len(expected) - len(missing))
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, 1.0)
@@ -119,8 +119,10 @@ async def await_slices(
     on_progress(len(expected))
 
 
-async def _arrived(client: httpx.AsyncClient, period: str) -> dict[tuple[str, str], int]:
-    content = await ask(client, period, SHOWN.values())
+async def _arrived(
+    client: httpx.AsyncClient, period: str, datasets: Iterable[str]
+) -> dict[tuple[str, str], int]:
+    content = await ask(client, period, [SHOWN[dataset] for dataset in sorted(datasets)])
     return {
         (city["node"], made_of["dataset"]): city["revision"]
         for made_of in content["provenance"]
@@ -222,7 +224,22 @@ def show(stage: Stage, found: National) -> None:
             f"{(values['arpu_fen'] or 0) / 100:,.2f}",
         )
     stage.console.print(levels)
-    for made_of in found.provenance:
+    say_provenance(stage, found.provenance)
+    stage.conclude("A plain count over the table gives the same.")
+
+
+def say_provenance(
+    stage: Stage, provenance: Iterable[Mapping[str, Any]], *, known_at: str | None = None
+) -> None:
+    """Tell what figures are made of.
+
+    Args:
+        stage: where it is told.
+        provenance: of each dataset.
+        known_at: the moment whose knowledge was asked for; ``None`` for the present.
+    """
+    known = f" As known at {local(known_at)}." if known_at else ""
+    for made_of in provenance:
         revisions = ", ".join(
             f"{city['node']} revision {city['revision']} ({city['hash'][:8]})"
             for city in made_of["cities"]
@@ -230,6 +247,5 @@ def show(stage: Stage, found: National) -> None:
         missing = ", ".join(made_of["missing"]) or "none"
         stage.say(
             f"Made of the slices of {made_of['included']} of {made_of['expected']} cities, dataset {made_of['dataset']}: {revisions}. "
-            f"Missing: {missing}. The oldest was counted at {local(made_of['as_of'])}."
+            f"Missing: {missing}. The oldest was counted at {local(made_of['as_of'])}.{known}"
         )
-    stage.conclude("A plain count over the table gives the same.")

@@ -12,6 +12,7 @@ from shared.commandline import CommandFailed
 
 FILE = "demo.json"
 PASSWORD_BYTES = 12
+FOUNDED_DAYS = 60
 
 
 class Moved(BaseModel):
@@ -94,6 +95,11 @@ class Memory(BaseModel):
     def period_end(self) -> date:
         """The first day after that month."""
         return (self.reference.replace(day=1) + timedelta(days=31)).replace(day=1)
+
+    @property
+    def founded(self) -> date:
+        """Since when the cities are taken to belong to the nation: so far back there are days that they owe."""
+        return self.reference - timedelta(days=FOUNDED_DAYS)
 
     @property
     def parameters(self) -> dict[str, date]:

@@ -7,15 +7,18 @@ import shutil
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import orjson
+from sqlalchemy import update
 
 from services.demo.memory import FILE, Memory
 from shared.capability import Role
 from shared.commandline import CommandFailed, operator_name
+from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.embedded_postgres import EmbeddedPostgres
 from shared.kernel.tier import Tier
 from shared.node.pidfile import NAME as PID_FILE
@@ -28,6 +31,7 @@ from shared.staff import repository as staff
 from shared.staff.passwords import is_right
 from shared.staff.service import add_staff_member, set_password
 from shared.startup import open_context
+from shared.statistics.expectation import StatisticsEnrolment
 
 FILES = Path(__file__).resolve().parents[2] / "deploy" / "demo"
 TOPOLOGY = FILES / "topology.toml"
@@ -112,10 +116,17 @@ def _with_ports(topology: Topology, ports: Mapping[str, int]) -> Topology:
     return topology.model_copy(update={"nodes": nodes})
 
 
-async def make_accounts(node: PlannedNode, password: str) -> None:
-    """See that everybody of ``node`` can sign in with ``password``."""
+async def prepare(node: PlannedNode, password: str, founded: date) -> None:
+    """See that everybody of ``node`` can sign in with ``password``, and that its nation is as old as it is taken to be.
+
+    Figures are expected of a city from the day on which it joined, and in the demo that was a minute ago: no period
+    that is over would be anybody's to report. So it is noted that all who have joined did so at the beginning.
+    """
     settings = node.settings()
     async with open_context(settings) as context, context.database.transaction() as session:
+        beginning = datetime.combine(founded, time(), BUSINESS_ZONE)
+        joined = update(StatisticsEnrolment).where(StatisticsEnrolment.since > beginning)
+        await session.execute(joined.values(since=beginning))
         now, by = context.clock.now(), operator_name()
         for username, role in ACCOUNTS[node.tier].items():
             found = await staff.lock_by_name(session, username)

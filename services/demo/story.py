@@ -5,7 +5,7 @@ import os
 import time
 from typing import Any
 
-from services.demo import figures, importing, rules, services, transfers
+from services.demo import correction, figures, importing, missing, rules, services, transfers
 from services.demo.cable import laid
 from services.demo.nodes import (
     ACCOUNTS,
@@ -13,7 +13,7 @@ from services.demo.nodes import (
     CABLE,
     LOOPBACK,
     TOPOLOGY,
-    make_accounts,
+    prepare,
     simulator_url,
 )
 from services.demo.outside import simulated
@@ -39,7 +39,7 @@ async def tell(stage: Stage, *, once: bool) -> dict[str, Any]:
         running(stage.nodes, source=TOPOLOGY.name, say=stage.say),
     ):
         for node in stage.nodes:
-            await make_accounts(node, stage.memory.passwords[node.code])
+            await prepare(node, stage.memory.passwords[node.code], stage.memory.founded)
         stage.seconds["setup"] = time.perf_counter() - started
         await transfers.settle(stage, AT_COUNTER)
         with stage.part(
@@ -57,6 +57,18 @@ async def tell(stage: Stage, *, once: bool) -> dict[str, Any]:
         figures.compare(national.counts(), figures.counted(profiles))
         figures.show(stage, national)
         with stage.part(
+            "correction",
+            f"A contract in {stage.node(correction.IN_CITY).name} was entered wrongly, and is corrected",
+        ):
+            corrected = await correction.correct(stage)
+        correction.show(stage, corrected)
+        with stage.part(
+            "missing",
+            f"{stage.node(BEHIND_CABLE).name} is cut off when a day's figures are due",
+        ):
+            lacked = await missing.lack(stage, cable)
+        missing.show(stage, lacked)
+        with stage.part(
             "rules", "HQ publishes a policy of levels; the cities judge their customers by it"
         ):
             judged = await rules.judge(stage)
@@ -70,6 +82,8 @@ async def tell(stage: Stage, *, once: bool) -> dict[str, Any]:
         **national.counts(),
         "moved": len(profiles) - len(stage.people),
         "levels": judged.levels,
+        "correction": corrected.facts(),
+        "missing": lacked.facts(),
         **served.facts(),
         "nodes": listed(stage.nodes),
         "seconds": {part: round(took, 3) for part, took in stage.seconds.items()},

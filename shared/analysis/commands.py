@@ -28,7 +28,11 @@ def grant(
     node: NodeOption,
     password_file: Annotated[
         Path | None,
-        typer.Option(help="File with the password; without it one is made, and shown once."),
+        typer.Option(
+            help="File with the password; without it one is made, and shown once.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -5,11 +5,26 @@ the node's clock, so that a test moves time by hand.
 """
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Protocol
+from typing import Annotated, Protocol
 from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, AwareDatetime
+from pydantic_core import PydanticCustomError
 
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
 """Business days and months are Chinese ones, wherever a node's machine thinks it is."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("moment_beyond", "must lie in the years 1 to 9999") from None
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A moment that somebody asks about: with a time zone, and one that UTC has a year for."""
 
 
 def business_day(now: datetime) -> date:

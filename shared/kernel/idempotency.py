@@ -103,7 +103,11 @@ class Once:
         key = (given_key or "").strip()
         if not 0 < len(key) <= LONGEST_KEY:
             raise IdempotencyKeyMissing(
-                faults=[Fault("header:Idempotency-Key", "missing, empty or too long")]
+                faults=[
+                    Fault(
+                        "header:Idempotency-Key", "missing, empty or too long", "缺失、为空或过长"
+                    )
+                ]
             )
         content = b"\n".join(
             [
@@ -118,7 +122,7 @@ class Once:
             stored = await connection.fetchrow(_STORED, caller, key)
             if stored["request_hash"] != request_hash:
                 raise IdempotencyKeyReused(
-                    faults=[Fault("header:Idempotency-Key", "used before")],
+                    faults=[Fault("header:Idempotency-Key", "used before", "已使用过")],
                     at=stored["created_at"].isoformat(timespec="seconds"),
                 )
             headers = {**orjson.loads(stored["headers"] or "{}"), "Idempotent-Replayed": "true"}

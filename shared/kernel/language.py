@@ -19,9 +19,13 @@ class Text:
     zh: str
 
     def speak(self, language: Language, **values: object) -> str:
-        """Return the text in ``language`` with its placeholders filled in."""
+        """Return the text in ``language`` with its placeholders filled in; what fills them may be a text itself."""
         template = self.zh if language is Language.CHINESE else self.en
-        return template.format(**values) if values else template
+        told = {
+            name: value.speak(language) if isinstance(value, Text) else value
+            for name, value in values.items()
+        }
+        return template.format(**told) if told else template
 
     def filled(self, **values: object) -> "Text":
         """Return the text with its placeholders filled in, in both languages."""

@@ -37,7 +37,7 @@ class QueryInvalid(Problem):
 
     def __init__(self, parameter: str, value: str, offered: str) -> None:
         super().__init__(
-            faults=[Fault(f"query:{parameter}", f"use one of: {offered}")],
+            faults=[Fault(f"query:{parameter}", f"use one of: {offered}", f"可用取值：{offered}")],
             parameter=parameter,
             value=f"'{value}'",
             offered=offered,
@@ -90,6 +90,19 @@ def _declared(dependant: Dependant) -> Iterator[str]:
         yield from _declared(dependency)
 
 
+async def known_parameters(request: Request) -> None:
+    """Refuse a request with a parameter that its endpoint does not know: a misspelt filter would answer with all.
+
+    Raises:
+        QueryInvalid: naming the parameter (400).
+    """
+    route: APIRoute = request.scope["route"]
+    declared = set(_declared(route.dependant))
+    for name in request.query_params:
+        if name not in declared:
+            raise QueryInvalid(name, request.query_params[name], ", ".join(sorted(declared)))
+
+
 async def page_request(  # noqa: PLR0917 - its parameters are a request's; nobody calls it by position
     request: Request,
     limit: Limit = 50,
@@ -101,14 +114,9 @@ async def page_request(  # noqa: PLR0917 - its parameters are a request's; nobod
     """Read the paging parameters of a request.
 
     Raises:
-        QueryInvalid: if the request has a parameter that the collection does not know: a misspelt filter would
-            otherwise answer with everything.
+        QueryInvalid: as :func:`known_parameters`.
     """
-    route: APIRoute = request.scope["route"]
-    declared = set(_declared(route.dependant))
-    for name in request.query_params:
-        if name not in declared:
-            raise QueryInvalid(name, request.query_params[name], ", ".join(sorted(declared)))
+    await known_parameters(request)
     return PageRequest(limit, cursor, sort, fields, count)
 
 

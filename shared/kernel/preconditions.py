@@ -5,6 +5,7 @@ Every changeable thing carries a version number; its entity tag is that number i
 not seen.
 """
 
+import re
 from typing import Annotated
 
 from fastapi import Header
@@ -13,6 +14,8 @@ from shared.kernel.language import Text
 from shared.kernel.problems import Fault, Problem
 
 _FAULT = "header:If-Match"
+_TAG = re.compile(r'"(0|[1-9][0-9]{0,18})"')
+"""An entity tag as :func:`entity_tag` writes it."""
 
 
 class PreconditionMissing(Problem):
@@ -65,18 +68,29 @@ async def expected_version(
         EntityTagInvalid: if it is not a tag of ours (400).
     """
     if if_match is None:
-        raise PreconditionMissing(faults=[Fault(_FAULT, "missing")])
-    tag = if_match.strip()
-    if not (tag.startswith('"') and tag.endswith('"') and tag[1:-1].isdigit()):
+        raise PreconditionMissing(faults=[Fault(_FAULT, "missing", "缺失")])
+    tag = _TAG.fullmatch(if_match.strip())
+    if tag is None:
         raise EntityTagInvalid(
-            faults=[Fault(_FAULT, "not an ETag of this interface")], given=if_match
+            faults=[Fault(_FAULT, "not an ETag of this interface", "不是本接口的 ETag")],
+            given=if_match,
         )
-    return int(tag[1:-1])
+    return int(tag[1])
+
+
+def holds(header: str, tag: str) -> bool:
+    """Tell whether an ``If-None-Match`` header names a tag.
+
+    Compared weakly, as RFC 9110, 13.1.2 has it: proxies that compress weaken tags.
+    """
+    return any(each.strip().removeprefix("W/") in {tag, "*"} for each in header.split(","))
 
 
 def require_version(present: int, expected: int) -> None:
     """Refuse with 412 unless ``expected`` is the ``present`` version."""
     if present != expected:
         raise VersionStale(
-            faults=[Fault(_FAULT, "stale")], present=entity_tag(present), given=entity_tag(expected)
+            faults=[Fault(_FAULT, "stale", "已过期")],
+            present=entity_tag(present),
+            given=entity_tag(expected),
         )

@@ -9,13 +9,17 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from shared.kernel.language import Language, Text, preferred_language
+from shared.kernel.wording import in_chinese
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -205,10 +209,27 @@ class DatabaseUnavailable(Problem):
     )
 
 
+class CharacterNotStorable(Problem):
+    """A text of the request holds a character that a database cannot keep, so that nothing is called so."""
+
+    status = 422
+    title = Text("Character not storable", "含有无法保存的字符")
+    sentence = Text(
+        "A text of the request holds the character U+0000, which cannot be stored or searched for. Nothing was changed; leave it out.",
+        "请求的文本中含有无法保存或检索的字符 U+0000。未作任何更改，请去掉该字符。",
+    )
+
+
+_NOT_STORABLE = {"22021", "22P05"}
+"""SQLSTATE: the character is in no text, or in no JSON, of the database."""
+
+
 def of_breach(error: BaseException) -> Problem | None:
-    """Return what a database error refuses, if it is the breach of a constraint that a problem declares."""
+    """Return what a database error refuses: the breach of a constraint that a problem declares, or a text as such."""
     cause: BaseException | None = error
     while cause is not None:
+        if getattr(cause, "sqlstate", None) in _NOT_STORABLE:
+            return CharacterNotStorable()
         name = getattr(cause, "constraint_name", None)
         if name in _BY_CONSTRAINT:
             return _BY_CONSTRAINT[name](**json.loads(getattr(cause, "detail", None) or "{}"))
@@ -248,8 +269,28 @@ def invalid_input(errors: Sequence[Mapping[str, Any]]) -> InputInvalid:
 def _fault(error: Mapping[str, Any]) -> Fault:
     if error["type"] == "json_invalid":
         position = error["loc"][-1]
-        return Fault("", f"not JSON: {error['ctx']['error']} at character {position}")
-    return Fault(pointer_of(error["loc"]), str(error["msg"]).removeprefix("Value error, "))
+        return Fault(
+            "",
+            f"not JSON: {error['ctx']['error']} at character {position}",
+            f"不是有效的 JSON：第 {position} 个字符处有误",
+        )
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return Fault(pointer_of(error["loc"]), said, in_chinese(error))
+
+
+def _methods(request: Request) -> set[str]:
+    """Return every method that the path takes: the framework names those of the first route alone."""
+    return {
+        method
+        for route in iter_route_contexts(request.app.routes)
+        if _pattern(route.path or "").match(request.scope["path"])
+        for method in route.methods or ()
+    }
+
+
+@cache
+def _pattern(path: str) -> re.Pattern[str]:
+    return compile_path(path)[0]
 
 
 def install(app: FastAPI) -> None:
@@ -270,7 +311,8 @@ def install(app: FastAPI) -> None:
         if error.status_code == NotFound.status:
             problem = NotFound(path=path)
         elif error.status_code == MethodNotAllowed.status:
-            problem = MethodNotAllowed(path=path, method=method, headers=error.headers)
+            allowed = {"Allow": ", ".join(sorted(_methods(request)))}
+            problem = MethodNotAllowed(path=path, method=method, headers=allowed)
         else:
             problem = RequestRefused(error)
         return problem_response(problem, language_of(request))

@@ -6,7 +6,6 @@ it. Importing the tiers takes most of a second, so it is done only when a comman
 """
 
 import os
-from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points, version
@@ -35,12 +34,14 @@ class _Commands(TyperGroup):
         """Return the name of every command."""
         return [*OWN, *_installed(), *_of_capabilities()]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        """Return the command of that name, or ``None``."""
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command of that name, or ``None``; one of a capability finds all of them in its context."""
         if cmd_name in OWN:
             return _loaded(OWN[cmd_name])[cmd_name]
         if cmd_name in _installed():
             return _click({None: _installed()[cmd_name].load()})[cmd_name]
+        if ctx is not None:  # it is run, and not only looked at
+            ctx.obj = _capabilities()
         return _of_capabilities().get(cmd_name)
 
 
@@ -58,21 +59,21 @@ def _installed() -> dict[str, Any]:
 def _of_capabilities() -> dict[str, Any]:
     """Return the groups of commands that the capabilities of all tiers declare."""
     groups: dict[str, list[typer.Typer]] = {}
-    for name, app in _declared():
-        apps = groups.setdefault(name, [])
-        if app not in apps:
-            apps.append(app)
+    for capability in _capabilities():
+        for name, app in capability.commands:
+            apps = groups.setdefault(name, [])
+            if app not in apps:
+                apps.append(app)
     # Two packages may add to one group: `guanxi rollup` of the city and of what all tiers share.
     return _click({name: _merged(apps) for name, apps in sorted(groups.items())})
 
 
-def _declared() -> Iterator[tuple[str, typer.Typer]]:
+@cache
+def _capabilities() -> tuple[Any, ...]:
     from shared.kernel.tier import Tier  # noqa: PLC0415 - only now: see the module's docstring
     from shared.node.tiers import capabilities  # noqa: PLC0415
 
-    for tier in Tier:
-        for capability in capabilities(tier):
-            yield from capability.commands
+    return tuple(capability for tier in Tier for capability in capabilities(tier))
 
 
 def _merged(apps: list[typer.Typer]) -> typer.Typer:

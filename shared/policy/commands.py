@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,8 +29,8 @@ from shared.kernel.ids import new_id
 from shared.kernel.language import Language
 from shared.kernel.listing import PageRequest
 from shared.kernel.problems import invalid_input
-from shared.policy import drafting, kinds, repository
-from shared.policy.declaration import kinds_of
+from shared.policy import drafting, repository
+from shared.policy.declaration import PolicyKinds, kinds_of
 from shared.policy.draft_schemas import DifferenceOut, NewDraft
 from shared.policy.drafting import Desk, Person
 from shared.policy.preview import Preview, preview
@@ -54,8 +55,18 @@ OnOption = Annotated[
 ReasonOption = Annotated[str, typer.Option(help="Why.")]
 
 
+_KINDS: ContextVar[PolicyKinds] = ContextVar("kinds of policy")
+"""Those of the program, whose command runs: of all its capabilities, and not of this package alone."""
+
+
+@app.callback()
+def know_kinds(context: typer.Context) -> None:
+    """Learn from the program which kinds of policy its capabilities declare."""
+    _KINDS.set(kinds_of(kind for capability in context.obj for kind in capability.policies))
+
+
 def _kind(name: str) -> PolicyKind[Any]:
-    return kind_named(kinds_of(kinds.KINDS), name)
+    return kind_named(_KINDS.get(), name)
 
 
 def _day(on: datetime | None, context: NodeContext) -> date:
@@ -85,7 +96,7 @@ def list_kinds(node: NodeOption, json: JsonOption = False) -> None:
                 _kind_row(
                     await resolution(session, each, on=today, node=context.settings.code), language
                 )
-                for each in kinds_of(kinds.KINDS).values()
+                for each in _KINDS.get().values()
             ]
 
     show(run(node, ask), json=json, title=f"Policies of {node}")

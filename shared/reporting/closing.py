@@ -11,13 +11,14 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.capability import Action
 from shared.federation.post import PostOffice
 from shared.federation.repository import registered_cities
 from shared.kernel.clock import business_day
+from shared.kernel.language import Text
 from shared.kernel.preconditions import require_version
 from shared.kernel.problems import Fault
 from shared.kernel.second_person import SecondPersonNeeded
@@ -41,6 +42,8 @@ from shared.statistics.period import Period, PeriodKind
 
 log = structlog.get_logger("reporting")
 
+ACTS = {Act.CLOSE: Text("close", "结账"), Act.REOPEN: Text("reopen", "反结账")}
+"""What the acts are called."""
 MOST_NAMED = 10
 """So many cities are named in a refusal."""
 
@@ -52,10 +55,10 @@ def month_named(given: str) -> Period:
         PeriodInvalid: if it is no period (422).
         MonthNeeded: if it is a day (422).
     """
-    period = Period.parse(given)
+    period = Period.parse(given, "path:period")
     if period.kind is not PeriodKind.MONTH:
         raise MonthNeeded(
-            faults=[Fault("path:period", "a month YYYY-MM")],
+            faults=[Fault("path:period", "a month YYYY-MM", "月份 YYYY-MM")],
             period=period,
             month=Period(PeriodKind.MONTH, period.start.replace(day=1)),
         )
@@ -76,7 +79,7 @@ async def propose(
     await sharing.take_turn(desk.session)
     undecided = await proposal(desk.session, str(month))
     if undecided is not None:
-        raise ProposalOpen(by=undecided.proposed_by, act=undecided.act, month=month)
+        raise ProposalOpen(by=undecided.proposed_by, act=ACTS[Act(undecided.act)], month=month)
     await _require_possible(desk, month, act, reason)
     made = ReportingProposal(
         id=proposal_id,
@@ -87,7 +90,7 @@ async def propose(
         proposed_by=desk.name,
         proposer_id=desk.person,
         proposed_at=desk.now,
-        version=1,
+        version=await _last_version(desk.session, month) + 1,
     )
     desk.session.add(made)
     await desk.session.flush()  # the answer is made of what the database keeps
@@ -134,6 +137,14 @@ async def proposal(session: AsyncSession, month: str) -> ReportingProposal | Non
             ReportingProposal.state == ProposalState.PROPOSED.value,
         )
     )
+
+
+async def _last_version(session: AsyncSession, month: Period) -> int:
+    """Return the version of the month's last proposal: the next one goes on from it, so that no ETag means two."""
+    last = await session.scalar(
+        select(func.max(ReportingProposal.version)).where(ReportingProposal.month == str(month))
+    )
+    return last or 0
 
 
 async def last_act(session: AsyncSession, month: str) -> ReportingStatement | None:
@@ -208,7 +219,7 @@ def _refuse_incomplete(month: Period, lacking: Mapping[str, Collection[tuple[str
     nodes = sorted({node for cells in lacking.values() for node, _ in cells})
     more = ["…"] if len(nodes) > MOST_NAMED else []
     raise SlicesMissing(
-        faults=[Fault("/reason", "needed while slices are missing")],
+        faults=[Fault("/reason", "needed while slices are missing", "缺报时必填")],
         count=sum(map(len, lacking.values())),
         month=month,
         nodes=", ".join([*nodes[:MOST_NAMED], *more]),

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from shared.kernel.edge import ExpectedVersion, NodeDatabase, NodeSettings, Now, Page, Transaction
 from shared.kernel.ids import new_id
-from shared.kernel.preconditions import entity_tag
-from shared.organisation.division import cities_of, division
+from shared.kernel.listing import known_parameters
+from shared.kernel.preconditions import entity_tag, holds
+from shared.organisation.division import cities_of
 from shared.reporting import closing, restatement
 from shared.reporting.access import (
     AtDecidingDesk,
@@ -29,10 +30,11 @@ from shared.reporting.schemas import (
     RestatementState,
     State,
 )
-from shared.reporting.service import board, last_over, require_seen
-from shared.statistics.asking import scope_of
+from shared.reporting.service import board, last_over, region_seen
+from shared.statistics.analysis import offered
+from shared.statistics.asking import scope_of, split
+from shared.statistics.indicators import CATALOGUE
 from shared.statistics.period import Period
-from shared.statistics.service import holds
 
 router = APIRouter(prefix="/statistics")
 
@@ -45,6 +47,7 @@ _MonthName = Annotated[str, Path(alias="period", description="A month.", example
     response_model=BoardOut,
     response_model_exclude_none=True,
     responses={304: {"description": "The board is the one that the caller has."}},
+    dependencies=[Depends(known_parameters)],
 )
 async def read_board(
     request: Request,
@@ -57,7 +60,10 @@ async def read_board(
         Query(description="A month or a day; the last month without it.", examples=["2026-10"]),
     ] = None,
     dataset: Annotated[
-        list[str] | None, Query(description="Only these datasets.", examples=[["customer"]])
+        list[str] | None,
+        Query(
+            description="Only these datasets: repeated, or between commas.", examples=[["customer"]]
+        ),
     ] = None,
     region: Annotated[
         str | None,
@@ -70,14 +76,15 @@ async def read_board(
 ) -> Response:
     """Return the board of one period, whole: a summary of each dataset, and each slice that is expected."""
     scope = scope_of(principal, settings.code)
-    asked = division(region).code if region else scope
-    require_seen(asked, scope)
+    asked = region_seen(region, scope) if region else scope
+    kept = {each.code: each for each in CATALOGUE.dataset_list}
+    datasets = [offered("dataset", code, kept).code for code in split(dataset)]
     found = await board(
         session,
         Period.parse(period) if period else last_over(now),
         here=settings.code,
         region=asked,
-        datasets=dataset,
+        datasets=datasets or None,
         state=state,
         with_slices=slices,
         now=now,
@@ -161,7 +168,7 @@ async def list_restatements(
     filters = {
         "within": [city.code for city in cities_of(scope_of(principal, settings.code))],
         "node": node,
-        "period": period,
+        "period": str(Period.parse(period)) if period else None,
         "dataset": dataset,
         "state": state,
     }

@@ -67,8 +67,8 @@ WITH kept AS (
 _SUMMARY = (
     _CELLS
     + """
-SELECT coalesce(json_agg(s ORDER BY s.place), '[]')::text FROM (
-    SELECT dataset, min(place) AS place, count(*) AS expected, count(received_at) AS received,
+SELECT coalesce(json_agg(s ORDER BY array_position($6::text[], s.dataset)), '[]')::text FROM (
+    SELECT dataset, count(*) AS expected, count(received_at) AS received,
         count(*) FILTER (WHERE state = 'on_time') AS on_time, count(*) FILTER (WHERE state = 'late') AS late,
         count(*) FILTER (WHERE state = 'awaited') AS awaited, count(*) FILTER (WHERE state = 'missing') AS missing,
         count(*) FILTER (WHERE final) AS final, count(*) FILTER (WHERE restated) AS restated,

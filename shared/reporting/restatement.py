@@ -9,6 +9,7 @@ import orjson
 import structlog
 
 from shared.kernel.database import driver_connection
+from shared.kernel.language import Text
 from shared.kernel.settings import HQ_CODE
 from shared.organisation.division import cities_of
 from shared.reporting import sharing
@@ -19,6 +20,13 @@ from shared.reporting.statement import Said
 from shared.statistics.standing import MONTH_LENGTH
 
 log = structlog.get_logger("reporting")
+
+STATES = {
+    "approved": Text("approved", "已批准"),
+    "rejected": Text("rejected", "已驳回"),
+    "superseded": Text("superseded", "已被更新的版本取代"),
+}
+"""What becomes of restatements."""
 
 
 async def read(desk: Desk, slice_id: int, scope: str) -> bytes:
@@ -51,7 +59,7 @@ async def decide(
         raise NotAbove(here=desk.here)
     overrules = desk.here == HQ_CODE and found["decided_at_node"] not in {None, HQ_CODE}
     if found["state"] != "pending" and not overrules:
-        raise RestatementDecided(state=found["state"])
+        raise RestatementDecided(state=STATES[found["state"]])
     said = Said(
         kind="approved" if approved else "rejected",
         publisher=desk.here,

@@ -4,7 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from shared.reporting.models import Act, ProposalState, ReportingProposal, ReportingStatement
 from shared.statistics.period import Period
@@ -13,7 +20,12 @@ State = Literal[
     "awaited", "on_time", "late", "missing", "final", "restated", "pending", "differing"
 ]
 RestatementState = Literal["pending", "approved", "rejected", "superseded"]
-Reason = Annotated[str, Field(min_length=1, max_length=500)]
+Reason = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x08\x0e-\x1f]*$"
+    ),
+]
 
 
 def _period(given: str) -> str:

@@ -14,7 +14,7 @@ from shared.kernel.clock import business_day
 from shared.kernel.language import Text
 from shared.kernel.problems import Fault as Place
 from shared.kernel.problems import Problem
-from shared.organisation.division import cities_of, is_within
+from shared.organisation.division import UnknownDivision, cities_of, division, is_within
 from shared.reporting import repository
 from shared.reporting.models import AlarmKind
 from shared.reporting.policy import due_at
@@ -122,18 +122,25 @@ async def board(
     return Board(f'"{hashlib.sha256(body).hexdigest()[:32]}"', body)
 
 
-def require_seen(region: str, scope: str) -> None:
-    """Refuse the board of a region that lies outside what the asker may see.
+def region_seen(given: str, scope: str) -> str:
+    """Return the code of the region whose board is asked for.
 
     Raises:
-        RegionNotSeen: if it does (403).
+        UnknownDivision: if there is none of that code (422).
+        RegionNotSeen: if it lies outside what the asker may see (403).
     """
+    try:
+        region = division(given).code
+    except UnknownDivision as unknown:
+        unknown.faults = (Place("query:region", "a six-digit division code", "六位行政区划代码"),)
+        raise
     if not is_within(region, scope):
         raise RegionNotSeen(
-            faults=[Place("query:region", f"{scope} or a division in it")],
+            faults=[Place("query:region", f"{scope} or a division in it", f"{scope} 或其下属地区")],
             region=region,
             scope=scope,
         )
+    return region
 
 
 async def missing_of_month(

@@ -3,9 +3,9 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Query, Request
-from pydantic import AwareDatetime
 
 from shared.access import Principal
+from shared.kernel.clock import Moment
 from shared.organisation.division import is_within
 from shared.statistics.catalogue import QUESTION_WORDS
 from shared.statistics.forms import Form, form_of
@@ -94,7 +94,7 @@ async def words_asked(  # noqa: PLR0917 - its parameters are a request's; nobody
         str | None, Query(description="`nation`, `province` or `city`.", examples=["city"])
     ] = None,
     as_known_at: Annotated[
-        AwareDatetime | None, Query(description="Answer as this node would have answered then.")
+        Moment | None, Query(description="Answer as this node would have answered then.")
     ] = None,
     compare: Annotated[
         list[str] | None,

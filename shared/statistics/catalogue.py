@@ -34,6 +34,8 @@ QUESTION_WORDS = frozenset(
     }
 )
 """Names that a question gives to other things than dimensions."""
+COLUMNS_OF_ROWS = frozenset({"period", "region_code", "region_name", "others"})
+"""What the columns of an answer's flat form are called that are neither dimensions nor indicators."""
 _ROW_WORDS = frozenset({"period", "region", "values", "others"})
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,49}")

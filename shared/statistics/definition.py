@@ -25,6 +25,7 @@ from shared.kernel.language import Text
 from shared.policy.declaration import PolicyDocument, RuleBroken
 from shared.policy.service import in_force
 from shared.statistics.catalogue import (
+    COLUMNS_OF_ROWS,
     Aggregation,
     Catalogue,
     Difference,
@@ -53,6 +54,10 @@ _NEEDS: Mapping[str, frozenset[str]] = {
 }
 _UNKNOWN = Text("{code} is no indicator that ships with the program", "{code} 不是系统自带的指标")
 _TAKEN = Text("the code {code} is taken", "代码 {code} 已被使用")
+_RESERVED = Text(
+    "answers have another column {code}, or may have one: choose a code without two underscores in a row",
+    "查询结果另有或可能另有名为 {code} 的列：请改用其他代码，且不得含连续两个下划线",
+)
 _NEEDED = Text("a {kind} needs {field}", "{kind} 须填写 {field}")
 _NOT_NEEDED = Text("a {kind} has no {field}", "{kind} 不应填写 {field}")
 _NO_SUM = Text(
@@ -119,6 +124,8 @@ class Definition(PolicyDocument):
             raise RuleBroken(_BACKWARDS, "valid_until")
         if self.code in CATALOGUE.indicators:
             raise RuleBroken(_TAKEN, "code", code=self.code)
+        if "__" in self.code or self.code in COLUMNS_OF_ROWS | CATALOGUE.dimensions.keys():
+            raise RuleBroken(_RESERVED, "code", code=self.code)
         base = _shipped(self.of, "of")
         if self.kind == "ratio":
             _require_sides(base, "of")

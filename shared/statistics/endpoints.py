@@ -15,6 +15,7 @@ from shared.statistics.definition import catalogue_in_force
 from shared.statistics.drilling import query_string, words_of
 from shared.statistics.forms import MEDIA_TYPES, Form, content_type
 from shared.statistics.indicators import CATALOGUE
+from shared.statistics.period import Period
 from shared.statistics.problems import IndicatorUnknown
 from shared.statistics.question import read_question, understood
 from shared.statistics.reference import exact_sql
@@ -120,7 +121,7 @@ async def list_slices(
         "within": cities,
         "node": node,
         "dataset": dataset,
-        "period": period,
+        "period": str(Period.parse(period)) if period else None,
         "current": current,
     }
     return Response(

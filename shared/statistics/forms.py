@@ -49,7 +49,13 @@ def form_of(named: str | None, accept: str | None) -> Form:
     best = max(Form, key=lambda form: _quality(MEDIA_TYPES[form], wanted))
     if _quality(MEDIA_TYPES[best], wanted) <= 0:
         raise FormatNotOffered(
-            faults=[Fault("header:Accept", f"one of {', '.join(MEDIA_TYPES.values())}")],
+            faults=[
+                Fault(
+                    "header:Accept",
+                    f"one of {', '.join(MEDIA_TYPES.values())}",
+                    f"可用：{', '.join(MEDIA_TYPES.values())}",
+                )
+            ],
             offered=", ".join(MEDIA_TYPES.values()),
             given=accept,
             names=", ".join(Form),

@@ -28,9 +28,13 @@ class PeriodInvalid(Problem, ValueError):
         "“{given}”不是有效期间：请填写月份（如 2026-11）或日期（如 2026-11-23）。",
     )
 
-    def __init__(self, given: str, parameter: str = "period") -> None:
+    def __init__(self, given: str, pointer: str = "query:period") -> None:
         super().__init__(
-            faults=[Fault(f"query:{parameter}", "a month YYYY-MM or a day YYYY-MM-DD")],
+            faults=[
+                Fault(
+                    pointer, "a month YYYY-MM or a day YYYY-MM-DD", "月份 YYYY-MM 或日期 YYYY-MM-DD"
+                )
+            ],
             given=given[:_LONGEST_ECHO],
         )
 
@@ -51,8 +55,8 @@ class Period:
     start: date
 
     @classmethod
-    def parse(cls, text: str, parameter: str = "period") -> Self:
-        """Read ``2026-11`` or ``2026-11-23``; ``parameter`` is what a problem will point to.
+    def parse(cls, text: str, pointer: str = "query:period") -> Self:
+        """Read ``2026-11`` or ``2026-11-23``; ``pointer`` is where a problem will say that it lies.
 
         Raises:
             PeriodInvalid: if it is neither.
@@ -60,10 +64,10 @@ class Period:
         try:
             start = datetime.strptime(text, _FORMATS[len(text)]).date()  # noqa: DTZ007 - a date has no zone
         except (KeyError, ValueError):
-            raise PeriodInvalid(text, parameter) from None
+            raise PeriodInvalid(text, pointer) from None
         period = cls(PeriodKind.MONTH if len(text) == _MONTH_LENGTH else PeriodKind.DAY, start)
         if str(period) != text or not _FIRST_YEAR <= start.year <= _LAST_YEAR:
-            raise PeriodInvalid(text, parameter)  # what strptime takes besides: 2026-1-123, year 1
+            raise PeriodInvalid(text, pointer)  # what strptime takes besides: 2026-1-123, year 1
         return period
 
     @classmethod

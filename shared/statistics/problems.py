@@ -45,8 +45,8 @@ class QuestionTooLarge(Problem):
     title = Text("Question too large", "查询过大")
     sentence = Text(
         "The answer could have {rows} rows of {indicators} indicators; at most {most_rows} rows of {most_indicators} are given. "
-        "Ask for fewer periods, dimensions or regions, or a coarser region_level.",
-        "结果可能达 {rows} 行、{indicators} 个指标，上限为 {most_rows} 行、{most_indicators} 个指标。请减少期间、维度或地区，或提高地区层级。",
+        "Ask for fewer indicators, periods, dimensions or regions, or a coarser region_level.",
+        "结果可能达 {rows} 行、{indicators} 个指标，上限为 {most_rows} 行、{most_indicators} 个指标。请减少指标、期间、维度或地区，或提高地区层级。",
     )
 
 

@@ -249,7 +249,7 @@ def understood(words: Words, catalogue: Catalogue, *, scope: str, now: datetime)
     if not question.tells_periods_apart:
         for each in indicators:
             if _looked_back_to(each, question.periods[0]):
-                raise QueryInvalid("by", ", ".join(by), f"period, for {each.code}")
+                raise QueryInvalid("by", ", ".join(by), f"{each.code}: period")
     return question
 
 
@@ -269,7 +269,7 @@ def require_size(question: Question) -> None:
             most_indicators=MOST_INDICATORS,
         )
     if question.most_columns > MOST_COLUMNS:
-        fault = Fault("query:pivot", "something that has fewer values")
+        fault = Fault("query:pivot", "something that has fewer values", "取值较少的内容")
         raise PivotTooWide(faults=[fault], columns=question.most_columns, most=MOST_COLUMNS)
 
 
@@ -283,7 +283,7 @@ def _analysed(
     codes = {each.code: each for each in asked}
     top_by = offered("top_by", words.top_by or asked[0].code, codes)
     if words.top is not None and not 1 <= words.top <= MOST_TOP:
-        raise QueryInvalid("top", str(words.top), f"1 to {MOST_TOP}")
+        raise QueryInvalid("top", str(words.top), f"1 – {MOST_TOP}")
     if words.pivot is not None:
         offered("pivot", words.pivot, by)
     told = {each.code: each for each in derived(asked, words.compare, words.share)} | codes
@@ -317,10 +317,10 @@ def _region(code: str, scope: str) -> Division:
     try:
         region = division(code)
     except UnknownDivision as unknown:
-        unknown.faults = (Fault("query:region", "a six-digit division code"),)
+        unknown.faults = (Fault("query:region", "a six-digit division code", "六位行政区划代码"),)
         raise
     if not is_within(code, scope):
-        fault = Fault("query:region", f"{scope} or a division in it")
+        fault = Fault("query:region", f"{scope} or a division in it", f"{scope} 或其下属地区")
         raise RegionOutOfScope(faults=[fault], region=code, scope=scope)
     return region
 
@@ -342,11 +342,11 @@ def _periods(
     for indicator in indicators:
         kinds = catalogue.datasets[indicator.dataset].periods
         if periods[0].kind not in kinds:
-            offered = ", ".join(f"a {kind.value}" for kind in kinds)
-            raise QueryInvalid("period", str(periods[0]), f"{offered}, for {indicator.code}")
+            listed = ", ".join(sorted(kinds))
+            raise QueryInvalid("period", str(periods[0]), f"{indicator.code}: {listed}")
         begins, ends = indicator.valid_from, indicator.valid_until
         if (begins and periods[0].start < begins) or (ends and periods[-1].end > ends):
-            valid = f"what lies from {begins or '…'} up to {ends or '…'}, for {indicator.code}"
+            valid = f"{indicator.code}: {begins or '…'} – {ends or '…'}"
             raise QueryInvalid("period", str(periods[0]), valid)
     return tuple(periods)
 
@@ -358,18 +358,16 @@ def _named_periods(named: str | None, now: datetime) -> list[Period]:
 
 
 def _range(words: Words) -> list[Period]:
+    told = "two months or two days, the earlier first", "同为月份或同为日期，先早后晚"
     refusal = PeriodRangeInvalid(
-        faults=[
-            Fault(f"query:{name}", "two months or two days, the earlier first")
-            for name in ("from", "to")
-        ],
+        faults=[Fault(f"query:{name}", *told) for name in ("from", "to")],
         first=words.first or "",
         last=words.last or "",
         most=MOST_PERIODS,
     )
     if words.first is None or words.last is None or words.period is not None:
         raise refusal
-    first, last = Period.parse(words.first, "from"), Period.parse(words.last, "to")
+    first, last = Period.parse(words.first, "query:from"), Period.parse(words.last, "query:to")
     if first.kind is not last.kind or last < first:
         raise refusal
     periods = [first]
@@ -386,8 +384,9 @@ def _filters(
     filters = []
     for code, values in asked.items():
         if code not in dimensions:
-            raise QueryInvalid(code, ",".join(values), f"filters by {', '.join(dimensions)}")
-        for value in () if dimensions[code].is_open else values:
-            offered(code, value, dimensions[code].values)
+            raise QueryInvalid(code, ",".join(values), ", ".join(dimensions))
+        if not (dimensions[code].is_open and values):  # none at all would count nothing
+            for value in values or ("",):
+                offered(code, value, dimensions[code].values)
         filters.append((dimensions[code], tuple(dict.fromkeys(values))))
     return tuple(filters)

@@ -14,6 +14,7 @@ from asyncpg import QueryCanceledError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.kernel.language import Language
+from shared.kernel.preconditions import holds
 from shared.organisation.division import cities_of
 from shared.statistics import figures
 from shared.statistics.catalogue import Catalogue
@@ -216,14 +217,6 @@ def _by_cities(expected: Expected) -> list[tuple[Sequence[str], list[str]]]:
     for period, cities in expected.items():
         periods[cities].append(period)
     return list(periods.items())
-
-
-def holds(header: str, tag: str) -> bool:
-    """Tell whether an ``If-None-Match`` header names a tag.
-
-    Compared weakly, as RFC 9110, 13.1.2 has it: proxies that compress weaken tags.
-    """
-    return any(each.strip().removeprefix("W/") in {tag, "*"} for each in header.split(","))
 
 
 def _closing_periods(parts: Sequence[Part]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.capability import NodeContext, Role, WorkHandle
 from shared.kernel.clock import business_day
-from shared.kernel.language import Language
+from shared.kernel.language import Language, Text
 from shared.kernel.problems import Problem
 from shared.kernel.settings import Settings
 from shared.staff.repository import member_of
@@ -30,6 +30,13 @@ from shared.statistics_report.models import StatisticsReport, StatisticsReportRu
 from shared.statistics_report.problems import ReportFileGone, ReportNotReady, ReportOwnerUnfit
 from shared.statistics_report.schemas import ReportQuestion
 
+RUN_STATES = {
+    "queued": Text("queued", "排队中"),
+    "running": Text("being made", "生成中"),
+    "failed": Text("failed", "已失败"),
+    "cancelled": Text("cancelled", "已取消"),
+}
+"""What the states of runs that have no file are called."""
 PATIENCE = 10
 """So many times as long as a question's may a report's statement take: nobody waits for it."""
 PROVENANCE = ".provenance.json"
@@ -133,6 +140,8 @@ def _write(order: Order, path: Path, attempt: int) -> dict[str, Any]:
     """Write the file and the one beside it, whole or not at all."""
     document = orjson.loads(order.document)
     path.parent.mkdir(mode=0o700, exist_ok=True)
+    for left in path.parent.glob(f"{path.stem}.*.part"):  # by an attempt that was killed
+        left.unlink(missing_ok=True)
     part = path.with_suffix(f".{attempt}.part")
     try:
         part.touch(mode=0o600)
@@ -159,7 +168,7 @@ def file_of(settings: Settings, run: StatisticsReportRun, state: str) -> Path:
         ReportFileGone: if it was taken away (410).
     """
     if run.file is None:
-        raise ReportNotReady(run=run.id, state=state)
+        raise ReportNotReady(run=run.id, state=RUN_STATES.get(state, state))
     path = directory(settings) / run.file
     if not path.is_file():
         raise ReportFileGone(run=run.id)

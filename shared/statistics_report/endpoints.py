@@ -6,10 +6,10 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Response
-from fastapi.responses import FileResponse
 
 from shared.access import Principal
 from shared.kernel.database import driver_connection
+from shared.kernel.download import Download
 from shared.kernel.edge import (
     ExpectedVersion,
     NodeDatabase,
@@ -166,20 +166,22 @@ async def read_run(report_id: UUID, run_id: UUID, reports: Seen) -> Response:
 @router.get(
     "/{report_id}/runs/{run_id}/content",
     summary="Download the file of a run",
-    response_class=FileResponse,
+    response_class=Download,
     responses={
         200: {"content": {"application/octet-stream": {}}, "description": "The file."},
         206: {"description": "The part that `Range` asks for."},
+        304: {"description": "The file is the one that the caller has."},
+        416: {"description": "The file does not reach that far."},
     },
 )
 async def download(
     report_id: UUID, run_id: UUID, reports: Seen, settings: NodeSettings
-) -> FileResponse:
+) -> Download:
     """Return the file, whole or by `Range`. Its ETag is its SHA-256; `Link` leads to what its figures are made of."""
     run, state = await reports.run_of(report_id, run_id)
     path = file_of(settings, run, state)
     made_of = f"/statistics/reports/{report_id}/runs/{run_id}/provenance"
-    return FileResponse(
+    return Download(
         path,
         media_type=content_type(Form(run.format)),
         filename=path.name,
@@ -194,11 +196,11 @@ async def download(
 @router.get(
     "/{report_id}/runs/{run_id}/provenance",
     summary="Download what the figures of a run are made of",
-    response_class=FileResponse,
+    response_class=Download,
 )
 async def download_provenance(
     report_id: UUID, run_id: UUID, reports: Seen, settings: NodeSettings
-) -> FileResponse:
+) -> Download:
     """Return the indicators of a run, and the cities and revisions that its figures are made of."""
     run, state = await reports.run_of(report_id, run_id)
-    return FileResponse(provenance_of(file_of(settings, run, state)), media_type=JSON)
+    return Download(provenance_of(file_of(settings, run, state)), media_type=JSON)

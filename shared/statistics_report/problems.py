@@ -26,7 +26,7 @@ class ReportNameTaken(Problem):
     )
 
     def __init__(self, unit: str, name: str) -> None:
-        super().__init__(faults=[Fault("/name", "taken")], unit=unit, name=name)
+        super().__init__(faults=[Fault("/name", "taken", "已被使用")], unit=unit, name=name)
 
 
 class ReportOwnerUnfit(Problem):

@@ -1,10 +1,10 @@
 """Reports over the wire."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.kernel.language import Language
 from shared.statistics.forms import Form
@@ -82,6 +82,13 @@ class ReportChange(BaseModel):
     with_bom: bool | None = None
     language: Language | None = None
     schedule: Schedule | None = None
+
+    @model_validator(mode="after")
+    def _not_emptied(self) -> Self:
+        for name in self.model_fields_set:
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} cannot be empty: leave it out to keep it")
+        return self
 
 
 class ReportOut(BaseModel):

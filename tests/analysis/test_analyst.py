@@ -211,6 +211,10 @@ async def test_by_command(
     assert await analysts.fetchval("SELECT count(*) FROM dim_indicator") > 100
     await analysts.close()
 
+    nowhere = ["analysis", "grant", "--password-file", str(tmp_path / "none"), "--node", "440300"]
+    refused = await asyncio.to_thread(CliRunner().invoke, app, nowhere)
+    assert (refused.exit_code, "does not exist" in refused.output) == (2, True)
+
     secret = tmp_path / "secret"
     secret.write_text("a-password-of-an-operator\n")
     assert "password" not in await guanxi("grant", "--password-file", str(secret))

@@ -23,6 +23,7 @@ from shared.organisation.models import OrganisationUnit
 from shared.statistics.models import StatisticsSlice
 from shared.statistics.period import Period
 from shared.statistics.schemas import SliceMessage
+from shared.statistics.standing import StatisticsLimit
 from tests.city.random_customers import (
     Line,
     Person,
@@ -206,6 +207,17 @@ async def test_the_slice_is_posted_to_hq_as_it_is_kept(city: Database, post: Pos
         assert (slice_.content.node, slice_.computed_at) == (CITY, NOON)
         assert (slice_.content.hash, slice_.content.row_count) == (said.hash, said.row_count)
         assert slice_.reason is None
+
+
+async def test_the_first_word_on_a_closed_month_says_why(city: Database, post: PostOffice) -> None:
+    async with city.transaction() as session:
+        session.add(StatisticsLimit(month="2026-10", node=CITY, closing=1, revisions={}))
+
+    await count(city, post, "2026-10", reason="billing system was corrected")
+
+    assert [(message.revision, message.reason) for _, _, message in await posted(city)] == [
+        (1, "billing system was corrected")
+    ] * 2
 
 
 async def test_counting_again_what_has_not_changed_says_nothing(

@@ -6,12 +6,13 @@ import os
 import socket
 import stat
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from services.demo.figures import Counts, ask, await_slices, compare
 from services.demo.memory import FILE, Memory, Moved
@@ -21,16 +22,18 @@ from services.demo.nodes import (
     CABLE,
     forget,
     is_there,
-    make_accounts,
     plan_nodes,
+    prepare,
     run_command,
 )
 from services.demo.rest import sign_in
 from shared.commandline import CommandFailed
+from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.tier import Tier
 from shared.node.pidfile import AlreadyRunning, held
 from shared.node.plan import PlannedNode
 from shared.staff.service import ROLES
+from shared.statistics.expectation import StatisticsEnrolment
 from tests.conftest import MakeNode
 
 TODAY = date(2026, 11, 23)
@@ -263,6 +266,35 @@ async def test_a_command_is_ended_with_the_demo(planned: PlannedNode) -> None:
     assert commands_of_this_process() == []
 
 
+async def test_the_demos_cities_have_belonged_to_the_nation_for_long(
+    make_node: MakeNode, tmp_path: Path
+) -> None:
+    node = await make_node("000000")
+    values: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": 1,
+        "workers": 1,
+        "database_url": node.database.url,
+    }
+    async with node.database.transaction() as session:
+        session.add(StatisticsEnrolment(node="440300", since=datetime(2026, 11, 23, tzinfo=UTC)))
+        session.add(StatisticsEnrolment(node="440100", since=datetime(2020, 1, 1, tzinfo=UTC)))
+
+    for _ in range(2):
+        await prepare(PlannedNode("000000", tmp_path, values), "a-long-password", date(2026, 9, 24))
+
+    async with node.database.reading() as session:
+        since = dict(
+            (
+                await session.execute(select(StatisticsEnrolment.node, StatisticsEnrolment.since))
+            ).all()
+        )
+    assert since == {
+        "440300": datetime(2026, 9, 24, tzinfo=BUSINESS_ZONE),
+        "440100": datetime(2020, 1, 1, tzinfo=UTC),
+    }
+
+
 async def test_accounts_are_made_once_and_follow_the_remembered_password(
     make_node: MakeNode, tmp_path: Path
 ) -> None:
@@ -276,7 +308,7 @@ async def test_accounts_are_made_once_and_follow_the_remembered_password(
     city = PlannedNode("440300", tmp_path, values)
 
     for password in ("the-first-password", "the-first-password", "another-password"):
-        await make_accounts(city, password)
+        await prepare(city, password, TODAY)
         for username in ACCOUNTS[Tier.CITY]:
             node.client.headers.pop("Authorization", None)
             await sign_in(node.client, username, password)

@@ -246,6 +246,30 @@ async def test_a_file_is_read_in_parts(
     assert (part.status_code, part.content) == (206, content[3:10])
 
 
+ODD = ("lines=0-1", "bytes=x", "bytes=", "bytes=5-4", "bytes", f"bytes={'9' * 5000}-", "bytes=-,-")
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_a_part_that_makes_no_sense_is_the_whole(
+    city: TestNode, supervisor: Headers, people: list[dict[str, Any]], odd: str
+) -> None:
+    told, content = await made(city, supervisor)
+    path = f"/exports/{told['id']}/content"
+    whole = await city.client.get(path, headers={**supervisor, "Range": odd})
+    assert (whole.status_code, whole.content) == (200, content)
+    far = await city.client.get(path, headers={**supervisor, "Range": "bytes=999999999-"})
+    assert far.status_code == 416
+
+
+async def test_a_file_that_the_caller_has_is_not_sent_again(
+    city: TestNode, supervisor: Headers, people: list[dict[str, Any]]
+) -> None:
+    path = f"/exports/{(await made(city, supervisor))[0]['id']}/content"
+    tag = (await city.client.get(path, headers=supervisor)).headers["etag"]
+    again = await city.client.get(path, headers={**supervisor, "If-None-Match": f'"x", W/{tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+
+
 async def test_a_cancelled_export_leaves_nothing(
     city: TestNode,
     supervisor: Headers,

@@ -2,112 +2,14 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
-from fastapi import APIRouter, Depends, Header, Response
-from pydantic import BaseModel, Field
-from sqlalchemy import BigInteger, Column, MetaData, Table, Text, insert, select, text, update
-from starlette.requests import Request
+from sqlalchemy import select, text
 
-from shared.capability import Capability, NodeContext
-from shared.kernel.database import driver_connection
-from shared.kernel.edge import ExpectedVersion, NodeDatabase, Now, Page, Transaction
-from shared.kernel.idempotency import Once, forget_old_keys
-from shared.kernel.language import Text as Words
-from shared.kernel.listing import Listing, Sort
-from shared.kernel.preconditions import entity_tag, require_version
-from shared.kernel.problems import Problem
+from shared.kernel.idempotency import forget_old_keys
 from tests.conftest import MakeNode, TestNode
-
-notes = Table(
-    "test_note",
-    MetaData(),
-    Column("id", BigInteger, primary_key=True, autoincrement=True),
-    Column("topic", Text, nullable=False),
-    Column("words", Text, nullable=False),
-    Column("version", BigInteger, nullable=False, server_default="1"),
-)
-LISTING = Listing(
-    source="test_note n",
-    key=Sort("n.id", "bigint"),
-    columns={"id": "n.id", "topic": "n.topic", "words": "n.words"},
-    sorts={"id": Sort("n.id", "bigint"), "topic": Sort("n.topic", "text")},
-    filters={"topic": "n.topic = {}"},
-)
-router = APIRouter(prefix="/notes")
-
-
-class NewNote(BaseModel):
-    topic: str = Field(min_length=1)
-    words: str = ""
-
-
-class NoteMissing(Problem):
-    """There is no such note."""
-
-    status = 404
-    title = Words("Note missing", "没有该记录")
-    sentence = Words("There is no note {note}.", "没有记录 {note}。")
-
-
-@router.get("")
-async def list_notes(page: Page, database: NodeDatabase, topic: str | None = None) -> Response:
-    content = await LISTING.page(await database.pool(), page, {"topic": topic})
-    return Response(content, media_type="application/json")
-
-
-async def claim(
-    request: Request,
-    session: Transaction,
-    now: Now,
-    idempotency_key: Annotated[str | None, Header()] = None,
-) -> Once:
-    connection = await driver_connection(session)
-    return await Once.begin(request, connection, "tester", idempotency_key, now=now)
-
-
-@router.post("", status_code=201)
-async def add_note(
-    body: NewNote, session: Transaction, once: Annotated[Once, Depends(claim)]
-) -> Response:
-    note = await session.scalar(
-        insert(notes).values(topic=body.topic, words=body.words).returning(notes.c.id)
-    )
-    return await once.answer(201, {"id": note}, Location=f"/notes/{note}")
-
-
-@router.put("/{note}")
-async def change_note(
-    note: int, body: NewNote, session: Transaction, expected: ExpectedVersion, response: Response
-) -> dict[str, int]:
-    version = await session.scalar(
-        select(notes.c.version).where(notes.c.id == note).with_for_update()
-    )
-    if version is None:
-        raise NoteMissing(note=note)
-    require_version(version, expected)
-    await session.execute(
-        update(notes).where(notes.c.id == note).values(words=body.words, version=version + 1)
-    )
-    response.headers["ETag"] = entity_tag(version + 1)
-    return {"version": version + 1}
-
-
-@router.post("/defect")
-async def defect(session: Transaction) -> None:
-    await session.execute(insert(notes).values(topic="defect", words=""))
-    raise ZeroDivisionError
-
-
-async def _make_table(context: NodeContext) -> None:
-    async with context.database.engine.begin() as connection:
-        await connection.run_sync(notes.metadata.create_all)
-
-
-NOTES = Capability(
-    name="notes", summary=Words("Notes", "记录"), routers=(router,), on_start=(_make_table,)
-)
+from tests.kernel.notes import NOTES, notes
 
 
 @pytest.fixture
@@ -197,6 +99,38 @@ async def test_wrong_input_is_named_by_pointer(node: TestNode) -> None:
     assert [error["pointer"] for error in response.json()["errors"]] == ["query:limit"]
 
 
+async def test_wrong_input_is_told_in_the_readers_language(node: TestNode) -> None:
+    chinese = {"Idempotency-Key": "k", "Accept-Language": "zh-CN"}
+    body = await node.client.post("/notes", json={"topic": "", "words": 5}, headers=chinese)
+    query = await node.client.get("/notes", params={"limit": "x", "count": "x"}, headers=chinese)
+    broken = await node.client.post(
+        "/notes", content=b"{", headers={**chinese, "Content-Type": "application/json"}
+    )
+    told = [
+        error["detail"] for answer in (body, query, broken) for error in answer.json()["errors"]
+    ]
+    assert told == [
+        "至少 1 个字符",
+        "必须是文本",
+        "必须是整数",
+        "必须是 true 或 false",
+        "不是有效的 JSON：第 1 个字符处有误",
+    ]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_character_that_no_text_can_hold_is_refused(node: TestNode, method: str) -> None:
+    if method == "GET":
+        response = await node.client.get("/notes", params={"topic": "a\0b"})
+    else:
+        response = await add(node, "k", topic="a\0b")
+    assert (response.status_code, response.json()["type"]) == (
+        422,
+        "urn:guanxi:problem:character-not-storable",
+    )
+    assert await topics(node) == []
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "slug"),
     [("GET", "/nothing", 404, "not-found"), ("DELETE", "/notes", 405, "method-not-allowed")],
@@ -207,6 +141,12 @@ async def test_what_is_not_there_is_a_problem_too(
     response = await node.client.request(method, path)
     assert (response.status_code, response.json()["type"]) == (status, f"urn:guanxi:problem:{slug}")
     assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_method_that_is_not_taken_is_told_which_are(node: TestNode) -> None:
+    of_all, of_one = await node.client.delete("/notes"), await node.client.post("/notes/7")
+    assert (of_all.status_code, of_all.headers["allow"]) == (405, "GET, POST")
+    assert (of_one.status_code, of_one.headers["allow"]) == (405, "PUT")
 
 
 async def test_pages_follow_one_another_whatever_comes_in_between(node: TestNode) -> None:
@@ -282,6 +222,20 @@ async def test_an_update_says_which_version_it_changes(node: TestNode) -> None:
     odd = await node.client.put(f"/notes/{note}", json=change, headers={"If-Match": "*"})
     assert [r.status_code for r in (missing, done, stale, odd)] == [428, 200, 412, 400]
     assert done.headers["etag"] == '"2"'
+
+
+@pytest.mark.parametrize(
+    "tag", [b'"\xb2"', b'"' + b"9" * 5000 + b'"', b'"01"', b'W/"1"', b'"1", "2"', b'""', b"1"]
+)
+async def test_a_tag_that_was_never_given_is_no_tag(node: TestNode, tag: bytes) -> None:
+    note = (await add(node, "k")).json()["id"]
+    response = await node.client.put(
+        f"/notes/{note}", json={"topic": "a", "words": "new"}, headers={b"If-Match": tag}
+    )
+    assert (response.status_code, response.json()["type"]) == (
+        400,
+        "urn:guanxi:problem:entity-tag-invalid",
+    )
 
 
 async def test_of_two_updates_at_once_one_is_stale(node: TestNode) -> None:

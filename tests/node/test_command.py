@@ -254,3 +254,10 @@ def test_a_database_goes_back_to_nothing_and_forward_again(guanxi: Guanxi, addre
         "before": None,
         "after": newest,
     }
+
+
+def test_policies_of_every_capability_can_be_handled(guanxi: Guanxi) -> None:
+    listed = guanxi("policy", "list", "--node", "440300", "--json")
+
+    kinds = {each["kind"] for each in json.loads(listed.stdout.splitlines()[-1])}
+    assert {"level", "indicator", "reporting"} <= kinds

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from shared.policy import commands, kinds
+from shared.capability import Capability
+from shared.kernel.language import Text
+from shared.policy import commands
 from tests.policy.conftest import Office
 from tests.policy.thresholds import DEFAULT, THRESHOLDS, gold
 
@@ -31,13 +33,13 @@ def run(
     as_person: Callable[[str], None],
 ) -> Run:
     """Run a command on the city, in a thread of its own since it has an event loop of its own."""
-    monkeypatch.setattr(kinds, "KINDS", (THRESHOLDS,))
     monkeypatch.setenv("DATABASE_URL", city.node.database.url)
     monkeypatch.setenv("GUANXI_HOME", str(tmp_path))
     monkeypatch.setenv("GUANXI_NODE", "440300")
     monkeypatch.setenv("LANG", "en_US.UTF-8")
     as_person("zhang")
-    return lambda *words: CliRunner().invoke(commands.app, list(words))
+    program = (Capability("test", Text("Test", "测试"), policies=(THRESHOLDS,)),)
+    return lambda *words: CliRunner().invoke(commands.app, list(words), obj=program)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from shared.capability import NodeContext, Role
 from shared.reporting import commands
+from shared.reporting.schemas import SummaryOut
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.period import PeriodKind
 from tests.conftest import Nation
@@ -120,6 +121,16 @@ async def test_the_board_is_told_from_its_tag_and_keeps_to_the_region(
 
     province = four["440000"]
     coordinator = await sign_in(province, Role.PROVINCE_COORDINATOR)
+    for odd, status, pointer in (
+        ({"dataset": "custmer"}, 400, "query:dataset"),
+        ({"dataset": "customer,custmer"}, 400, "query:dataset"),
+        ({"datasets": "customer"}, 400, "query:datasets"),
+        ({"region": "449999"}, 422, "query:region"),
+    ):
+        refused = await province.client.get(path, params=odd, headers=coordinator)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (status, pointer)
+    some = await ask(province, "board", coordinator, dataset="usage,customer")
+    assert [set(row) for row in some["summary"]] == 2 * [set(SummaryOut.model_fields)]
     one = await ask(province, "board", coordinator, region=CITY)
     assert {each["node"] for each in one["slices"]} == {CITY}
     beyond = await province.client.get(path, params={"region": HQ}, headers=coordinator)

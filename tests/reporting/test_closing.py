@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 
 from shared.capability import Role
@@ -69,6 +70,49 @@ async def test_a_month_is_closed_by_two_persons_of_hq_once_it_is_over_and_whole(
         headers=await sign_in(hq, Role.AUDITOR),
     )
     assert [each["action"] for each in audited.json()["items"]][:1] == ["statistics_month.closed"]
+
+
+async def test_a_tag_of_one_proposal_decides_no_later_one(four: Nation, sign_in: SignIn) -> None:
+    hq, (one, other) = four["000000"], await two_of_hq(four, sign_in)
+    path = f"periods/{NOVEMBER}"
+    first = await order(hq, f"{path}/close", one, {"reason": "the books are due"})
+    seen = first.headers["etag"]
+    no = await order(hq, f"{path}/reject", other, {"reason": "two cities are dark"}, seen)
+    assert no.status_code == 200
+
+    second = await order(hq, f"{path}/close", one, {"reason": "nobody has read this"})
+    unseen = await order(hq, f"{path}/approve", other, {}, seen)
+    assert (unseen.status_code, (await ask(hq, path, one))["state"]) == (412, "open")
+    done = await order(hq, f"{path}/approve", other, {}, second.headers["etag"])
+    assert (done.status_code, (await ask(hq, path, one))["state"]) == (200, "closed")
+
+
+@pytest.mark.parametrize("reason", ["   ", "\n", "a\x00b", "x" * 501])
+async def test_a_reason_says_something(four: Nation, sign_in: SignIn, reason: str) -> None:
+    hq, (one, _) = four["000000"], await two_of_hq(four, sign_in)
+
+    refused = await order(hq, f"periods/{NOVEMBER}/close", one, {"reason": reason})
+
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/reason")
+    assert (await ask(hq, f"periods/{NOVEMBER}", one))["proposal"] is None
+
+
+async def test_what_is_proposed_and_decided_is_told_in_the_readers_language(
+    four: Nation, sign_in: SignIn
+) -> None:
+    hq, (one, other) = four["000000"], await two_of_hq(four, sign_in)
+    path = f"periods/{NOVEMBER}/close"
+    await order(hq, path, one, {"reason": "the books are due"})
+
+    again = await order(hq, path, {**other, "Accept-Language": "zh"}, {"reason": "x"})
+
+    assert "close" not in again.json()["detail"]
+    assert "结账" in again.json()["detail"]
+    wrong = await order(hq, "periods/soon/close", one, {})
+    assert wrong.json()["errors"][0]["pointer"] == "path:period"
+    for name in ("restatements", "slices"):
+        none = await hq.client.get(f"/statistics/{name}", params={"period": "soon"}, headers=one)
+        assert (none.status_code, none.json()["errors"][0]["pointer"]) == (422, "query:period")
 
 
 async def test_a_whole_month_needs_no_reason(four: Nation, sign_in: SignIn) -> None:

@@ -28,6 +28,8 @@ MISTAKES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"by": ["leval"]}, "query-invalid", "query:by", "period, region, level"),
     ({"filters": {"level": ["golden"]}}, "query-invalid", "query:level", "diamond, gold"),
     ({"filters": {"leval": ["gold"]}}, "query-invalid", "query:leval", "level, contract_term"),
+    ({"filters": {"level": []}}, "query-invalid", "query:level", "diamond, gold"),
+    ({"filters": {"brand": []}, "indicators": ["lines"]}, "query-invalid", "query:brand", ""),
     ({"region_level": "county"}, "query-invalid", "query:region_level", "nation, province, city"),
     (
         {"region": "440300", "region_level": "province"},
@@ -54,7 +56,7 @@ MISTAKES: list[tuple[dict[str, Any], str, str, str]] = [
         {"indicators": ["customers", "bills"], "period": "2026-11-23"},
         "query-invalid",
         "query:period",
-        "a month, for bills",
+        "bills: month",
     ),
 ]
 
@@ -106,6 +108,12 @@ async def test_mistakes_over_http_are_problem_details(hq: TestNode, analyst: Hea
     )
     timeless = await get(hq, analyst, indicator="customers", as_known_at="2026-11-23T00:00:00")
     nothing = await get(hq, analyst)
+    beyond = [
+        await get(
+            hq, analyst | {"Accept-Language": "zh"}, indicator="customers", as_known_at=moment
+        )
+        for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
+    ]
 
     assert (unknown.status_code, unknown.headers["content-type"]) == (
         400,
@@ -116,6 +124,9 @@ async def test_mistakes_over_http_are_problem_details(hq: TestNode, analyst: Hea
     assert "不受支持" in misspelt.json()["detail"]
     assert timeless.json()["errors"][0]["pointer"] == "query:as_known_at"
     assert nothing.json()["errors"][0]["pointer"] == "query:indicator"
+    assert [
+        (answer.status_code, *answer.json()["errors"][0].values()) for answer in beyond
+    ] == 2 * [(422, "query:as_known_at", "须在公元 1 年至 9999 年之间")]
 
 
 async def test_one_sees_ones_own_region_alone(make_node: MakeNode, sign_in: SignIn) -> None:

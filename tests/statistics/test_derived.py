@@ -63,6 +63,9 @@ NONSENSE: list[tuple[str, str, dict[str, Any]]] = [
     ("/by", "needs by", defined("x", "ratio", "customers", unit="percent")),
     ("/unit", "has no unit", defined("x", "rank", "customers", unit="percent")),
     ("/over", "needs over", defined("x", "growth", "customers")),
+    ("/code", "another column level", defined("level", "rank", "customers")),
+    ("/code", "another column region_code", defined("region_code", "rank", "customers")),
+    ("/code", "another column customers__share", defined("customers__share", "rank", "customers")),
     ("/code", "is taken", defined("customers", "rank", "customers")),
     (
         "/valid_until",
@@ -238,7 +241,7 @@ async def test_what_hq_publishes_can_be_asked_for_at_every_tier(
             params={"indicator": "new_quarter", "from": "2026-10", "to": "2026-11", "by": "level"},
             headers=headers,
         )
-        assert (ranged.status_code, "period, for new_quarter" in ranged.text) == (400, True)
+        assert (ranged.status_code, "new_quarter: period" in ranged.text) == (400, True)
 
     assert await publish(DEFINITIONS[0], key="second") == 201
     for code, role in roles.items():

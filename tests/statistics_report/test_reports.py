@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.capability import Role
+from shared.kernel.clock import business_day
 from shared.statistics_report.models import Schedule
 from shared.statistics_report.service import KIND, next_night
 from tests.conftest import MakeNode, TestNode
@@ -162,6 +163,8 @@ async def test_reports_are_changed_and_deleted_against_the_version_that_was_read
     tag = analyst | {"If-Match": '"2"'}
     taken = await hq.client.patch(one, json={"name": "other"}, headers=tag)
     assert taken.status_code == 409
+    emptied = await hq.client.patch(one, json={"question": None}, headers=tag)
+    assert emptied.status_code == 422
 
     run = await ran(hq, analyst, report)
     assert (run["report_version"], run["row_count"]) == (2, 2)
@@ -274,6 +277,22 @@ async def test_there_is_no_second_run_beside_one(
         "urn:guanxi:problem:report-under-way",
     )
     assert [run["id"] for run in await runs_of(hq, analyst, report)] == [first.json()["id"]]
+
+
+async def test_what_a_killed_attempt_left_behind_goes_with_the_next_one(
+    hq: TestNode, analyst: Headers, tmp_path: Path
+) -> None:
+    report = await make(hq, analyst)
+    run = (await hq.client.post(f"{PATH}/{report['id']}/runs", headers=analyst)).json()
+    delivered = tmp_path / "nodes" / "000000" / "reports" / report["id"]
+    delivered.mkdir(parents=True)
+    left = delivered / f"{business_day(hq.clock.now())}-{run['id']}.7.part"
+    left.write_text("half a file")
+
+    assert await hq.run_work(KIND)
+
+    file = await hq.client.get(content(run), headers=analyst)
+    assert (file.status_code, left.exists(), len(list(delivered.iterdir()))) == (200, False, 2)
 
 
 async def test_files_are_deleted_when_their_time_is_over(

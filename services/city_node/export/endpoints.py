@@ -5,7 +5,6 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Response
-from fastapi.responses import FileResponse
 
 from services.city_node.export import repository, service
 from services.city_node.export.access import Exporter
@@ -14,6 +13,7 @@ from services.city_node.export.problems import ExportNotFound
 from services.city_node.export.schemas import ExportOut, ExportPage, NewExport
 from shared.capability import Context
 from shared.kernel.database import driver_connection
+from shared.kernel.download import Download
 from shared.kernel.edge import NodeSettings, Now, Page, Transaction
 from shared.kernel.ids import new_id
 from shared.kernel.listing import PageRequest
@@ -79,18 +79,20 @@ async def read_export(export_id: UUID, principal: Exporter, session: Transaction
 @router.get(
     "/{export_id}/content",
     summary="Download an export",
-    response_class=FileResponse,
+    response_class=Download,
     responses={
         200: {"content": {"application/octet-stream": {}}, "description": "The file."},
         206: {"description": "The part that `Range` asks for."},
+        304: {"description": "The file is the one that the caller has."},
+        416: {"description": "The file does not reach that far."},
     },
 )
 async def download(
     export_id: UUID, principal: Exporter, session: Transaction, settings: NodeSettings, now: Now
-) -> FileResponse:
+) -> Download:
     """Return the file, whole or by `Range`. Its ETag is its SHA-256."""
     export, path = await service.file_for(session, settings, export_id, principal, now=now)
-    return FileResponse(
+    return Download(
         path,
         media_type=MEDIA_TYPES[Format(export.format)],
         filename=f"customers-{export.id}.{export.format}",

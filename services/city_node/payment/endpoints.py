@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import AwareDatetime
 
 from services.city_node.payment import home as home_end
 from services.city_node.payment import repository, reversal_visited, visited
@@ -35,6 +34,7 @@ from services.city_node.service_request.schemas import DivisionCode
 from services.city_node.service_request.service import RequestNotFound
 from shared.access import OnceDependency, Principal, require
 from shared.capability import Context
+from shared.kernel.clock import Moment
 from shared.kernel.edge import NodeDatabase, Now, Page, Transaction
 from shared.kernel.listing import Listing
 from shared.kernel.preconditions import entity_tag
@@ -101,7 +101,7 @@ async def list_payments(
         bool | None, Query(alias="open", description="`true`: not ended yet; `false`: ended.")
     ] = None,
     deadline_before: Annotated[
-        AwareDatetime | None,
+        Moment | None,
         Query(description="With `open=true` and the present moment: what wants attention."),
     ] = None,
 ) -> Response:
@@ -130,8 +130,8 @@ async def list_payments(
 async def read_totals(
     database: NodeDatabase,
     principal: Reader,
-    taken_from: Annotated[AwareDatetime | None, Query(description="Taken then or later.")] = None,
-    taken_before: Annotated[AwareDatetime | None, Query(description="Taken before.")] = None,
+    taken_from: Annotated[Moment | None, Query(description="Taken then or later.")] = None,
+    taken_before: Annotated[Moment | None, Query(description="Taken before.")] = None,
 ) -> Response:
     """Return what the tills of the caller's units took for other cities: cash is waiting, credited or to give back."""
     body = await repository.totals(

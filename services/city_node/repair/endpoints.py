@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
 from services.city_node.repair import repository, satisfaction, visited
 from services.city_node.repair.access import Analyst, AtCounter, Reader
@@ -22,6 +21,7 @@ from services.city_node.service_request.repository import read
 from services.city_node.service_request.schemas import DivisionCode
 from services.city_node.service_request.service import RequestNotFound
 from shared.access import OnceDependency
+from shared.kernel.clock import Moment
 from shared.kernel.edge import NodeDatabase, Page
 from shared.kernel.preconditions import entity_tag
 
@@ -68,7 +68,7 @@ async def list_repairs(
         bool | None, Query(alias="open", description="`true`: not ended yet; `false`: ended.")
     ] = None,
     deadline_before: Annotated[
-        AwareDatetime | None, Query(description="Deadline before that moment.")
+        Moment | None, Query(description="Deadline before that moment.")
     ] = None,
     differs: Annotated[
         bool | None,
@@ -155,10 +155,8 @@ async def rate(
 async def report(
     database: NodeDatabase,
     principal: Analyst,
-    since: Annotated[
-        AwareDatetime | None, Query(description="Answers given from that moment.")
-    ] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Answers given before it.")] = None,
+    since: Annotated[Moment | None, Query(description="Answers given from that moment.")] = None,
+    until: Annotated[Moment | None, Query(description="Answers given before it.")] = None,
 ) -> SatisfactionReport:
     """Return counts, sums and means by unit, by level, by both and in all, of the caller's units."""
     lines = await repository.satisfaction(

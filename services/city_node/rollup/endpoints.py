@@ -28,7 +28,7 @@ async def create_rollup(
     if asked.period is None:
         counted = await roll_up_due(context.database, context.post, now=now)
     else:
-        periods = [Period.parse(asked.period, "period")]
+        periods = [Period.parse(asked.period, "/period")]
         counted = await roll_up(
             context.database, context.post, periods, reason=asked.reason, now=now
         )

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.reporting.schemas import Reason
+
 
 class RollupIn(BaseModel):
     """What is to be counted anew."""
@@ -15,11 +17,8 @@ class RollupIn(BaseModel):
         default=None,
         description="A month or a day; what the nightly roll-up would count without it.",
     )
-    reason: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=500,
-        description="Why figures that were told before change.",
+    reason: Reason | None = Field(
+        default=None, description="Why figures that were told before change."
     )
 
 

@@ -106,7 +106,9 @@ async def roll_up(
     today = Period.at(now, PeriodKind.DAY).start
     for period in periods:
         if period.start > today:
-            raise PeriodNotBegun(faults=[Fault("/period", "not in the future")], period=period)
+            raise PeriodNotBegun(
+                faults=[Fault("/period", "not in the future", "不得晚于当期")], period=period
+            )
     if reason is None:
         await _require_open(database, post.code, periods)
     counted: list[Counted] = []
@@ -118,8 +120,12 @@ async def roll_up(
             and due.is_countable(dataset, period, today)
         ]
         async with repository.snapshot(database) as session:
+            # Of a closed month the first word is a restatement as well.
+            closed = await standing.closing(session, post.code, str(period)) is not None
             made = [
-                await _count(session, post, dataset, period, reason=reason, now=now)
+                await _count(
+                    session, post, dataset, period, reason=reason, is_closed=closed, now=now
+                )
                 for dataset in wanted
             ]
             if due.is_over(period, today):
@@ -133,7 +139,7 @@ async def _require_open(database: Database, node: str, periods: Sequence[Period]
     async with database.reading() as session:
         for period in periods:
             if await standing.closing(session, node, str(period)) is not None:
-                fault = Fault("/reason", "needed: the month is closed")
+                fault = Fault("/reason", "needed: the month is closed", "该月已结账，必须填写")
                 raise RestatementUnexplained(faults=[fault], period=period)
 
 
@@ -162,6 +168,7 @@ async def _count(
     period: Period,
     *,
     reason: str | None,
+    is_closed: bool,
     now: datetime,
 ) -> Counted:
     measures = CATALOGUE.measures_of(dataset.code)
@@ -176,7 +183,7 @@ async def _count(
             dataset.code, str(period), told[0], content.hash, content.row_count, changed=False
         )
     slice_ = (
-        Slice(content, 1, None, now)
+        Slice(content, 1, reason if is_closed else None, now)
         if told is None
         else Slice(content, told[0] + 1, reason or RECOMPUTED, now)
     )

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime
 
 from services.city_node.service_request import attention as attending
 from services.city_node.service_request import repository
@@ -17,6 +16,7 @@ from services.city_node.service_request.schemas import (
 from services.city_node.service_request.service import RequestNotFound
 from shared.access import Principal, require
 from shared.capability import Context
+from shared.kernel.clock import Moment
 from shared.kernel.database import driver_connection
 from shared.kernel.edge import ExpectedVersion, NodeDatabase, Now, Page, Transaction
 from shared.kernel.preconditions import entity_tag
@@ -62,7 +62,7 @@ async def list_requests(
         bool | None, Query(alias="open", description="`true`: not ended yet; `false`: ended.")
     ] = None,
     deadline_before: Annotated[
-        AwareDatetime | None, Query(description="Deadline before that moment.")
+        Moment | None, Query(description="Deadline before that moment.")
     ] = None,
     attention: Annotated[
         bool | None, Query(description="`true`: a person is called; `false`: nobody is.")

@@ -6,7 +6,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.city_node.till import repository, service
@@ -21,6 +20,7 @@ from services.city_node.till.schemas import (
     TillEntryPage,
 )
 from shared.access import OnceDependency, Principal, require
+from shared.kernel.clock import Moment
 from shared.kernel.database import driver_connection
 from shared.kernel.edge import ExpectedVersion, NodeDatabase, Now, Page, Transaction
 from shared.kernel.preconditions import entity_tag
@@ -54,8 +54,8 @@ async def list_shifts(
         str | None, Query(max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["li.na"])
     ] = None,
     unit: Annotated[UnitCode | None, Query(examples=["440300"])] = None,
-    opened_from: Annotated[AwareDatetime | None, Query(description="Opened then or later.")] = None,
-    opened_before: Annotated[AwareDatetime | None, Query(description="Opened before.")] = None,
+    opened_from: Annotated[Moment | None, Query(description="Opened then or later.")] = None,
+    opened_before: Annotated[Moment | None, Query(description="Opened before.")] = None,
 ) -> Response:
     """Return a page of shifts with what should be in their drawers, the latest first."""
     filters: dict[str, str | datetime | None] = {
