@@ -6,8 +6,7 @@ that no average is ever averaged. Both measures of a ratio come from one dataset
 put together over time in the same way, hence speak of the same periods.
 
 Measures of two kinds are *sketches* (:mod:`shared.statistics.sketches`), which are merged and never added: distinct
-people, who are counted once over cities and periods, and distributions, of which the median and other *quantiles* are
-told.
+people, counted once over cities and periods, and distributions, of which the median and other *quantiles* are told.
 
 What HQ defines besides (:mod:`shared.statistics.definition`) is *derived* from these when it is asked for: a ratio, a
 difference, a share, growth, a rank, or a moving sum; so is what a question compares
