@@ -30,7 +30,7 @@ QUESTION_WORDS = frozenset(
     }
 )
 """Names that a question gives to other things than dimensions."""
-_ROW_WORDS = frozenset({"period", "region", "values", "others"})
+_ROW_WORDS = frozenset({"period", "region", "values", "others", "withheld"})
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,49}")
 
@@ -175,6 +175,9 @@ class Dataset:
             period is counted again when, and only when, they do. Without any, nothing of a past period can change, or
             it is the state at its end that is counted.
         present_only: whether the tables know the present alone, so that a past period cannot be counted any more.
+        people: the measure that counts the people its cells are about, or what stands for them: their lines, their
+            contacts. Nothing if they are about none.
+        others: of measures that are about other people than these: which measures count those.
     """
 
     code: str
@@ -184,6 +187,12 @@ class Dataset:
     rows: str = ""
     late: Mapping[str, str] = field(default_factory=dict)
     present_only: bool = False
+    people: str = ""
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def counts_of(self, measure: str) -> tuple[str, ...]:
+        """Return the measures that count the people whom a measure is about."""
+        return self.others.get(measure) or ((self.people,) if self.people else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +277,8 @@ class Catalogue:
         self._check_names()
         for indicator in self.indicator_list:
             self._check_indicator(indicator)
+        for dataset in self.dataset_list:
+            self._check_people(dataset)
 
     def _check_names(self) -> None:
         for dimension in self.dimension_list:
@@ -330,6 +341,18 @@ class Catalogue:
             raise CatalogueInvalid(
                 f"The ratio {indicator.code} divides what adds up over time by what does not, or the reverse."
             )
+
+    def _check_people(self, dataset: Dataset) -> None:
+        measures = {each.code: each.aggregation for each in self.measures_of(dataset.code)}
+        counts = {each for counts in dataset.others.values() for each in counts}
+        for code in (counts | {dataset.people}) - {""}:
+            how = measures.get(code)
+            if not isinstance(how, Aggregation) or not how.adds_up:
+                raise CatalogueInvalid(
+                    f"The dataset {dataset.code} counts people by {code}, which is no measure of it that adds up."
+                )
+        for code in dataset.others.keys() - measures.keys():
+            raise CatalogueInvalid(f"The dataset {dataset.code} has no measure {code}.")
 
     @cached_property
     def dimensions(self) -> Mapping[str, Dimension]:

@@ -27,6 +27,10 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     present_only=True,
+    people="managed_customers",
+    others={
+        "unmanaged_key_customers": ("unmanaged_key_customers",),
+    },
 )
 
 INDICATORS = (

@@ -29,6 +29,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     present_only=True,
+    people="customers_in_arrears",
 )
 
 INDICATORS = (

@@ -19,6 +19,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     present_only=True,
+    people="scored_profiles",
 )
 
 INDICATORS = (

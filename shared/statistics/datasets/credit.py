@@ -20,6 +20,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     present_only=True,
+    people="rated_customers",
 )
 
 INDICATORS = (

@@ -28,6 +28,15 @@ DATASET = Dataset(
     ("level", "contract_term", "tenure_band", "sex"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="customers",
+    others={
+        "retained_customers": ("retained_customers",),
+        "new_customers": ("new_customers",),
+        "lost_customers": ("lost_customers",),
+        "lost_key_customers": ("lost_customers",),
+        "lost_monthly_charge_fen": ("lost_customers",),
+        "customers_exposed": ("customers", "lost_customers"),
+    },
 )
 
 INDICATORS = (

@@ -20,6 +20,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
     late={"customer": "left_on"},
+    people="departures",
 )
 
 INDICATORS = (

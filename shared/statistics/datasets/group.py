@@ -31,6 +31,7 @@ DATASET = Dataset(
     ("industry", "enterprise_size", "level"),
     frozenset({PeriodKind.MONTH}),
     _ROWS,
+    people="groups",
 )
 
 INDICATORS = (

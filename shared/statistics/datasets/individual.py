@@ -21,6 +21,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     present_only=True,
+    people="individual_customers",
 )
 
 INDICATORS = (

@@ -19,6 +19,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
     late={"interaction": "at"},
+    people="interactions",
 )
 
 INDICATORS = (

@@ -19,6 +19,7 @@ DATASET = Dataset(
     ("from_level", "level", "customer_kind"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="level_moves",
 )
 
 INDICATORS = (

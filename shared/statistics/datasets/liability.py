@@ -28,6 +28,7 @@ DATASET = Dataset(
     ("level", "customer_kind"),
     frozenset({PeriodKind.MONTH}),
     _ROWS,
+    people="points_accounts",
 )
 
 INDICATORS = (

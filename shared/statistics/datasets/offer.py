@@ -22,6 +22,12 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
     late={"offer_grant": "granted_on", "offer_use": "used_on"},
+    people="offer_grants",
+    others={
+        "offer_uses": ("offer_uses",),
+        "offer_reversals": ("offer_uses",),
+        "offer_cost_fen": ("offer_uses",),
+    },
 )
 
 INDICATORS = (

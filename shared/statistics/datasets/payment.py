@@ -26,6 +26,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     late={"bill": "period"},
+    people="payable_bills",
 )
 
 INDICATORS = (

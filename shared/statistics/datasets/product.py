@@ -21,6 +21,11 @@ DATASET = Dataset(
     ("product_category", "customer_kind", "level"),
     frozenset({PeriodKind.MONTH}),
     _ROWS,
+    people="product_holdings",
+    others={
+        "new_products": ("new_products",),
+        "ended_products": ("ended_products",),
+    },
 )
 
 INDICATORS = (

@@ -22,6 +22,14 @@ DATASET = Dataset(
     ("target_level",),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="prospects_open",
+    others={
+        "prospects_found": ("prospects_found",),
+        "prospects_qualified": ("prospects_qualified",),
+        "prospects_closed": ("prospects_closed",),
+        "prospects_converted": ("prospects_closed",),
+        "conversion_days": ("prospects_closed",),
+    },
 )
 
 INDICATORS = (

@@ -23,6 +23,10 @@ DATASET = Dataset(
     ("reward", "level"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="redemptions",
+    others={
+        "redemptions_returned": ("redemptions_returned",),
+    },
 )
 
 INDICATORS = (

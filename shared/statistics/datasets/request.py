@@ -21,6 +21,13 @@ DATASET = Dataset(
     ("request_kind", "request_role"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="requests_made",
+    others={
+        "requests_ended": ("requests_ended",),
+        "requests_refused": ("requests_ended",),
+        "requests_on_time": ("requests_ended",),
+        "request_minutes": ("requests_ended",),
+    },
 )
 
 INDICATORS = (

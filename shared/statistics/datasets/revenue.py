@@ -24,6 +24,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     late={"bill": "period"},
+    people="billed_customers",
 )
 
 INDICATORS = (

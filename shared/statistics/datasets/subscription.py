@@ -21,6 +21,12 @@ DATASET = Dataset(
     ("brand", "level", "contract_term"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="lines",
+    others={
+        "new_lines": ("new_lines",),
+        "ended_lines": ("ended_lines",),
+        "lines_exposed": ("lines", "ended_lines"),
+    },
 )
 
 INDICATORS = (

@@ -21,6 +21,14 @@ DATASET = Dataset(
     ("verification_reason", "level"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="verifications_due",
+    others={
+        "verifications_closed": ("verifications_closed",),
+        "profiles_verified": ("verifications_closed",),
+        "profiles_corrected": ("verifications_closed",),
+        "customers_unreachable": ("verifications_closed",),
+        "verifications_on_time": ("verifications_closed",),
+    },
 )
 
 INDICATORS = (

@@ -19,6 +19,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
     late={"win_back_attempt": "at"},
+    people="win_back_attempts",
 )
 
 INDICATORS = (
