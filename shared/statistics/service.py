@@ -33,7 +33,7 @@ from shared.statistics.repository import StoredSlice, limit_time, slices_by_id
 from shared.statistics.shaping import shape
 from shared.statistics.table import flattened, write
 from shared.statistics.vocabulary import UNIT_NAMES
-from shared.statistics.withholding import count, decide, people_of
+from shared.statistics.withholding import MOST_CELLS, count, decide, people_of
 
 Expected = Mapping[str, Sequence[str]]
 """By period: codes of the cities of which figures are expected."""
@@ -115,7 +115,9 @@ async def answer(
         withheld = None
         if rule:
             counted = await count(session, people, catalogue, limits)
-            withheld = await asyncio.to_thread(decide, question, catalogue, rule, people, counted)
+            withheld = await asyncio.to_thread(
+                decide, question, catalogue, rule, people, counted, most=MOST_CELLS
+            )
         rows = await figures.rows(
             session,
             question,

@@ -35,7 +35,7 @@ Row = dict[str, Any]
 """A row of the answer to a table's question, as JSON has it."""
 
 MOST_CELLS = 300_000
-"""Tables of more cells take too long to decide while somebody waits."""
+"""Tables of more cells take too long to decide while somebody waits for an answer."""
 _NONE = "\0"
 """Stands for no value of a dimension; no city says it, for PostgreSQL stores none."""
 
@@ -140,6 +140,8 @@ def decide(
     rule: Rule,
     people: Sequence[People],
     counted: Sequence[Sequence[Row]],
+    *,
+    most: int,
 ) -> Withheld:
     """Decide what is withheld from the answer to a question; takes its time, in a thread.
 
@@ -149,6 +151,7 @@ def decide(
         rule: what is withheld here.
         people: the tables of people.
         counted: the rows of each.
+        most: so many cells a table may have.
 
     Raises:
         DisclosureTooCostly: if a table has too many cells (422).
@@ -158,7 +161,7 @@ def decide(
     consulted = set(map(str, question.consulted))
     for table, found in zip(people, counted, strict=True):
         for together in _groups(table):
-            deciding = _Deciding(catalogue, rule, table, together)
+            deciding = _Deciding(catalogue, rule, table, together, most)
             for code, period, cell in deciding.withheld(found):
                 key = _row_of(question, rule, table, cell)
                 if period in consulted and key is not None:
@@ -183,6 +186,7 @@ class _Deciding:
     rule: Rule
     table: People
     periods: Sequence[str]
+    most: int
 
     def withheld(self, found: Sequence[Row]) -> Iterator[tuple[str, str, Cell]]:
         """Give what is withheld: by which count, in which period, and the cell of region and dimensions."""
@@ -194,8 +198,8 @@ class _Deciding:
                 for axis, level in zip(axes, levels, strict=True)
                 if level
             )
-            if (size := math.prod(sizes)) > MOST_CELLS:
-                raise DisclosureTooCostly(cells=size, most=MOST_CELLS)
+            if (size := math.prod(sizes)) > self.most:
+                raise DisclosureTooCostly(cells=size, most=self.most)
             for cell in withheld(axes, people, levels, threshold=self.rule.threshold):
                 yield code, cell[0] or self.periods[0], cell[1:]
 

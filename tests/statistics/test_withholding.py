@@ -2,8 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import timedelta
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -14,11 +13,11 @@ from shared import audit, organisation, policy, staff, statistics
 from shared.capability import Role
 from shared.organisation.division import province_of
 from shared.statistics.slices import Slice
-from tests.conftest import MakeNode, Nation, TestNode
+from tests.conftest import MakeNode, TestNode
 from tests.statistics.attacker import Attacker
-from tests.statistics.disclosure_policy import SignIn, draft, set_threshold
-from tests.statistics.registered_cities import Headers, ask, enter, get, keep, table
-from tests.statistics.slices_by_hand import GOLD_MAN, GOLD_WOMAN, STANDARD_MAN, slice_of
+from tests.statistics.disclosure_policy import SignIn, set_threshold
+from tests.statistics.registered_cities import Headers, ask, enter, keep
+from tests.statistics.slices_by_hand import slice_of
 
 CAPABILITIES = (
     organisation.capability,
@@ -52,7 +51,7 @@ async def analyst(hq: TestNode, sign_in: SignIn) -> Headers:
 
 def people(seed: int) -> Counted:
     """So many customers in each cell; few or none in many."""
-    chosen = random.Random(seed)
+    chosen = random.Random(seed)  # noqa: S311 - no secret
     cells = product(PERIODS, CITIES, LEVELS, SEXES)
     return {cell: chosen.choice((0, 1, 2, 3, 6, 8, 12, 20, 40)) for cell in cells}
 
@@ -181,7 +180,7 @@ def questions() -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
             )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_nobody_recovers_a_small_cell_from_all_answers(
     hq: TestNode, analyst: Headers, sign_in: SignIn, seed: int
 ) -> None:
