@@ -33,7 +33,7 @@ from shared.statistics.repository import StoredSlice, limit_time, slices_by_id
 from shared.statistics.shaping import shape
 from shared.statistics.table import flattened, write
 from shared.statistics.vocabulary import UNIT_NAMES
-from shared.statistics.withholding import MOST_CELLS, count, decide, people_of
+from shared.statistics.withholding import MOST_CELLS, count, decide, people_of, with_counts
 
 Expected = Mapping[str, Sequence[str]]
 """By period: codes of the cities of which figures are expected."""
@@ -101,7 +101,8 @@ async def answer(
     """
     catalogue, rule = terms.catalogue, terms.rule
     within = {city.code for city in cities_of(question.region.code)}
-    parts = await read_parts(session, question, in_full=manner.in_full)
+    asked = with_counts(question, catalogue) if rule else question
+    parts = await read_parts(session, asked, in_full=manner.in_full)
     expected = await _expected(session, question, parts, within, here)
     people = await people_of(session, question, catalogue, rule) if rule else []
     withholding = [repr(rule), *(each.fingerprint for each in people)] if rule else []

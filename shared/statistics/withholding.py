@@ -98,6 +98,17 @@ async def people_of(
     return found
 
 
+def with_counts(question: Question, catalogue: Catalogue) -> Question:
+    """Return a question with the counts of people besides: a city that does not tell them yet is missing from both."""
+    counts = {
+        code: catalogue.indicators[code]
+        for dataset, measures in question.measures.items()
+        for measure in measures
+        for code in catalogue.datasets[dataset].counts_of(measure)
+    }
+    return replace(question, indicators=(*question.indicators, *counts.values()))
+
+
 def _whole_months(days: Sequence[Period]) -> tuple[Period, ...]:
     months = dict.fromkeys(Period.of(each.start, PeriodKind.MONTH) for each in days)
     return tuple(day for month in months for day in month.with_days[1:])

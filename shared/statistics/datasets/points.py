@@ -21,6 +21,7 @@ DATASET = Dataset(
     ("level", "customer_kind"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="points_entries",
 )
 
 INDICATORS = (
@@ -134,5 +135,15 @@ INDICATORS = (
         "points",
         Ratio("points_expired", "points_issued", 100),
         Text("`points_expired` / `points_issued` × 100", "到期积分 ÷ 发放积分 × 100"),
+    ),
+    Indicator(
+        "points_entries",
+        Text("Entries in the ledger of points", "积分账目笔数"),
+        Unit.TIMES,
+        Family.MARKETING,
+        "points",
+        Aggregation.SUM,
+        Text("Entries of every kind", "各类积分账目的笔数"),
+        "count(*)",
     ),
 )
