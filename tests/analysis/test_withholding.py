@@ -50,8 +50,10 @@ async def sql(access: analyst.Access) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def facts(sql: asyncpg.Connection, view: str = "fact_current") -> list[Any]:
-    return await sql.fetch(
-        f"SELECT period, city, level, sex, measure, value, withheld FROM {view}"  # noqa: S608 - of this file
+    return list(
+        await sql.fetch(
+            f"SELECT period, city, level, sex, measure, value, withheld FROM {view}"  # noqa: S608 - of this file
+        )
     )
 
 
