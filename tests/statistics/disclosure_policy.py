@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from shared.capability import Role
+from shared.kernel.clock import business_day
 from tests.conftest import TestNode
 from tests.statistics.registered_cities import Headers
 
@@ -16,7 +17,7 @@ async def draft(node: TestNode, drafter: Headers, least_people: int) -> httpx.Re
     """Draft a threshold that holds from today."""
     body: dict[str, Any] = {
         "document": {"least_people": least_people},
-        "effective_from": "2026-11-23",
+        "effective_from": business_day(node.clock.now()).isoformat(),
     }
     key = {"Idempotency-Key": f"draft-{least_people}"}
     return await node.client.post("/policies/disclosure/drafts", json=body, headers=drafter | key)

@@ -11,7 +11,10 @@ import pytest
 
 from shared import audit, organisation, policy, staff, statistics
 from shared.capability import Role
+from shared.kernel.database import driver_connection
 from shared.organisation.division import province_of
+from shared.statistics.definition import catalogue_in_force
+from shared.statistics.privacy import terms_in_force
 from shared.statistics.slices import Slice
 from tests.conftest import MakeNode, TestNode
 from tests.statistics.attacker import Attacker
@@ -240,3 +243,40 @@ async def test_without_the_policy_the_attacker_finds_every_small_cell(
     )
     assert all("withheld" not in row for row in answer["rows"])
     assert all("withheld" not in entry for entry in answer["provenance"])
+
+
+async def test_without_complementary_cells_the_attacker_finds_small_ones(
+    hq: TestNode, analyst: Headers, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the attack is one: where small cells alone are withheld, some follow from the rest."""
+
+    def small_alone(_: Any, people: Any, __: Any, *, threshold: int) -> set[Any]:
+        return {cell for cell, count in people.items() if 0 < count < threshold}
+
+    monkeypatch.setattr("shared.statistics.withholding.withheld", small_alone)
+    counted = people(0)
+    await keep(hq, *slices(counted))
+    await set_threshold(hq, sign_in, THRESHOLD)
+    reader = Reader(counted)
+    for question, filters in questions():
+        if not filters:
+            reader.read(await ask(hq, analyst, **question), filters)
+    found = [
+        cells
+        for cells in small_cells(counted)
+        if reader.attacker.knows({("customers", cell): 1 for cell in cells})
+    ]
+    assert len(found) > 5
+
+
+async def test_without_a_policy_an_answer_costs_no_statement_more(hq: TestNode) -> None:
+    counts = []
+    for terms in (catalogue_in_force, terms_in_force):
+        statements: list[str] = []
+        async with hq.database.transaction() as session:
+            connection = await driver_connection(session)
+            with connection.query_logger(lambda each, found=statements: found.append(each.query)):
+                await terms(session, "000000", hq.clock.now())
+        counts.append(len(statements))  # after the commit: they are told a moment later
+    assert counts[0] > 0
+    assert counts[0] == counts[1]
