@@ -17,7 +17,7 @@ LOCK = 0x6C616B65
 """Key of the advisory lock of an export: ``lake`` in ASCII."""
 
 _CURRENT = f"s.dataset = $1 AND {CURRENT}"
-_RULE = """coalesce((SELECT min(r.rule) FROM analysis_rule r), '') || count(d.slice_id)"""
+_RULE = """coalesce((SELECT min(r.rule) FROM analysis_rule r) || count(d.slice_id), '')"""
 _DECIDED = "LEFT JOIN analysis_decided d ON d.slice_id = s.id"
 _SAID = """string_agg(s.node || ' ' || s.revision || ' ' || s.hash, ',' ORDER BY s.node)"""
 _STATE = f"encode(sha256(convert_to({_SAID} || {_RULE}, 'UTF8')), 'hex')"

@@ -8,8 +8,10 @@ not know. Where there is no rule, nothing of this is looked at.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
 import asyncpg
 import orjson
@@ -35,6 +37,8 @@ log = structlog.get_logger("analysis")
 
 MOST_CELLS = 2_000_000
 """Of one dataset and month; nobody waits for it."""
+MOST_TABLES = 40
+"""So many datasets and months are decided at once; the others next time."""
 LOCK = 0x77697468
 """Key of the advisory lock under which it is decided: ``with`` in ASCII."""
 _ENDLESS = Limits(values=2**62)
@@ -43,32 +47,49 @@ _ENDLESS = Limits(values=2**62)
 
 
 async def withhold(context: NodeContext, *, now: datetime) -> int:
-    """Decide what has not been decided by the rule in force, the latest months first; returns how many tables."""
+    """Decide what has not been decided by the rule in force, the latest months first, some; returns how many tables."""
     async with context.database.transaction() as session:
         rule = await rule_in_force(session, context.settings.code, now)
         connection = await driver_connection(session)
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         await _keep_rule(connection, rule, now)
-        waiting = await connection.fetch(_WAITING, len("2026-11")) if rule else []
+        waiting = await _waiting(connection) if rule else []
     if rule is None:
         return 0
     decided = 0
     for row in waiting:
-        if row["dataset"] in CATALOGUE.datasets:
-            async with context.database.transaction() as session:
-                decided += await _decide(session, rule, row["dataset"], Period.parse(row["period"]))
+        async with context.database.transaction() as session:
+            decided += await _decide(session, rule, row["dataset"], Period.parse(row["period"]))
     return decided
+
+
+async def _waiting(connection: asyncpg.Connection) -> list[asyncpg.Record]:
+    known = list(CATALOGUE.datasets)
+    found: list[asyncpg.Record] = await connection.fetch(
+        _WAITING, len("2026-11"), known, MOST_TABLES
+    )
+    return found
 
 
 async def _keep_rule(connection: asyncpg.Connection, rule: Rule | None, now: datetime) -> None:
     """Note by which rule the gate withholds; what was decided by another is forgotten."""
     kept = await connection.fetchval("SELECT rule FROM analysis_rule")
-    if kept == (rule and repr(rule)):
+    text = rule and f"{rule!r} {_about_whom()}"
+    if kept == text:
         return
     for table in ("rule", "decided", "withheld", "about"):
         await connection.execute(f"DELETE FROM analysis_{table}")
     if rule is not None:
-        await connection.execute("INSERT INTO analysis_rule VALUES ($1, $2)", repr(rule), now)
+        await connection.execute("INSERT INTO analysis_rule VALUES ($1, $2)", text, now)
+
+
+@cache
+def _about_whom() -> str:
+    """Return what changes when the datasets of the program are about others."""
+    said = [
+        (each.code, each.people, sorted(each.others.items())) for each in CATALOGUE.dataset_list
+    ]
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
 async def _decide(session: AsyncSession, rule: Rule, dataset: str, period: Period) -> bool:
@@ -152,8 +173,9 @@ async def run_withholding(context: NodeContext, now: datetime) -> None:
 # A month of a dataset is decided anew when any of its slices has come or gone.
 _WAITING = f"""
 SELECT s.dataset, s.period FROM statistics_slice s LEFT JOIN analysis_decided d ON d.slice_id = s.id
-WHERE length(s.period) = $1 AND ((({CURRENT}) AND d.slice_id IS NULL) OR (NOT ({CURRENT}) AND d.slice_id IS NOT NULL))
-GROUP BY s.dataset, s.period ORDER BY s.period DESC, s.dataset
+WHERE length(s.period) = $1 AND s.dataset = ANY($2::text[])
+  AND ((({CURRENT}) AND d.slice_id IS NULL) OR (NOT ({CURRENT}) AND d.slice_id IS NOT NULL))
+GROUP BY s.dataset, s.period ORDER BY s.period DESC, s.dataset LIMIT $3
 """
 _FORGET = """
 WITH gone AS (

@@ -88,7 +88,19 @@ def _counted(dataset: Dataset) -> str:
         said += f" A past period is counted again when rows of {tables} come, change or go."
     if dataset.present_only:
         said += " The present alone is known: a past period cannot be counted any more."
-    return said
+    return f"{said} {_people(dataset)}"
+
+
+def _people(dataset: Dataset) -> str:
+    """Say whom a dataset is about."""
+    others: dict[tuple[str, ...], list[str]] = {}
+    for measure, counts in dataset.others.items():
+        others.setdefault(counts, []).append(f"`{measure}`")
+    besides = (
+        f"of {', '.join(measures)} by {' and '.join(f'`{each}`' for each in counts)}"
+        for counts, measures in others.items()
+    )
+    return f"{'; '.join([f'Its people are counted by `{dataset.people}`', *besides])}."
 
 
 def _page(catalogue: Catalogue, each: Indicator) -> Iterator[str]:

@@ -34,7 +34,7 @@ from shared.statistics.question import LEVELS, Question
 Row = dict[str, Any]
 """A row of the answer to a table's question, as JSON has it."""
 
-MOST_CELLS = 300_000
+MOST_CELLS = 100_000
 """Tables of more cells take too long to decide while somebody waits for an answer."""
 _NONE = "\0"
 """Stands for no value of a dimension; no city says it, for PostgreSQL stores none."""
@@ -171,9 +171,13 @@ def decide(
     cells: dict[tuple[str, str], set[tuple[str | None, ...]]] = defaultdict(set)
     consulted = set(map(str, question.consulted))
     for table, found in zip(people, counted, strict=True):
+        by_period: dict[str, list[Row]] = defaultdict(list)
+        for row in found:
+            by_period[row["period"]].append(row)
         for together in _groups(table):
             deciding = _Deciding(catalogue, rule, table, together, most)
-            for code, period, cell in deciding.withheld(found):
+            of_these = [row for period in together for row in by_period[period]]
+            for code, period, cell in deciding.withheld(of_these):
                 key = _row_of(question, rule, table, cell)
                 if period in consulted and key is not None:
                     rows[question.bucket(period), *key].add(code)
@@ -218,7 +222,7 @@ class _Deciding:
         question = self.table.question
         people = {}
         for row in found:
-            if row["period"] in self.periods and row["values"][code]:
+            if row["values"][code]:
                 period = row["period"] if self.table.by_month else ALL
                 region = row["region"]["code"] if question.tells_regions_apart else ALL
                 values = (
