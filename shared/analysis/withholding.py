@@ -119,10 +119,11 @@ async def _decide(session: AsyncSession, rule: Rule, dataset: str, period: Perio
 
 
 def _finest(catalogue: Catalogue, rule: Rule, dataset: str, period: Period) -> Question:
-    """Return the question for everything that the facts of a dataset tell apart."""
-    own = catalogue.datasets[dataset].dimensions
+    """Return the question for the people of a dataset by everything that its facts tell apart."""
+    own, counts_of = catalogue.datasets[dataset].dimensions, catalogue.datasets[dataset].counts_of
+    counts = {code for each in catalogue.measures_of(dataset) for code in counts_of(each.code)}
     return Question(
-        indicators=catalogue.measures_of(dataset),
+        indicators=tuple(catalogue.indicators[code] for code in sorted(counts)),
         periods=(period,),
         by_period=True,
         dimensions=tuple(each for each in catalogue.dimension_list if each.code in own),

@@ -20,6 +20,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from shared.kernel.language import Text
+from shared.statistics.people import Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -178,6 +179,8 @@ class Dataset:
         people: the measure that counts the people its cells are about, or what stands for them: their lines, their
             contacts. Nothing if they are about none.
         others: of measures that are about other people than these: which measures count those.
+        within: of measures that count those of some values of its dimensions alone: which; for whoever is told such a
+            measure by other dimensions is told finer cells.
     """
 
     code: str
@@ -189,6 +192,7 @@ class Dataset:
     present_only: bool = False
     people: str = ""
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    within: Mapping[str, Within] = field(default_factory=dict)
 
     def counts_of(self, measure: str) -> tuple[str, ...]:
         """Return the measures that count the people whom a measure is about."""
@@ -351,7 +355,10 @@ class Catalogue:
                 raise CatalogueInvalid(
                     f"The dataset {dataset.code} counts people by {code}, which is no measure of it that adds up."
                 )
-        for code in dataset.others.keys() - measures.keys():
+        for code, within in dataset.within.items():
+            if not set(within.dimensions) <= set(dataset.dimensions):
+                raise CatalogueInvalid(f"The measure {code} is not counted by {within.dimensions}.")
+        for code in (dataset.others.keys() | dataset.within.keys()) - measures.keys():
             raise CatalogueInvalid(f"The dataset {dataset.code} has no measure {code}.")
 
     @cached_property

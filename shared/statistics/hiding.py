@@ -21,13 +21,21 @@ class Withheld:
 
     Attributes:
         rule: by which rule.
-        rows: bucket, region and dimensions of rows, each with the measures whose count of people is the reason.
+        rows: bucket, region and dimensions of rows, each with the reasons (:func:`reasons_of`).
         cells: how many these are, by dataset and period.
     """
 
     rule: Rule
     rows: Mapping[tuple[str | None, ...], Collection[str]]
     cells: Mapping[tuple[str, str], int]
+
+
+def reasons_of(catalogue: Catalogue, measure: Indicator) -> tuple[str, ...]:
+    """Return for which reasons a measure may be withheld: counts of people, or finer cells that it would give away."""
+    dataset = catalogue.datasets[measure.dataset]
+    if measure.code in dataset.within:
+        return (f"within_{measure.code}", *dataset.counts_of(measure.code))
+    return dataset.counts_of(measure.code)
 
 
 @dataclass(frozen=True)
@@ -45,21 +53,18 @@ class Hiding:
         return [self.catalogue.indicators[code] for code in codes]
 
     @cached_property
-    def counts(self) -> Sequence[str]:
-        """The measures that count the people whom these are about."""
-        return sorted({count for each in self.measures for count in self._counts_of(each)})
-
-    def _counts_of(self, measure: Indicator) -> tuple[str, ...]:
-        return self.catalogue.datasets[measure.dataset].counts_of(measure.code)
+    def reasons(self) -> Sequence[str]:
+        """For which reasons any of these may be withheld."""
+        return sorted({x for each in self.measures for x in reasons_of(self.catalogue, each)})
 
     def hides(self, indicator: Indicator) -> str:
         """Return whether an indicator, put together from measures, is withheld in a row ``g``."""
         reasons: list[str] = []
         for each in (self.catalogue.indicators[code] for code in indicator.measures):
-            counts = self._counts_of(each)
-            if counts and each.aggregation in {Aggregation.MAX, Aggregation.MIN}:
+            found = reasons_of(self.catalogue, each)
+            if found and each.aggregation in {Aggregation.MAX, Aggregation.MIN}:
                 return "true"  # it is the value of a single one, and tells in which of the cells that one is
-            reasons += [f"coalesce(g.w_{count}, false)" for count in counts]
+            reasons += [f"coalesce(g.w_{reason}, false)" for reason in found]
         return " OR ".join(dict.fromkeys(reasons)) or "false"
 
     def step(self, names: Sequence[str], parameter: int) -> str:
@@ -69,7 +74,7 @@ class Hiding:
             names: the columns of dimensions.
             parameter: number of the first of its parameters, :attr:`values`.
         """
-        flags = [f"w_{each}" for each in self.counts]
+        flags = [f"w_{each}" for each in self.reasons]
         measures = [each.code for each in self.measures]
         keys = ", ".join(["bucket", "region", *names])
         types = ["text"] * (2 + len(names)) + ["boolean"] * len(flags)
@@ -90,10 +95,10 @@ class Hiding:
 
     @property
     def values(self) -> list[list[Any]]:
-        """The parameters of :meth:`step`: a column for each part of a row's key, and for each count."""
+        """The parameters of :meth:`step`: a column for each part of a row's key, and for each reason."""
         rows = self.withheld.rows
         keys = [[key[at] for key in rows] for at in range(2 + len(self.question.dimensions))]
-        return [*keys, *([each in why for why in rows.values()] for each in self.counts)]
+        return [*keys, *([each in why for why in rows.values()] for each in self.reasons)]
 
     @property
     def marks(self) -> list[str]:

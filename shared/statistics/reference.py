@@ -100,7 +100,11 @@ def _people(dataset: Dataset) -> str:
         f"of {', '.join(measures)} by {' and '.join(f'`{each}`' for each in counts)}"
         for counts, measures in others.items()
     )
-    return f"{'; '.join([f'Its people are counted by `{dataset.people}`', *besides])}."
+    said = f"{'; '.join([f'Its people are counted by `{dataset.people}`', *besides])}."
+    for measure, within in dataset.within.items():
+        finer = " and ".join(f"`{each}`" for each in within.dimensions)
+        said += f" `{measure}` follows from cells by {finer}."
+    return said
 
 
 def _page(catalogue: Catalogue, each: Indicator) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 What is withheld must not depend on the question (:mod:`~shared.statistics.disclosure`). So the tables that are decided
 are of all regions of the node, without filters, by everything that the question tells apart or filters by. A row of the
-answer is withheld if one of the cells is that it puts together.
+answer is withheld if one of the cells is that it puts together; and so is, in it, a measure that counts some finer
+cells alone, if one of these is.
 
 Whom a figure is about, its dataset says (:class:`~shared.statistics.catalogue.Dataset`). Stocks are decided for each
 period; what flows in a day is decided together with the other days of its month, which the month adds up.
@@ -21,7 +22,7 @@ from shared.kernel.language import Language
 from shared.organisation.division import division, is_within, province_of
 from shared.statistics import figures
 from shared.statistics.analysis import Analysis
-from shared.statistics.catalogue import Aggregation, Catalogue, Dimension
+from shared.statistics.catalogue import Aggregation, Catalogue, Dataset, Dimension, Indicator
 from shared.statistics.cost import Estimate, Limits
 from shared.statistics.disclosure import ALL, Axis, Cell, Levels, flat, withheld
 from shared.statistics.hiding import Withheld
@@ -49,17 +50,19 @@ class People:
         question: how many people there are, in all cells of the node.
         parts: what that is answered from.
         by_month: whether the days of a month are decided together.
+        within: the measures that follow from some of the cells; none if it is decided for all measures.
     """
 
     dataset: str
     question: Question
     parts: Sequence[Part]
     by_month: bool
+    within: Sequence[str] = ()
 
     @property
     def fingerprint(self) -> str:
         """What is the same as long as these people are."""
-        return f"{self.dataset}/{self.by_month}/{sum(each.fingerprint for each in self.parts)}"
+        return f"{self.dataset}/{self.by_month}/{self.within}/{sum(each.fingerprint for each in self.parts)}"
 
 
 async def people_of(
@@ -68,34 +71,62 @@ async def people_of(
     """Return the tables by which it is decided what is withheld from the answer to a question."""
     found = []
     for dataset, measures in question.measures.items():
-        declared = catalogue.datasets[dataset]
-        counts = dict.fromkeys(each for code in measures for each in declared.counts_of(code))
-        for are_flows in (False, True):
-            chosen = tuple(
-                catalogue.indicators[code]
-                for code in counts
-                if (catalogue.indicators[code].aggregation is Aggregation.SUM) == are_flows
+        for finer, of_these in _by_dimensions(catalogue.datasets[dataset], measures).items():
+            counts = dict.fromkeys(
+                each for code in of_these for each in catalogue.datasets[dataset].counts_of(code)
             )
-            if not chosen:
-                continue
-            by_month = (
-                are_flows
-                and question.periods[0].kind is PeriodKind.DAY
-                and PeriodKind.MONTH in declared.periods
-            )
-            asked = replace(
-                question,
-                indicators=chosen,
-                periods=_whole_months(question.consulted) if by_month else question.consulted,
-                by_period=True,
-                dimensions=_finest(question, catalogue),
-                region=division(rule.node),
-                filters=(),
-                analysis=Analysis(),
-            )
-            parts = await read_parts(session, asked, in_full=False)
-            found.append(People(dataset, asked, parts, by_month))
+            for are_flows in (False, True):
+                chosen = [
+                    each
+                    for each in (catalogue.indicators[code] for code in counts)
+                    if (each.aggregation is Aggregation.SUM) == are_flows
+                ]
+                if chosen:
+                    asked = _asked(question, catalogue, rule, chosen, finer)
+                    parts = await read_parts(session, asked, in_full=False)
+                    by_month = asked.periods != question.consulted
+                    found.append(People(dataset, asked, parts, by_month, of_these if finer else ()))
     return found
+
+
+def _by_dimensions(
+    dataset: Dataset, measures: Sequence[str]
+) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Return measures by the dimensions that they tell apart besides those that are asked for."""
+    found: dict[tuple[str, ...], tuple[str, ...]] = {(): tuple(measures)}
+    for code in measures:
+        if code in dataset.within:
+            finer = dataset.within[code].dimensions
+            found[finer] = (*found.get(finer, ()), code)
+    return found
+
+
+def _asked(
+    question: Question,
+    catalogue: Catalogue,
+    rule: Rule,
+    counts: Sequence[Indicator],
+    finer: Sequence[str],
+) -> Question:
+    """Return how many people there are by all that a question tells apart, and by finer dimensions."""
+    periods = question.consulted
+    kinds = catalogue.datasets[counts[0].dataset].periods
+    if (
+        counts[0].aggregation is Aggregation.SUM
+        and periods[0].kind is PeriodKind.DAY
+        and PeriodKind.MONTH in kinds
+    ):
+        periods = _whole_months(periods)
+    return replace(
+        question,
+        indicators=tuple(counts),
+        periods=periods,
+        by_period=True,
+        dimensions=_finest(question, catalogue, finer),
+        region=division(rule.node),
+        filters=(),
+        analysis=Analysis(),
+    )
 
 
 def with_counts(question: Question, catalogue: Catalogue) -> Question:
@@ -114,12 +145,12 @@ def _whole_months(days: Sequence[Period]) -> tuple[Period, ...]:
     return tuple(day for month in months for day in month.with_days[1:])
 
 
-def _finest(question: Question, catalogue: Catalogue) -> tuple[Dimension, ...]:
-    """Return the dimensions that rows or filters go by, without those that follow from another of them."""
-    asked = {
-        each.code: each
-        for each in (*question.dimensions, *(dimension for dimension, _ in question.filters))
-    }
+def _finest(
+    question: Question, catalogue: Catalogue, finer: Sequence[str]
+) -> tuple[Dimension, ...]:
+    """Return these dimensions, and those that rows or filters go by, without what follows from another of them."""
+    told = (*question.dimensions, *(dimension for dimension, _ in question.filters))
+    asked = {each.code for each in told} | set(finer)
     return tuple(
         each
         for each in catalogue.dimension_list
@@ -179,10 +210,26 @@ def decide(
             of_these = [row for period in together for row in by_period[period]]
             for code, period, cell in deciding.withheld(of_these):
                 key = _row_of(question, rule, table, cell)
-                if period in consulted and key is not None:
-                    rows[question.bucket(period), *key].add(code)
+                reasons = _reasons(catalogue, table, code, cell)
+                if period in consulted and key is not None and reasons:
+                    rows[question.bucket(period), *key].update(reasons)
                     cells[table.dataset, period].add(key)
     return Withheld(rule, rows, {key: len(found) for key, found in cells.items()})
+
+
+def _reasons(catalogue: Catalogue, table: People, count: str, cell: Cell) -> list[str]:
+    """Return what is to be withheld because of a cell: all that goes by its count, or what counts these cells alone."""
+    if not table.within:
+        return [count]
+    dataset = catalogue.datasets[table.dataset]
+    names = [each.code for each in table.question.dimensions]
+    found = []
+    for measure in table.within:
+        within = dataset.within[measure]
+        value = cell[1 + names.index(within.dimensions[0])]
+        if count in dataset.counts_of(measure) and within.holds(value):
+            found.append(f"within_{measure}")
+    return found
 
 
 def _groups(table: People) -> list[list[str]]:

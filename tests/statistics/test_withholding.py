@@ -64,7 +64,11 @@ def slices(counted: Counted) -> Iterator[Slice]:
         cells = {}
         for level, sex in product(LEVELS, SEXES):
             if count := counted[period, city, level, sex]:
-                values = {"customers": count, "monthly_charge_fen": 1000 * count + len(level)}
+                values = {
+                    "customers": count,
+                    "monthly_charge_fen": 1000 * count + len(level),
+                    "key_customers": count * (level != "standard"),
+                }
                 cells[level, "monthly", "0-12", sex] = values
         yield slice_of(city, cells, period=period)
 
@@ -115,6 +119,9 @@ class Reader:
         for measure in MEASURES:
             if values.get(measure) is not None:
                 self.attacker.learn({(measure, cell): 1 for cell in cells})
+        if values.get("key_customers") is not None:
+            key = [cell for cell in cells if cell[2] != "standard"]
+            self.attacker.learn({("customers", cell): 1 for cell in key})
         here, whole = self.total(cells), self.total(everything)
         if values.get("customers__share") is not None:
             share = {
@@ -171,7 +178,7 @@ def questions() -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
         for filters in ({}, {"sex": "male"}, {"sex": "female,unknown"}):
             yield (
                 {
-                    "indicator": "customers,monthly_charge_fen,arpu_fen",
+                    "indicator": "customers,monthly_charge_fen,arpu_fen,key_customers",
                     "from": PERIODS[0],
                     "to": PERIODS[1],
                     "by": ["period", *by],

@@ -1,7 +1,7 @@
 """Customers at the end of a period, and who came and went in it."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio, Within
 from shared.statistics.datasets.profile import HERE, LEVEL, MOVED, TENURE_BAND, TENURE_MONTHS
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -36,6 +36,12 @@ DATASET = Dataset(
         "lost_key_customers": ("lost_customers",),
         "lost_monthly_charge_fen": ("lost_customers",),
         "customers_exposed": ("customers", "lost_customers"),
+    },
+    within={
+        "key_customers": Within(("level",), ("standard",), excluded=True),
+        "key_monthly_charge_fen": Within(("level",), ("standard",), excluded=True),
+        "lost_key_customers": Within(("level",), ("standard",), excluded=True),
+        "long_contract_customers": Within(("contract_term",), ("one_year", "two_year")),
     },
 )
 

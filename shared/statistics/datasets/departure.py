@@ -1,7 +1,7 @@
 """Customers who left in a period, by why and to whom."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio, Within
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -21,6 +21,9 @@ DATASET = Dataset(
     _ROWS,
     late={"customer": "left_on"},
     people="departures",
+    within={
+        "departed_to_competitor": Within(("competitor",), ("none",), excluded=True),
+    },
 )
 
 INDICATORS = (

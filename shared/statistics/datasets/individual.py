@@ -1,7 +1,7 @@
 """Individual customers by what is known of them at present; a birth date goes with the person."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio, Within
 from shared.statistics.datasets.profile import AGE_BAND, HERE, LEVEL, MOVED, SPEND_BAND
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -22,6 +22,9 @@ DATASET = Dataset(
     _ROWS,
     present_only=True,
     people="individual_customers",
+    within={
+        "high_spend_customers": Within(("spend_band",), ("300-699", "700-1699", "1700+")),
+    },
 )
 
 INDICATORS = (

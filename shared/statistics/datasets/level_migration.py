@@ -1,7 +1,7 @@
 """Moves of customers from a level to another in a period."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio, Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -20,6 +20,12 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
     people="level_moves",
+    within={
+        "level_upgrades": Within(("from_level", "level")),
+        "level_downgrades": Within(("from_level", "level")),
+        "key_entries": Within(("from_level",), ("standard",)),
+        "key_exits": Within(("level",), ("standard",)),
+    },
 )
 
 INDICATORS = (

@@ -1,7 +1,7 @@
 """Lines at the end of a period, and those that began and ended in it."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio, Within
 from shared.statistics.datasets.profile import CAME, LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -26,6 +26,9 @@ DATASET = Dataset(
         "new_lines": ("new_lines",),
         "ended_lines": ("ended_lines",),
         "lines_exposed": ("lines", "ended_lines"),
+    },
+    within={
+        "contract_lines": Within(("contract_term",), ("one_year", "two_year")),
     },
 )
 

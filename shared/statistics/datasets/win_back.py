@@ -1,7 +1,7 @@
 """Attempts to win back customers who had left."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio, Within
 from shared.statistics.datasets.profile import CAME_BEFORE, LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -20,6 +20,11 @@ DATASET = Dataset(
     _ROWS,
     late={"win_back_attempt": "at"},
     people="win_back_attempts",
+    within={
+        "win_back_refusals": Within(("win_back_result",), ("declined",)),
+        "customers_returned": Within(("win_back_result",), ("returned",)),
+        "returned_charge_fen": Within(("win_back_result",), ("returned",)),
+    },
 )
 
 INDICATORS = (
