@@ -22,7 +22,7 @@ from shared.kernel.language import Language
 from shared.organisation.division import division, is_within, province_of
 from shared.statistics import figures
 from shared.statistics.analysis import Analysis
-from shared.statistics.catalogue import Aggregation, Catalogue, Dataset, Dimension, Indicator
+from shared.statistics.catalogue import Aggregation, Catalogue, Dataset, Dimension
 from shared.statistics.cost import Estimate, Limits
 from shared.statistics.disclosure import ALL, Axis, Cell, Levels, flat, withheld
 from shared.statistics.hiding import Withheld
@@ -81,11 +81,23 @@ async def people_of(
                     for each in (catalogue.indicators[code] for code in counts)
                     if (each.aggregation is Aggregation.SUM) == are_flows
                 ]
-                if chosen:
-                    asked = _asked(question, catalogue, rule, chosen, finer)
-                    parts = await read_parts(session, asked, in_full=False)
-                    by_month = asked.periods != question.consulted
-                    found.append(People(dataset, asked, parts, by_month, of_these if finer else ()))
+                if not chosen:
+                    continue
+                kinds = catalogue.datasets[dataset].periods
+                are_days = question.periods[0].kind is PeriodKind.DAY
+                by_month = are_flows and are_days and PeriodKind.MONTH in kinds
+                asked = replace(
+                    question,
+                    indicators=tuple(chosen),
+                    periods=_whole_months(question.consulted) if by_month else question.consulted,
+                    by_period=True,
+                    dimensions=_finest(question, catalogue, finer),
+                    region=division(rule.node),
+                    filters=(),
+                    analysis=Analysis(),
+                )
+                parts = await read_parts(session, asked, in_full=False)
+                found.append(People(dataset, asked, parts, by_month, of_these if finer else ()))
     return found
 
 
@@ -99,34 +111,6 @@ def _by_dimensions(
             finer = dataset.within[code].dimensions
             found[finer] = (*found.get(finer, ()), code)
     return found
-
-
-def _asked(
-    question: Question,
-    catalogue: Catalogue,
-    rule: Rule,
-    counts: Sequence[Indicator],
-    finer: Sequence[str],
-) -> Question:
-    """Return how many people there are by all that a question tells apart, and by finer dimensions."""
-    periods = question.consulted
-    kinds = catalogue.datasets[counts[0].dataset].periods
-    if (
-        counts[0].aggregation is Aggregation.SUM
-        and periods[0].kind is PeriodKind.DAY
-        and PeriodKind.MONTH in kinds
-    ):
-        periods = _whole_months(periods)
-    return replace(
-        question,
-        indicators=tuple(counts),
-        periods=periods,
-        by_period=True,
-        dimensions=_finest(question, catalogue, finer),
-        region=division(rule.node),
-        filters=(),
-        analysis=Analysis(),
-    )
 
 
 def with_counts(question: Question, catalogue: Catalogue) -> Question:

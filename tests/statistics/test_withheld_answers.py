@@ -205,8 +205,12 @@ async def test_a_day_does_not_follow_from_its_month(
     question = {"indicator": "departures,departed_charge_fen"}
     month = await ask(hq, analyst, **question, period="2026-11")
     assert month["rows"][0]["values"]["departures"] == 31
-    for first in ("2026-11-01", "2026-11-02"):
-        span = {"from": first, "to": "2026-11-03"}
+    for first, last in (
+        ("2026-11-01", "2026-11-03"),
+        ("2026-11-02", "2026-11-03"),
+        ("2026-11-01", "2026-11-30"),
+    ):
+        span = {"from": first, "to": last}
         told = await ask(hq, analyst, **question, **span, by="period")
         shown = {x["period"]: x["values"]["departures"] for x in told["rows"]}
         expected = {"2026-11-01": None, "2026-11-02": None, "2026-11-03": 20}

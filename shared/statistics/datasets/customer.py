@@ -1,8 +1,9 @@
 """Customers at the end of a period, and who came and went in it."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio, Within
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import HERE, LEVEL, MOVED, TENURE_BAND, TENURE_MONTHS
+from shared.statistics.people import Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 

@@ -1,8 +1,9 @@
 """Individual customers by what is known of them at present; a birth date goes with the person."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio, Within
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
 from shared.statistics.datasets.profile import AGE_BAND, HERE, LEVEL, MOVED, SPEND_BAND
+from shared.statistics.people import Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 

@@ -1,7 +1,8 @@
 """Moves of customers from a level to another in a period."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio, Within
+from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.people import Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
