@@ -32,6 +32,7 @@ from shared.capability import NodeContext
 from shared.kernel.tier import Tier
 from shared.statistics.aggregate import put_together
 from shared.statistics.indicators import CATALOGUE
+from shared.statistics.privacy import Terms
 from shared.statistics.question import Words, read_question
 from shared.statistics.service import Manner, answer
 
@@ -110,7 +111,7 @@ async def _ask(context: NodeContext, asked: Asked, bounds: tuple[str, str]) -> l
     question = read_question(words, CATALOGUE, scope="000000", now=COMPUTED)
     async with context.database.transaction() as session:
         found = await answer(
-            session, question, CATALOGUE, here="000000", manner=Manner(in_full=False)
+            session, question, Terms(CATALOGUE, None), here="000000", manner=Manner(in_full=False)
         )
     rows: list[Any] = orjson.loads(found.body or b"")["rows"]
     return [[row["values"][code] for code in asked.measures] for row in rows]

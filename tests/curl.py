@@ -70,7 +70,7 @@ class Shell:
                     name, _, value = next(words).partition("=")
                     form[name] = value
                 case "--json":
-                    content = next(words).encode()
+                    content = self._filled(next(words)).encode()
                     headers["Content-Type"] = "application/json"
                 case "--data-binary":
                     content = self.files[next(words).removeprefix("@")]

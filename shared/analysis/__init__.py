@@ -13,8 +13,9 @@ current revisions alone. Its *state* is a digest of these revisions.
 
 One gate
 --------
-Every value that leaves by SQL or by a file passes through one view, ``analysis_fact``. What may not be told is to be
-empty there, and is then empty everywhere; a measure without any row of it is zero.
+Every value that leaves by SQL or by a file passes through the view ``analysis_fact``. What may not be told is empty
+there, and so everywhere; a measure without any row of it is zero, and where that may not be told, ``analysis_unsaid``
+has an empty one. What that is, :mod:`~shared.analysis.withholding` decides.
 
 Life of the lake
 ----------------
@@ -29,14 +30,15 @@ An export that was ended anywhere is completed by the next: what it moved and di
 again, and unfinished files are removed. Two exports of one node at once are refused. A lake that somebody deleted is
 made anew. Nothing is lost with it: the truth stays in the database.
 
-Who may write: :mod:`~shared.analysis.reference` its tables, :mod:`~shared.analysis.exporting` the lake.
+Who may write: :mod:`~shared.analysis.reference` and :mod:`~shared.analysis.withholding` their tables,
+:mod:`~shared.analysis.exporting` the lake.
 """
 
 from shared.analysis import star as star  # its views are part of the tables
 from shared.analysis.access import ACTIONS, READ
 from shared.analysis.commands import app
 from shared.analysis.endpoints import router
-from shared.analysis.jobs import EXPORT_LAKE
+from shared.analysis.jobs import EXPORT_LAKE, WITHHOLD
 from shared.analysis.reference import ensure_reference
 from shared.capability import Capability, Permission, Role
 from shared.kernel.language import Text
@@ -47,7 +49,7 @@ capability = Capability(
         "Figures for analysts' own tools: SQL and Parquet", "专业分析工具：SQL 与 Parquet"
     ),
     routers=(router,),
-    jobs=(EXPORT_LAKE,),
+    jobs=(EXPORT_LAKE, WITHHOLD),
     actions=ACTIONS,
     permissions=(
         Permission(

@@ -28,6 +28,7 @@ from shared.analysis.parquet import (
 )
 from shared.analysis.problems import LakeBusy
 from shared.analysis.reference import Reference, current_reference
+from shared.analysis.withholding import withhold
 from shared.capability import NodeContext
 from shared.kernel.database import SESSION
 from shared.kernel.tier import Tier
@@ -76,6 +77,7 @@ async def export_lake(context: NodeContext, *, now: datetime) -> Exported:
         LakeForeign: if the directory holds something else (409).
     """
     reference = await current_reference(context)
+    await withhold(context, now=now)
     lake, exported = Lake.of(context.settings), Exported()
     async with _alone(context) as connection:
         await asyncio.to_thread(lake.open)

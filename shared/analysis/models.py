@@ -1,8 +1,8 @@
-"""The reference: what the program's catalogue says, as tables that SQL can join."""
+"""The reference: what the program's catalogue says, as tables that SQL can join; and what the gate withholds."""
 
 from datetime import date, datetime
 
-from sqlalchemy import ARRAY, Text
+from sqlalchemy import ARRAY, Integer, SmallInteger, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.kernel.database import Base
@@ -89,3 +89,42 @@ class AnalysisIndicator(Base):
     valid_until: Mapped[date | None]
     defined_by: Mapped[str | None]
     """The version of HQ's definitions; nothing if it ships with the program."""
+
+
+class AnalysisRule(Base):
+    """The rule by which the gate withholds: one row; none where nothing is withheld."""
+
+    __tablename__ = "analysis_rule"
+
+    rule: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+
+
+class AnalysisDecided(Base):
+    """A slice of which it has been decided by the rule what is withheld; others have no facts while there is a rule."""
+
+    __tablename__ = "analysis_decided"
+
+    slice_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class AnalysisWithheld(Base):
+    """A cell of a decided slice that has too few people of one count, or would give away one that has."""
+
+    __tablename__ = "analysis_withheld"
+
+    slice_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    cell_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    count_id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    volume: Mapped[int] = mapped_column(SmallInteger)
+
+
+class AnalysisAbout(Base):
+    """Whom a measure is about: by which count its cells are withheld."""
+
+    __tablename__ = "analysis_about"
+
+    measure_id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    count_id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    always: Mapped[bool]
+    """Whether it is withheld everywhere: a greatest or least value is one customer's."""

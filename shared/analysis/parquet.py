@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from shared.kernel.database import Base
-from shared.statistics.catalogue import Aggregation, Catalogue
+from shared.statistics.aggregation import Aggregation
+from shared.statistics.catalogue import Catalogue
 
 ROWS_AT_ONCE = 4_096
 ROWS_OF_A_GROUP = 65_536

@@ -24,7 +24,8 @@ from shared.analysis.models import (
 )
 from shared.capability import NodeContext
 from shared.kernel.database import Base
-from shared.statistics.catalogue import Aggregation, Catalogue, Dimension, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Catalogue, Dimension, Indicator
 from shared.statistics.definition import catalogue_in_force
 from shared.statistics.vocabulary import FAMILY_NAMES, OWNERS, UNIT_NAMES
 

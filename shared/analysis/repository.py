@@ -17,14 +17,17 @@ LOCK = 0x6C616B65
 """Key of the advisory lock of an export: ``lake`` in ASCII."""
 
 _CURRENT = f"s.dataset = $1 AND {CURRENT}"
-_STATE = "encode(sha256(convert_to(string_agg(s.node || ' ' || s.revision || ' ' || s.hash, ',' ORDER BY s.node), 'UTF8')), 'hex')"
+_RULE = """coalesce((SELECT min(r.rule) FROM analysis_rule r) || count(d.slice_id), '')"""
+_DECIDED = "LEFT JOIN analysis_decided d ON d.slice_id = s.id"
+_SAID = """string_agg(s.node || ' ' || s.revision || ' ' || s.hash, ',' ORDER BY s.node)"""
+_STATE = f"encode(sha256(convert_to({_SAID} || {_RULE}, 'UTF8')), 'hex')"
 _STATES = f"""
-    SELECT s.period, {_STATE} AS state FROM statistics_slice s WHERE {_CURRENT} GROUP BY s.period ORDER BY s.period"""
+    SELECT s.period, {_STATE} AS state FROM statistics_slice s {_DECIDED} WHERE {_CURRENT} GROUP BY s.period ORDER BY s.period"""
 _MADE_OF = f"""
     SELECT {_STATE} AS state, count(*) AS cities,
            coalesce(json_object_agg(s.node, s.revision ORDER BY s.node) FILTER (WHERE s.revision > 1), '{{}}')::text
                AS restated
-    FROM statistics_slice s WHERE {_CURRENT} AND s.period = $2 HAVING count(*) > 0"""
+    FROM statistics_slice s {_DECIDED} WHERE {_CURRENT} AND s.period = $2 HAVING count(*) > 0"""
 _ROW = """s.node, left(s.node, 2) || '0000',
            (CASE WHEN length(s.period) = 7 THEN s.period || '-01' ELSE s.period END)::date, s.revision"""
 _SLICES = f"""
@@ -88,7 +91,8 @@ def _facts(layout: Layout, ids: dict[str, int]) -> str:
     return f"""
         SELECT {", ".join(columns)}
         FROM statistics_slice s
-        JOIN analysis_fact f ON f.slice_id = s.id AND f.volume = $3::smallint
+        JOIN (SELECT * FROM analysis_fact WHERE volume = $3::smallint
+              UNION ALL SELECT * FROM analysis_unsaid WHERE volume = $3::smallint) f ON f.slice_id = s.id
         JOIN statistics_cell c ON c.id = f.cell_id
         WHERE {_CURRENT} AND s.period = $2
         GROUP BY s.id, c.id ORDER BY {order}"""

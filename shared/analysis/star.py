@@ -4,7 +4,8 @@ They are the owner's, with the owner's rights, so that whoever reads them needs 
 barriers: no function that an analyst writes sees a row that a view leaves out. Facts have a column for each dimension
 of the catalogue. So a dimension that is added needs a migration, and the test of the history says so.
 
-``analysis_fact`` lies with the tables, because the lake reads it too: it is the one gate that every value passes.
+The gates ``analysis_fact`` and ``analysis_unsaid`` lie with the tables, because the lake reads them too: every value
+passes there. What they withhold was decided before (:mod:`~shared.analysis.withholding`).
 """
 
 from collections.abc import Mapping
@@ -19,9 +20,33 @@ SCHEMA = "analysis"
 
 # ruff: noqa: S608 - put together from the catalogue's codes alone
 
-GATE = """
-    CREATE VIEW analysis_fact WITH (security_barrier) AS
-    SELECT f.slice_id, f.measure_id, f.volume, f.cell_id, f.value FROM statistics_fact f"""
+_RULED = "EXISTS (SELECT FROM analysis_rule)"
+GATES = (
+    f"""
+    CREATE VIEW analysis_fact AS
+    SELECT f.slice_id, f.measure_id, f.volume, f.cell_id,
+           CASE WHEN NOT {_RULED} OR NOT EXISTS (
+               SELECT FROM analysis_about a WHERE a.measure_id = f.measure_id AND (a.always OR EXISTS (
+                   SELECT FROM analysis_withheld w
+                   WHERE (w.slice_id, w.cell_id, w.count_id) = (f.slice_id, f.cell_id, a.count_id)))
+           ) THEN f.value END AS value
+    FROM statistics_fact f
+    WHERE NOT {_RULED} OR EXISTS (SELECT FROM analysis_decided d WHERE d.slice_id = f.slice_id)""",
+    """
+    CREATE VIEW analysis_unsaid AS
+    SELECT w.slice_id, a.measure_id, w.volume, w.cell_id, NULL::bigint AS value
+    FROM analysis_withheld w JOIN analysis_about a ON a.count_id = w.count_id
+    WHERE NOT EXISTS (
+        SELECT FROM statistics_fact f WHERE (f.slice_id, f.measure_id, f.volume, f.cell_id)
+                                          = (w.slice_id, a.measure_id, w.volume, w.cell_id))
+      AND NOT EXISTS (
+        SELECT FROM analysis_withheld o JOIN analysis_about b ON b.count_id = o.count_id
+        WHERE (o.slice_id, o.cell_id, b.measure_id) = (w.slice_id, w.cell_id, a.measure_id) AND o.count_id < w.count_id)""",
+)
+"""What is told of each fact, and the facts that there are not, of cells that are withheld: a missing row tells a zero.
+
+They are no barriers: then a question about one period would read every fact. The star's views above them are.
+"""
 
 
 def _dimension_columns() -> str:
@@ -49,11 +74,18 @@ _FACT = f"""
     SELECT {_SLICE},
            {{known}}m.code AS measure,
            {_dimension_columns()},
-           f.value
+           f.value, f.value IS NULL AS withheld
     FROM statistics_slice s
-    JOIN analysis_fact f ON f.slice_id = s.id AND f.volume = {_VOLUME}
+    JOIN {{gate}} f ON f.slice_id = s.id AND f.volume = {_VOLUME}
     JOIN statistics_measure m ON m.id = f.measure_id
-    JOIN statistics_cell c ON c.id = f.cell_id"""
+    JOIN statistics_cell c ON c.id = f.cell_id{{where}}"""
+
+
+def _facts(*, known: str = "", where: str = "") -> str:
+    """Return the query of all that passes the gates."""
+    gates = ("analysis_fact", "analysis_unsaid")
+    return "\n    UNION ALL".join(_FACT.format(gate=x, known=known, where=where) for x in gates)
+
 
 VIEWS: Mapping[str, tuple[str, str]] = {
     "slice": (
@@ -65,11 +97,11 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     ),
     "fact_current": (
         "One value of one measure, by city, period and the dimensions of its dataset; current revisions alone.",
-        f"{_FACT.format(known='')}\n    WHERE {CURRENT}",
+        _facts(where=f"\n    WHERE {CURRENT}"),
     ),
     "fact_history": (
         "The values of every revision, with the time in which this node took them for the current ones.",
-        _FACT.format(known=f"{_KNOWN}, "),
+        _facts(known=f"{_KNOWN}, "),
     ),
     "dim_period": (
         "The calendar: months and days from 2000 to the end of next year.",
@@ -127,7 +159,7 @@ VIEWS: Mapping[str, tuple[str, str]] = {
 
 def statements() -> list[str]:
     """Return what makes the star."""
-    made = [GATE, f"CREATE SCHEMA {SCHEMA}"]
+    made = [*GATES, f"CREATE SCHEMA {SCHEMA}"]
     for name, (comment, query) in VIEWS.items():
         made.append(f"CREATE VIEW {SCHEMA}.{name} WITH (security_barrier) AS\n    {query.strip()}")
         made.append(f"COMMENT ON VIEW {SCHEMA}.{name} IS '{comment}'")

@@ -31,6 +31,7 @@ from shared.staff.service import ROLES
 from shared.statistics import reference
 from shared.statistics.definition import INDICATOR
 from shared.statistics.indicators import CATALOGUE
+from shared.statistics.privacy import DISCLOSURE
 
 MADE = "<!-- Made from the program by `make docs`; change it there. -->\n"
 
@@ -327,7 +328,9 @@ _PAGES: dict[str, Callable[[], str]] = {
         f"indicators/{code}.md": partial(reference.render_indicator, code)
         for code in CATALOGUE.indicators
     },
-    "policy-kinds.md": partial(policy_reference.render_markdown, (*KINDS, INDICATOR, REPORTING)),
+    "policy-kinds.md": partial(
+        policy_reference.render_markdown, (*KINDS, INDICATOR, REPORTING, DISCLOSURE)
+    ),
     "glossary.md": glossary.render_markdown,
 }
 

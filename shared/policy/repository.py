@@ -185,14 +185,24 @@ def _bounds_json(bounds: Iterable[Bound]) -> list[dict[str, Any]]:
 
 async def fingerprint(connection: asyncpg.Connection, kind: str, node: str) -> str:
     """Return what is the same as long as the known statements of a kind, and the line to a node, are the same."""
-    return str(await connection.fetchval(_FINGERPRINT, kind, node))
+    (found,) = await fingerprints(connection, (kind,), node)
+    return found
 
 
-_FINGERPRINT = """
+async def fingerprints(
+    connection: asyncpg.Connection, kinds: Collection[str], node: str
+) -> list[str]:
+    """Return the fingerprints of several kinds, in their order."""
+    rows = await connection.fetch(_FINGERPRINTS, list(kinds), node)
+    return [row[0] for row in rows]
+
+
+_FINGERPRINTS = """
     SELECT concat_ws(' ',
         (SELECT parent FROM federation_registry WHERE code = $2),
-        (SELECT md5(string_agg(digest, '' ORDER BY digest)) FROM policy_version WHERE kind = $1),
-        (SELECT md5(string_agg(digest, '' ORDER BY digest)) FROM policy_withdrawal WHERE kind = $1))"""
+        (SELECT md5(string_agg(digest, '' ORDER BY digest)) FROM policy_version v WHERE v.kind = k.kind),
+        (SELECT md5(string_agg(digest, '' ORDER BY digest)) FROM policy_withdrawal w WHERE w.kind = k.kind))
+    FROM unnest($1::text[]) WITH ORDINALITY AS k (kind, place) ORDER BY k.place"""
 
 
 async def version(

@@ -37,14 +37,27 @@ async def in_force(
         on: the day, in the business zone.
         node: division code of the node that goes by it.
     """
+    (found,) = await several_in_force(session, (kind,), on=on, node=node)
+    return found
+
+
+async def several_in_force(
+    session: AsyncSession, kinds: Sequence[PolicyKind[Any]], *, on: date, node: str
+) -> list[PolicyInForce[Any]]:
+    """Return the policies of several kinds, in their order, by one look at what is remembered."""
     # Rules ask at every redemption: what was found is remembered by all that it depends on, and one look tells that.
     connection = await driver_connection(session)
-    known = (kind, on, node, await repository.fingerprint(connection, kind.name, node))
-    if known not in _remembered:
-        if len(_remembered) >= _MOST_REMEMBERED:
-            _remembered.clear()
-        _remembered[known] = (await resolution(session, kind, on=on, node=node)).in_force
-    return _remembered[known]
+    names = [kind.name for kind in kinds]
+    found = []
+    fingerprints = await repository.fingerprints(connection, names, node)
+    for kind, fingerprint in zip(kinds, fingerprints, strict=True):
+        known = (kind, on, node, fingerprint)
+        if known not in _remembered:
+            if len(_remembered) >= _MOST_REMEMBERED:
+                _remembered.clear()
+            _remembered[known] = (await resolution(session, kind, on=on, node=node)).in_force
+        found.append(_remembered[known])
+    return found
 
 
 async def in_force_now(

@@ -17,7 +17,7 @@ from shared.reporting.access import (
     Reader,
 )
 from shared.reporting.models import Act
-from shared.reporting.repository import RESTATEMENTS
+from shared.reporting.repository import restatements
 from shared.reporting.schemas import (
     BoardOut,
     DecisionIn,
@@ -154,8 +154,10 @@ async def reject_proposal(
 @router.get("/restatements", summary="What came after the close", response_model=RestatementPage)
 async def list_restatements(
     database: NodeDatabase,
+    session: Transaction,
     principal: Reader,
     settings: NodeSettings,
+    now: Now,
     page: Page,
     node: Annotated[
         str | None, Query(description="Only of this city.", examples=["440300"])
@@ -172,7 +174,8 @@ async def list_restatements(
         "dataset": dataset,
         "state": state,
     }
-    body = await RESTATEMENTS.page(await database.pool(), page, filters)
+    listing = await restatements(session, settings.code, now)
+    body = await listing.page(await database.pool(), page, filters)
     return Response(body, media_type="application/json")
 
 

@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - statements are put together from constants
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from shared.reporting.models import (
     ReportingDifference,
     ReportingWatch,
 )
+from shared.statistics.privacy import rule_in_force
 
 EFFECTIVE = """(
     SELECT DISTINCT ON (node, month, number, period, dataset, revision)
@@ -253,8 +254,8 @@ RESTATEMENTS = Listing(
         },
         "closing": "l.closing",
         "state": _RESTATEMENT_STATE,
-        "in_force": """(SELECT json_build_object('revision', c.revision, 'hash', c.hash, 'control_totals',
-            c.control_totals) FROM statistics_slice c WHERE (c.dataset, c.node, c.period) =
+        "in_force": """(SELECT json_build_object('revision', c.revision, 'hash', c.hash, 'control_totals', c.control_totals)
+            FROM statistics_slice c WHERE (c.dataset, c.node, c.period) =
             (s.dataset, s.node, s.period) AND c.superseded_at IS NULL)""",
         "decided_at": "e.said_at",
         "decided_by": "e.said_by",
@@ -272,3 +273,14 @@ RESTATEMENTS = Listing(
     },
 )  # fmt: skip
 """Revisions that came after the close of their month: those that wait, and those that were decided."""
+_WITHOUT_TOTALS = {
+    "control_totals": "NULL::jsonb",
+    "in_force": RESTATEMENTS.columns["in_force"].replace("c.control_totals)", "NULL)"),
+}
+
+
+async def restatements(session: AsyncSession, here: str, now: datetime) -> Listing:
+    """Return what a node tells of restatements: no totals where small cells are withheld."""
+    if await rule_in_force(session, here, now) is None:
+        return RESTATEMENTS
+    return replace(RESTATEMENTS, columns={**RESTATEMENTS.columns, **_WITHOUT_TOTALS})

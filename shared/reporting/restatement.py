@@ -15,7 +15,7 @@ from shared.organisation.division import cities_of
 from shared.reporting import sharing
 from shared.reporting.access import RESTATEMENT_APPROVED, RESTATEMENT_REJECTED, Desk
 from shared.reporting.problems import NotAbove, RestatementDecided, RestatementNotFound
-from shared.reporting.repository import RESTATEMENTS
+from shared.reporting.repository import restatements
 from shared.reporting.statement import Said
 from shared.statistics.standing import MONTH_LENGTH
 
@@ -37,7 +37,8 @@ async def read(desk: Desk, slice_id: int, scope: str) -> bytes:
     """
     connection = await driver_connection(desk.session)
     within = [city.code for city in cities_of(scope)]
-    found = await RESTATEMENTS.one(connection, {"within": within, "id": slice_id})
+    listing = await restatements(desk.session, desk.here, desk.now)
+    found = await listing.one(connection, {"within": within, "id": slice_id})
     if found is None:
         raise RestatementNotFound(id=slice_id)
     return found

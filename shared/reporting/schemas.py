@@ -185,7 +185,9 @@ class InForceOut(BaseModel):
 
     revision: int
     hash: str
-    control_totals: dict[str, int]
+    control_totals: dict[str, int] | None = Field(
+        description="`null` where HQ's policy `disclosure` withholds small cells."
+    )
 
 
 class RestatementOut(BaseModel):
@@ -198,7 +200,9 @@ class RestatementOut(BaseModel):
     revision: int = Field(examples=[3])
     hash: str
     row_count: int
-    control_totals: dict[str, int]
+    control_totals: dict[str, int] | None = Field(
+        description="`null` where HQ's policy `disclosure` withholds small cells."
+    )
     reason: str | None = Field(
         description="Why the city counted otherwise.", examples=["late data"]
     )

@@ -40,6 +40,7 @@ from shared.capability import Capability, Permission, Role
 from shared.kernel.language import Text
 from shared.statistics import commands, endpoints, jobs, messages
 from shared.statistics.definition import INDICATOR
+from shared.statistics.privacy import DISCLOSURE
 
 capability = Capability(
     name="statistics",
@@ -63,6 +64,6 @@ capability = Capability(
         ),
     ),
     jobs=(jobs.aggregation, jobs.retention),
-    policies=(INDICATOR,),
+    policies=(INDICATOR, DISCLOSURE),
     commands=(("stats", commands.app),),
 )

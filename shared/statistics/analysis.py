@@ -10,15 +10,13 @@ from typing import TypeVar
 
 from shared.kernel.language import Text
 from shared.kernel.listing import QueryInvalid
+from shared.statistics.aggregation import Aggregation, Difference, Ratio
 from shared.statistics.catalogue import (
-    Aggregation,
     Catalogue,
     Change,
-    Difference,
     Earlier,
     Growth,
     Indicator,
-    Ratio,
     Share,
     Windowed,
 )

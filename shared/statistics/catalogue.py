@@ -23,6 +23,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from shared.kernel.language import Text
+from shared.statistics.aggregation import Aggregation, Difference, Quantile, Ratio
+from shared.statistics.people import Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -35,79 +37,13 @@ QUESTION_WORDS = frozenset(
 """Names that a question gives to other things than dimensions."""
 COLUMNS_OF_ROWS = frozenset({"period", "region_code", "region_name", "others"})
 """What the columns of an answer's flat form are called that are neither dimensions nor indicators."""
-_ROW_WORDS = frozenset({"period", "region", "values", "others"})
+_ROW_WORDS = frozenset({"period", "region", "values", "others", "withheld"})
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,49}")
 
 
 class CatalogueInvalid(ValueError):
     """A catalogue contradicts itself or common sense."""
-
-
-class Aggregation(StrEnum):
-    """How a measure's values are put together."""
-
-    SUM = "sum"
-    SNAPSHOT = "snapshot"
-    MAX = "max"
-    MIN = "min"
-    DISTINCT = "distinct"
-    DISTRIBUTION = "distribution"
-    DISTRIBUTION_AT_END = "distribution_at_end"
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether values of different regions are added."""
-        return self in {Aggregation.SUM, Aggregation.SNAPSHOT}
-
-    @property
-    def divides(self) -> bool:
-        """Whether it can be a side of a ratio."""
-        return self.adds_up or self is Aggregation.DISTINCT
-
-    @property
-    def is_distribution(self) -> bool:
-        """Whether quantiles are told of it."""
-        return self in {Aggregation.DISTRIBUTION, Aggregation.DISTRIBUTION_AT_END}
-
-    @property
-    def is_sketch(self) -> bool:
-        """Whether cities send a sketch of it rather than a number."""
-        return self is Aggregation.DISTINCT or self.is_distribution
-
-    @property
-    def is_at_end(self) -> bool:
-        """Whether it speaks of one moment: over time its last period stands."""
-        return self in {Aggregation.SNAPSHOT, Aggregation.DISTRIBUTION_AT_END}
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """One measure over another, times ``scale``."""
-
-    numerator: str
-    denominator: str
-    scale: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One measure less another of the same unit."""
-
-    minuend: str
-    subtrahend: str
-
-
-@dataclass(frozen=True, slots=True)
-class Quantile:
-    """The value that so many percent of a distribution do not exceed."""
-
-    of: str
-    percent: int
-
-
-MEDIAN = 50
-"""Percent: the quantile that is told of a distribution itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +131,11 @@ class Dataset:
             period is counted again when, and only when, they do. Without any, nothing of a past period can change, or
             it is the state at its end that is counted.
         present_only: whether the tables know the present alone, so that a past period cannot be counted any more.
+        people: the measure that counts the people its cells are about, or what stands for them: their lines, their
+            contacts. Nothing if they are about none.
+        others: of measures that are about other people than these: which measures count those.
+        within: of measures that count those of some values of its dimensions alone: which; for whoever is told such a
+            measure by other dimensions is told finer cells.
     """
 
     code: str
@@ -204,6 +145,13 @@ class Dataset:
     rows: str = ""
     late: Mapping[str, str] = field(default_factory=dict)
     present_only: bool = False
+    people: str = ""
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    within: Mapping[str, Within] = field(default_factory=dict)
+
+    def counts_of(self, measure: str) -> tuple[str, ...]:
+        """Return the measures that count the people whom a measure is about."""
+        return self.others.get(measure) or ((self.people,) if self.people else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +245,8 @@ class Catalogue:
         self._check_names()
         for indicator in self.indicator_list:
             self._check_indicator(indicator)
+        for dataset in self.dataset_list:
+            self._check_people(dataset)
 
     def _check_names(self) -> None:
         for dimension in self.dimension_list:
@@ -365,6 +315,21 @@ class Catalogue:
             raise CatalogueInvalid(
                 f"The ratio {indicator.code} divides what adds up over time by what does not, or the reverse."
             )
+
+    def _check_people(self, dataset: Dataset) -> None:
+        measures = {each.code: each.aggregation for each in self.measures_of(dataset.code)}
+        counts = {each for counts in dataset.others.values() for each in counts}
+        for code in (counts | {dataset.people}) - {""}:
+            how = measures.get(code)
+            if not isinstance(how, Aggregation) or not how.divides:
+                raise CatalogueInvalid(
+                    f"The dataset {dataset.code} counts people by {code}, which is no measure of it that counts."
+                )
+        for code, within in dataset.within.items():
+            if not set(within.dimensions) <= set(dataset.dimensions):
+                raise CatalogueInvalid(f"The measure {code} is not counted by {within.dimensions}.")
+        for code in (dataset.others.keys() | dataset.within.keys()) - measures.keys():
+            raise CatalogueInvalid(f"The dataset {dataset.code} has no measure {code}.")
 
     @cached_property
     def dimensions(self) -> Mapping[str, Dimension]:

@@ -10,18 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 
+from shared.statistics.aggregation import Aggregation, Difference, Ratio
 from shared.statistics.analysis import change_code
-from shared.statistics.catalogue import (
-    Aggregation,
-    Catalogue,
-    Change,
-    Difference,
-    Growth,
-    Indicator,
-    MovingSum,
-    Ratio,
-    Share,
-)
+from shared.statistics.catalogue import Catalogue, Change, Growth, Indicator, MovingSum, Share
 from shared.statistics.figures import DECIMALS
 
 Number = int | float

@@ -15,12 +15,13 @@ from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.language import Language, preferred_language
 from shared.statistics.aggregate import note_all_changed, put_together
 from shared.statistics.cost import Limits
-from shared.statistics.definition import catalogue_in_force
 from shared.statistics.forms import Form
 from shared.statistics.plotting import plot as drawings
+from shared.statistics.privacy import terms_in_force
 from shared.statistics.question import Question, Words, read_question
 from shared.statistics.service import answer
-from shared.statistics.table import flattened, write
+from shared.statistics.shaping import MARK, WITHHELD
+from shared.statistics.table import flattened, hidden_columns, write
 from shared.statistics.verification import differences
 
 app = typer.Typer(help="Statistics of a node and all below it.", no_args_is_help=True)
@@ -113,12 +114,12 @@ def query(
         )
         now = context.clock.now()
         async with context.database.transaction() as session:
-            catalogue = await catalogue_in_force(session, here, now)
-            question = read_question(words, catalogue, scope=here, now=now)
+            terms = await terms_in_force(session, here, now)
+            question = read_question(words, terms.catalogue, scope=here, now=now)
             found = await answer(
                 session,
                 question,
-                catalogue,
+                terms,
                 here=here,
                 language=language,
                 limits=Limits.of(context.settings),
@@ -193,6 +194,7 @@ def made_of(provenance: dict[str, Any], language: Language) -> str:
         else "-"
     )
     missing = ", ".join(provenance["missing"])
+    hidden = provenance.get(WITHHELD)
     head = f"{provenance['dataset']} {provenance['period']}: "
     counts = provenance["included"], provenance["expected"]
     if language is Language.CHINESE:
@@ -200,27 +202,37 @@ def made_of(provenance: dict[str, Any], language: Language) -> str:
             head
             + f"{counts[1]} 个地市中的 {counts[0]} 个，截至 {when}"
             + (f"，缺 {missing}" if missing else "")
+            + (f"，隐匿 {hidden['cells']} 个单元格（{hidden['policy']}）" if hidden else "")
         )
     return (
         head
         + f"{counts[0]} of {counts[1]} cities, as of {when}"
         + (f", missing {missing}" if missing else "")
+        + (f", {hidden['cells']} cells withheld ({hidden['policy']})" if hidden else "")
     )
 
 
 def _lines(row: dict[str, Any], result: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a row as it is printed; one for each indicator if something goes across."""
-    apart = {
-        name: value for name, value in row.items() if name not in {"period", "region", "values"}
-    }
+    left_out = {"period", "region", "values", WITHHELD}
+    apart = {name: value for name, value in row.items() if name not in left_out}
+    hidden = set(hidden_columns(row))
     place = " ".join(part for part in (row["region"]["code"], row["region"]["name"]) if part)
     keys = {"period": row["period"], "region": place, **apart}
     named = {x["code"]: f"{x['name']} ({x['unit']})" for x in result["indicators"]}
     if "columns" not in result:
-        return [keys | {name: row["values"][code] for code, name in named.items()}]
+        figures = {
+            name: MARK if code in hidden else row["values"][code] for code, name in named.items()
+        }
+        return [keys | figures]
     columns = {each["code"]: each["name"] for each in result["columns"]}
     return [
-        keys | {"": name} | {columns[at]: value for at, value in row["values"][code].items()}
+        keys
+        | {"": name}
+        | {
+            columns[at]: MARK if f"{code}.{at}" in hidden else value
+            for at, value in row["values"][code].items()
+        }
         for code, name in named.items()
     ]
 

@@ -24,17 +24,15 @@ from shared.kernel.clock import business_day
 from shared.kernel.language import Text
 from shared.policy.declaration import PolicyDocument, RuleBroken
 from shared.policy.service import in_force
+from shared.statistics.aggregation import Aggregation, Difference, Ratio
 from shared.statistics.catalogue import (
     COLUMNS_OF_ROWS,
-    Aggregation,
     Catalogue,
-    Difference,
     Earlier,
     Growth,
     Indicator,
     MovingSum,
     Rank,
-    Ratio,
     Share,
 )
 from shared.statistics.indicators import CATALOGUE
@@ -247,10 +245,11 @@ INDICATOR: PolicyKind[IndicatorPolicy] = PolicyKind(
 async def catalogue_in_force(session: AsyncSession, node: str, now: datetime) -> Catalogue:
     """Return what can be asked for at a node today: what ships, and what HQ has defined."""
     found = await in_force(session, INDICATOR, on=business_day(now), node=node)
-    return _extended(found.document, found.reference)
+    return extended(found.document, found.reference)
 
 
 @lru_cache(maxsize=16)
-def _extended(document: IndicatorPolicy, reference: str) -> Catalogue:
+def extended(document: IndicatorPolicy, reference: str) -> Catalogue:
+    """Return the catalogue that ships with what a version defines."""
     defined = tuple(each.indicator(reference) for each in document.indicators)
     return replace(CATALOGUE, indicator_list=(*CATALOGUE.indicator_list, *defined))

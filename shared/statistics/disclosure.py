@@ -78,19 +78,27 @@ def withheld(
     if all(count == 0 or count >= threshold for count in people.values()):
         # Every coarser cell is of as many people or more: nothing is withheld anywhere above.
         return set()
+    tables = {levels: {cell: count for cell, count in people.items() if count}}
+    places = list(product(*(range(level + 1) for level in levels)))
+    for at in reversed(places):
+        if at not in tables:
+            tables[at] = _put_together(axes, tables, at)
     lattice = _Lattice(axes, threshold)
-    for at in product(*(range(level + 1) for level in levels)):
-        lattice.add(at, _gathered(axes, people, levels, at))
+    for at in places:
+        lattice.add(at, tables[at])
     return lattice.tables[levels].withheld
 
 
-def _gathered(
-    axes: Sequence[Axis], people: Mapping[Cell, int], levels: Levels, at: Levels
+def _put_together(
+    axes: Sequence[Axis], tables: Mapping[Levels, dict[Cell, int]], at: Levels
 ) -> dict[Cell, int]:
+    """Return the people of a table from the smallest of those that are finer by one level."""
+    finer = ((place, (*at[:place], at[place] + 1, *at[place + 1 :])) for place in range(len(at)))
+    place, of = min((each for each in finer if each[1] in tables), key=lambda x: len(tables[x[1]]))
+    above = axes[place].above[at[place]]
     found: dict[Cell, int] = defaultdict(int)
-    for cell, count in people.items():
-        if count:
-            found[_coarser(axes, cell, levels, at)] += count
+    for cell, count in tables[of].items():
+        found[*cell[:place], above[cell[place]], *cell[place + 1 :]] += count
     return dict(found)
 
 
@@ -124,10 +132,13 @@ class _Lattice:
     axes: Sequence[Axis]
     threshold: int
     tables: dict[Levels, _Table] = field(default_factory=dict)
+    lines: dict[tuple[Levels, int, Cell], _Line] = field(default_factory=dict)
+    """Those that were met while the present table is decided, by table, axis and whole."""
 
     def add(self, at: Levels, people: dict[Cell, int]) -> None:
         """Decide a table; all that are coarser have been decided."""
         table = self.tables[at] = _Table(people)
+        self.lines.clear()
         for line in self._lines_of_withheld_wholes(at):
             if len(line.parts) == 1:  # the same cell under another name
                 table.withheld.add(line.parts[0])
@@ -152,25 +163,30 @@ class _Lattice:
             told = line.whole not in self.tables[line.whole_at].withheld
             unknown = [cell for cell in line.parts if cell in table.withheld]
             people = sum(table.people.get(cell, 0) for cell in unknown)
-            others = sorted(
-                (
-                    cell
-                    for cell in line.parts
-                    if cell not in table.withheld and self._is_free(at, cell)
-                ),
-                key=lambda cell: self._worth(at, cell),
-                reverse=True,
-            )
-            while others and (
+            others: list[Cell] | None = None
+            while (
                 (unknown and (len(unknown) == 1 or people < self.threshold))
                 if told
                 else not unknown
             ):
+                if others is None:
+                    others = self._others(at, line)
+                if not others:
+                    break
                 more = others.pop()
                 unknown.append(more)
                 people += table.people.get(more, 0)
                 table.withheld.add(more)
                 lines.extend(self._lines_of(at, more))
+
+    def _others(self, at: Levels, line: _Line) -> list[Cell]:
+        """Return the parts of a line that may be withheld besides, the least worth last."""
+        free = [
+            cell
+            for cell in line.parts
+            if cell not in self.tables[at].withheld and self._is_free(at, cell)
+        ]
+        return sorted(free, key=lambda cell: self._worth(at, cell), reverse=True)
 
     def _worth(self, at: Levels, cell: Cell) -> tuple[bool, int, Cell]:
         """Order cells by how little is lost without them; those of nobody are the last resort, since all see them."""
@@ -185,7 +201,11 @@ class _Lattice:
         for place, level in enumerate(at):
             if level:
                 value = self.axes[place].above[level - 1][cell[place]]
-                yield self._line(at, place, (*cell[:place], value, *cell[place + 1 :]))
+                whole = (*cell[:place], value, *cell[place + 1 :])
+                key = at, place, whole
+                if key not in self.lines:
+                    self.lines[key] = self._line(at, place, whole)
+                yield self.lines[key]
 
     def _line(self, at: Levels, place: int, whole: Cell) -> _Line:
         parts = self.axes[place].below[at[place] - 1][whole[place]]

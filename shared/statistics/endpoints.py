@@ -8,18 +8,20 @@ from shared.access import Principal, require
 from shared.kernel.edge import NodeDatabase, NodeSettings, Now, Page, Speech, Transaction
 from shared.kernel.language import Text
 from shared.organisation.division import cities_of
+from shared.statistics.aggregation import Ratio
 from shared.statistics.asking import FILTERS_DOCUMENTED, Asked, AskedManner, scope_of
-from shared.statistics.catalogue import Indicator, Ratio
+from shared.statistics.catalogue import Indicator
 from shared.statistics.cost import Limits
 from shared.statistics.definition import catalogue_in_force
 from shared.statistics.drilling import query_string, words_of
 from shared.statistics.forms import MEDIA_TYPES, Form, content_type
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.period import Period
+from shared.statistics.privacy import rule_in_force, terms_in_force
 from shared.statistics.problems import IndicatorUnknown
 from shared.statistics.question import read_question, understood
 from shared.statistics.reference import exact_sql
-from shared.statistics.repository import SLICES
+from shared.statistics.repository import SLICES, SLICES_WITHOUT_TOTALS
 from shared.statistics.schemas import (
     DimensionsOut,
     EstimateOut,
@@ -58,12 +60,14 @@ async def read_values(
     manner: AskedManner,
 ) -> Response:
     """Answer a question about the region that the caller may see, as JSON or as one flat table."""
-    catalogue = await catalogue_in_force(session, settings.code, now)
-    question = read_question(words, catalogue, scope=scope_of(principal, settings.code), now=now)
+    terms = await terms_in_force(session, settings.code, now)
+    question = read_question(
+        words, terms.catalogue, scope=scope_of(principal, settings.code), now=now
+    )
     found = await answer(
         session,
         question,
-        catalogue,
+        terms,
         here=settings.code,
         language=language,
         held=request.headers.get("if-none-match"),
@@ -103,8 +107,10 @@ async def estimate_values(
 @router.get("/slices", summary="Which cities have said what, and when", response_model=SlicePage)
 async def list_slices(
     database: NodeDatabase,
+    session: Transaction,
     principal: Reader,
     settings: NodeSettings,
+    now: Now,
     page: Page,
     node: Annotated[
         str | None, Query(description="Division code of the city.", examples=["440300"])
@@ -124,8 +130,10 @@ async def list_slices(
         "period": str(Period.parse(period)) if period else None,
         "current": current,
     }
+    rule = await rule_in_force(session, settings.code, now)
+    listing = SLICES_WITHOUT_TOTALS if rule else SLICES
     return Response(
-        await SLICES.page(await database.pool(), page, filters), media_type="application/json"
+        await listing.page(await database.pool(), page, filters), media_type="application/json"
     )
 
 

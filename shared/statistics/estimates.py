@@ -14,15 +14,8 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.kernel.database import driver_connection
-from shared.statistics.catalogue import (
-    MEDIAN,
-    Aggregation,
-    Catalogue,
-    Dimension,
-    Indicator,
-    Quantile,
-    Windowed,
-)
+from shared.statistics.aggregation import MEDIAN, Aggregation, Quantile
+from shared.statistics.catalogue import Catalogue, Dimension, Indicator, Windowed
 from shared.statistics.parts import Part
 from shared.statistics.period import Period
 from shared.statistics.question import Question

@@ -6,6 +6,8 @@ look at the other rows of the period, change, growth and moving sums at the same
 consulted for that and not told; these are empty unless all these periods are made of the same cities. What is estimated
 from sketches (:mod:`~shared.statistics.estimates`) comes in as a value and is one more column of what was put together.
 
+What is withheld (:mod:`~shared.statistics.hiding`) is empty, and so is all that would be computed from it.
+
 Only codes of the catalogue become part of the statement's text; everything that was asked goes in as a value.
 """
 
@@ -18,19 +20,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.kernel.language import Language, Text
 from shared.kernel.tier import Tier
 from shared.organisation.division import Division
+from shared.statistics.aggregation import Aggregation, Difference, Quantile, Ratio
 from shared.statistics.catalogue import (
-    Aggregation,
     Catalogue,
     Change,
-    Difference,
     Dimension,
     Earlier,
     Growth,
     Indicator,
     MovingSum,
-    Quantile,
     Rank,
-    Ratio,
     Share,
     Windowed,
 )
@@ -42,6 +41,7 @@ from shared.statistics.estimates import (
     sketched_for,
 )
 from shared.statistics.facts import WHOLE
+from shared.statistics.hiding import Hiding, Withheld
 from shared.statistics.parts import Part
 from shared.statistics.period import YEAR
 from shared.statistics.question import Question
@@ -67,6 +67,7 @@ class _Statement:
     question: Question
     catalogue: Catalogue
     ids: Mapping[str, int]
+    hiding: Hiding | None = None
 
     @property
     def measures(self) -> list[Indicator]:
@@ -148,6 +149,17 @@ class _Statement:
             return f"g.{indicator.code}"
         return self.measured(indicator.code)
 
+    def valued(self, indicator: Indicator) -> list[str]:
+        """Return the columns of a plain indicator: its value, and whether that is withheld."""
+        value = self.value(indicator)
+        if self.hiding is None:
+            return [f"{value} AS v_{indicator.code}"]
+        hides = self.hiding.hides(indicator)
+        return [
+            f"CASE WHEN NOT ({hides}) THEN {value} END AS v_{indicator.code}",
+            f"({hides}) AS w_{indicator.code}",
+        ]
+
     def measured(self, code: str) -> str:
         measure = self.catalogue.indicators[code]
         if isinstance(measure.aggregation, Aggregation) and not measure.aggregation.divides:
@@ -156,26 +168,33 @@ class _Statement:
         closes = measure.aggregation is Aggregation.SNAPSHOT
         return f"CASE WHEN s.{measure.dataset}_{'closes' if closes else 'speaks'} THEN coalesce(g.{code}, 0) END"
 
-    def told(self, indicator: Indicator) -> str:
-        """Return an indicator's value in a row ``v`` of plain values."""
+    def told(self, indicator: Indicator) -> tuple[str, str]:
+        """Return an indicator's value in a row ``v`` of plain values, and whether it is withheld."""
         how = indicator.aggregation
-        if isinstance(how, Ratio):
-            return _rounded(f"v.v_{indicator.code}")
         if not isinstance(how, Windowed):
-            return f"v.v_{indicator.code}"
+            value = f"v.v_{indicator.code}"
+            return (_rounded(value) if isinstance(how, Ratio) else value), f"v.w_{indicator.code}"
         value, cities = f"v.v_{how.of.code}", f"v.{indicator.dataset}_cities"
+        hidden = f"v.w_{how.of.code}"
         key = ", ".join(["v.region", *(f"v.dim_{each.code}" for each in self.question.dimensions)])
         match how:
             case Share():
                 whole = f"sum({value}) OVER (PARTITION BY v.bucket)"
-                return _rounded(f"100 * {value}::numeric / nullif({whole}, 0)")
+                share = _rounded(f"100 * {value}::numeric / nullif({whole}, 0)")
+                hidden = f"bool_or({hidden}) OVER (PARTITION BY v.bucket)"
+                return (
+                    f"CASE WHEN NOT {hidden} THEN {share} END" if self.hiding else share
+                ), hidden
             case Rank():
                 place = f"rank() OVER (PARTITION BY v.bucket ORDER BY {value} DESC NULLS LAST)"
-                return f"CASE WHEN {value} IS NOT NULL THEN {place} END"
+                return f"CASE WHEN {value} IS NOT NULL THEN {place} END", hidden
             case MovingSum(periods=count):
                 frame = f"OVER (PARTITION BY {key} ORDER BY v.ordinal RANGE BETWEEN {count - 1} PRECEDING AND CURRENT ROW)"
                 whole = f"count({value}) {frame} = {count} AND min({cities}) {frame} = max({cities}) {frame}"
-                return f"CASE WHEN {whole} THEN sum({value}) {frame} END"
+                return (
+                    f"CASE WHEN {whole} THEN sum({value}) {frame} END",
+                    f"bool_or({hidden}) {frame}",
+                )
             case Change(over=over) | Growth(over=over):
                 order, back = ("ordinal", 1) if over is Earlier.PERIOD else ("calendar", YEAR)
                 frame = f"OVER (PARTITION BY {key} ORDER BY v.{order} RANGE BETWEEN {back} PRECEDING AND {back} PRECEDING)"
@@ -183,7 +202,10 @@ class _Statement:
                 compared = f"({value} - {earlier})::numeric"
                 if isinstance(how, Growth):
                     compared = f"100 * {compared} / nullif({earlier}, 0)"
-                return f"CASE WHEN max({cities}) {frame} = {cities} THEN {_rounded(compared)} END"
+                compared = (
+                    f"CASE WHEN max({cities}) {frame} = {cities} THEN {_rounded(compared)} END"
+                )
+                return compared, f"({hidden} OR coalesce(bool_or({hidden}) {frame}, false))"
 
     def source(self) -> tuple[str, str]:
         """Return what plain values are computed from, and which part of it has the dimensions."""
@@ -245,23 +267,32 @@ class _Statement:
         values = [
             *(f"{row}.{name}" for name in names),
             *(f"s.{each}_cities" for each in datasets),
-            *(f"{self.value(each)} AS v_{each.code}" for each in self.plain),
+            *(column for each in self.plain for column in self.valued(each)),
         ]
         pairs = [
             "'period', f.bucket",
             "'region', json_build_object('code', f.region, 'name', r.name)",
             *(f"'{each.code}', f.dim_{each.code}" for each in dimensions),
+            *(self.hiding.marks if self.hiding else ()),
             "'values', json_build_object("
             + ", ".join(f"'{each.code}', f.t_{each.code}" for each in self.question.indicators)
             + ")",
         ]
+        parameter = _FIRST_FILTER + len(self.question.filters) + bool(self.estimated)
+        computed = [*(each.code for each in self.measures), *self.estimated]
+        hidden = self.hiding.step(names, computed, parameter) if self.hiding else ""
         order = ["f.bucket", "f.region", *(_order(each) for each in dimensions)]
-        told = [f"{self.told(each)} AS t_{each.code}" for each in self.question.indicators]
         counted = f"""
                 SELECT {", ".join(columns)}
                 FROM chosen c {self.stored()}
                 {"WHERE " + " AND ".join(filters) if filters else ""}
                 GROUP BY {", ".join(keys)}"""  # noqa: S608 - as below
+        told = []
+        for each in self.question.indicators:
+            value, is_hidden = self.told(each)
+            told.append(f"{value} AS t_{each.code}")
+            if self.hiding:
+                told.append(f"{is_hidden} AS h_{each.code}")
         return f"""
             WITH chosen AS (
                 SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::boolean[], $9::text[], $10::int[], $11::int[],
@@ -270,8 +301,8 @@ class _Statement:
             ), said AS (
                 SELECT bucket, region, max(ordinal) AS ordinal, max(calendar) AS calendar, {", ".join(known)}
                 FROM chosen GROUP BY bucket, region
-            ), gathered AS ({self.gathered(counted)}
-            ), valued AS (
+            ), {"counted" if self.hiding else "gathered"} AS ({self.gathered(counted)}
+            ), {hidden} valued AS (
                 SELECT {", ".join(["s.bucket", "s.region", "s.ordinal", "s.calendar", *values])} FROM {source}
             ), figure AS (
                 SELECT v.bucket, v.region, {", ".join([*(f"v.{name}" for name in names), *told])} FROM valued v
@@ -290,6 +321,7 @@ async def rows(
     *,
     closing: Mapping[str, str],
     language: Language,
+    withheld: Withheld | None = None,
 ) -> bytes:
     """Return the rows of the answer as a JSON array.
 
@@ -300,13 +332,15 @@ async def rows(
         parts: what the answer is made of.
         closing: by dataset, the period whose snapshots stand for the range.
         language: of the regions' names.
+        withheld: what is withheld; ``None`` if nothing ever is here.
     """
     needed = [code for codes in question.measures.values() for code in codes]
     ids = await measure_ids(session, needed)
     regions = {each.region: question.region_of(each.region) for each in parts}
     periods = {str(each): each for each in question.consulted}
     named = {each.code: region_name(each).speak(language) for each in regions.values()}
-    statement = _Statement(question, catalogue, ids)
+    hiding = Hiding(question, catalogue, withheld) if withheld else None
+    statement = _Statement(question, catalogue, ids, hiding)
     wanted = list(statement.estimated.values())
     told = await estimates(session, question, wanted, parts, closing=closing, ids=ids)
     return await fetch_json(
@@ -327,6 +361,7 @@ async def rows(
         [periods[each.period].volume for each in parts],
         *(list(values) for _, values in question.filters),
         *([orjson.dumps(told).decode()] if wanted else ()),
+        *(hiding.values if hiding else ()),
     )
 
 

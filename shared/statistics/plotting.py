@@ -6,6 +6,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text as Rich
 
+from shared.statistics.shaping import MARK
+from shared.statistics.table import hidden_columns
+
 Number = int | float
 WIDTH = 40
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -49,43 +52,41 @@ def label(row: dict[str, Any]) -> str:
     apart = [
         str(value)
         for name, value in row.items()
-        if name not in {"period", "region", "values", "others"} and value is not None
+        if name not in {"period", "region", "values", "others", "withheld"} and value is not None
     ]
     return " ".join([row["region"]["name"], *apart])
 
 
 def _bars(heading: dict[str, Any], rows: list[dict[str, Any]], _: Sequence[str]) -> Table:
     table = _table(heading, "")
-    series = [
-        (name, value)
-        for row in rows
-        for name, value in _cells(label(row), row["values"][heading["code"]])
-    ]
-    greatest = max((value for _, value in series if value is not None), default=0)
-    for name, value in series:
-        table.add_row(Rich(name), _shown(value), bar(value, greatest))
+    series = [cell for row in rows for cell in _cells(row, heading["code"])]
+    greatest = max((value for _, value, _ in series if value is not None), default=0)
+    for name, value, is_hidden in series:
+        table.add_row(Rich(name), MARK if is_hidden else _shown(value), bar(value, greatest))
     return table
 
 
 def _lines(heading: dict[str, Any], rows: list[dict[str, Any]], periods: Sequence[str]) -> Table:
     table = _table(heading, f"{periods[0]} – {periods[-1]}")
     courses: dict[str, dict[str, Number | None]] = {}
+    hidden = set()
     for row in rows:
-        for name, value in _cells(label(row), row["values"][heading["code"]]):
+        for name, value, is_hidden in _cells(row, heading["code"]):
             courses.setdefault(name, {})[row["period"]] = value
+            if is_hidden and row["period"] == periods[-1]:
+                hidden.add(name)
     for name, course in courses.items():
         values = [course.get(period) for period in periods]
-        table.add_row(Rich(name), _shown(values[-1]), line(values))
+        table.add_row(Rich(name), MARK if name in hidden else _shown(values[-1]), line(values))
     return table
 
 
-def _cells(
-    name: str, value: Number | dict[str, Number | None] | None
-) -> list[tuple[str, Number | None]]:
-    """Return one value, or with what goes across each of its values."""
+def _cells(row: dict[str, Any], code: str) -> list[tuple[str, Number | None, bool]]:
+    """Return one value and whether it is withheld, or with what goes across each of its values."""
+    name, value, hidden = label(row), row["values"][code], set(hidden_columns(row))
     if isinstance(value, dict):
-        return [(f"{name} {column}", each) for column, each in value.items()]
-    return [(name, value)]
+        return [(f"{name} {at}", each, f"{code}.{at}" in hidden) for at, each in value.items()]
+    return [(name, value, code in hidden)]
 
 
 def _table(heading: dict[str, Any], course: str) -> Table:

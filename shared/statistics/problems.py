@@ -97,3 +97,15 @@ class FormatNotOffered(Problem):
         "The answer is given as {offered}; `Accept` asks for '{given}'. `format` chooses by name: {names}.",
         "结果可提供 {offered}；Accept 要求“{given}”。也可用 format 指定：{names}。",
     )
+
+
+class DisclosureTooCostly(Problem):
+    """A question for which too many cells would have to be looked at to decide what is withheld."""
+
+    status = 422
+    title = Text("Disclosure too costly", "隐匿判定代价过高")
+    sentence = Text(
+        "To decide what is withheld, up to {cells} cells would have to be looked at, of all regions of this node; at most "
+        "{most} are for one question. Ask for fewer dimensions, a coarser region_level, or months rather than days.",
+        "判定隐匿单元格须查看本节点全部地区至多 {cells} 个单元格，单次上限为 {most}。请减少维度、提高地区层级，或改按月查询。",
+    )

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from textwrap import dedent
 
-from shared.statistics.catalogue import MEDIAN, Aggregation, Catalogue, Dataset, Indicator, Quantile
+from shared.statistics.aggregation import MEDIAN, Aggregation, Quantile
+from shared.statistics.catalogue import Catalogue, Dataset, Indicator
 from shared.statistics.estimates import Sketched, sketched
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.sketches import DISTINCT_ERROR, RANK_ERROR
@@ -93,6 +94,22 @@ def _counted(dataset: Dataset) -> str:
         said += f" A past period is counted again when rows of {tables} come, change or go."
     if dataset.present_only:
         said += " The present alone is known: a past period cannot be counted any more."
+    return f"{said} {_people(dataset)}"
+
+
+def _people(dataset: Dataset) -> str:
+    """Say whom a dataset is about."""
+    others: dict[tuple[str, ...], list[str]] = {}
+    for measure, counts in dataset.others.items():
+        others.setdefault(counts, []).append(f"`{measure}`")
+    besides = (
+        f"of {', '.join(measures)} by {' and '.join(f'`{each}`' for each in counts)}"
+        for counts, measures in others.items()
+    )
+    said = f"{'; '.join([f'Its people are counted by `{dataset.people}`', *besides])}."
+    for measure, within in dataset.within.items():
+        finer = " and ".join(f"`{each}`" for each in within.dimensions)
+        said += f" `{measure}` follows from cells by {finer}."
     return said
 
 

@@ -1,7 +1,7 @@
 """Keeping slices: which revisions there are, which was current when, and their facts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -52,6 +52,8 @@ SLICES = Listing(
     },
 )
 """The register of slices, over HTTP and on the command line."""
+SLICES_WITHOUT_TOTALS = replace(SLICES, columns={**SLICES.columns, "control_totals": "NULL::jsonb"})
+"""The same where small cells are withheld: a total of a city is one of them, or gives one away."""
 
 
 class RevisionConflict(Exception):

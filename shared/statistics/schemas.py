@@ -231,8 +231,13 @@ class Row(BaseModel):
     others: int | None = Field(
         default=None, description="Of a row that puts others together with `top`: how many."
     )
+    withheld: list[str] | dict[str, list[str]] | None = Field(
+        default=None,
+        description="The indicators that are withheld in the row, with `pivot` each with the columns in which it is; "
+        "left out where HQ's policy `disclosure` withholds nothing.",
+    )
     values: dict[str, float | dict[str, float | None] | None] = Field(
-        description="By indicator, and with `pivot` by column; `null` where nothing is known or nothing divides."
+        description="By indicator, and with `pivot` by column; `null` where nothing is known, nothing divides, or it is withheld."
     )
 
 
@@ -258,6 +263,16 @@ class ErrorOut(BaseModel):
     confidence: float = Field(description="In what part of all cases it is no farther off.")
 
 
+class WithheldOut(BaseModel):
+    """What is withheld of the figures of one dataset and period, and by which rule."""
+
+    cells: int = Field(
+        description="Rows of the figures in which something is withheld.", examples=[2]
+    )
+    least_people: int = Field(description="The threshold that HQ has set.", examples=[5])
+    policy: str = Field(description="The version of HQ's policy.", examples=["disclosure 1"])
+
+
 class Provenance(BaseModel):
     """What the figures of one dataset and period are made of."""
 
@@ -274,6 +289,9 @@ class Provenance(BaseModel):
     )
     cities: list[CityRevision] | None = Field(
         default=None, description="The slices, unless only a summary was asked for."
+    )
+    withheld: WithheldOut | None = Field(
+        default=None, description="Left out where HQ's policy `disclosure` withholds nothing."
     )
 
 
@@ -349,7 +367,9 @@ class SliceOut(BaseModel):
     revision: int = Field(examples=[1])
     hash: str
     row_count: int
-    control_totals: dict[str, int]
+    control_totals: dict[str, int] | None = Field(
+        description="`null` where HQ's policy `disclosure` withholds small cells."
+    )
     reason: str | None
     computed_at: datetime
     received_at: datetime

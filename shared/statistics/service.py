@@ -1,4 +1,7 @@
-"""Answering questions: which slices an answer is made of, what is missing, and what the figures are."""
+"""Answering questions: which slices an answer is made of, what is missing or withheld, and what the figures are.
+
+Every answer is made here, whatever its shape and form, and from rows in which what is withheld is empty.
+"""
 
 import asyncio
 import hashlib
@@ -23,13 +26,16 @@ from shared.statistics.drilling import ways
 from shared.statistics.estimates import reads_slices, sketched_for
 from shared.statistics.expectation import expected_cities
 from shared.statistics.forms import Form
+from shared.statistics.hiding import Withheld
 from shared.statistics.parts import Part, read_parts
+from shared.statistics.privacy import Terms
 from shared.statistics.problems import QuestionTooSlow
 from shared.statistics.question import Question
 from shared.statistics.repository import StoredSlice, limit_time, slices_by_id
 from shared.statistics.shaping import shape
 from shared.statistics.table import flattened, write
 from shared.statistics.vocabulary import UNIT_NAMES
+from shared.statistics.withholding import MOST_CELLS, count, decide, people_of, with_counts
 
 Expected = Mapping[str, Sequence[str]]
 """By period: codes of the cities of which figures are expected."""
@@ -58,7 +64,8 @@ class Answer:
     """An answer and the tag by which it is recognised.
 
     Attributes:
-        entity_tag: changes when, and only when, the question, the slices it is made of or the cities expected do.
+        entity_tag: changes when, and only when, the question, the slices it is made of, the cities expected or what is
+            withheld do.
         body: the JSON, or the file; ``None`` if the asker has it already.
     """
 
@@ -69,7 +76,7 @@ class Answer:
 async def answer(
     session: AsyncSession,
     question: Question,
-    catalogue: Catalogue,
+    terms: Terms,
     *,
     here: str,
     language: Language = Language.ENGLISH,
@@ -82,7 +89,7 @@ async def answer(
     Args:
         session: where to look.
         question: what is asked.
-        catalogue: what its indicators mean.
+        terms: what its indicators mean, and what is withheld.
         here: code of this node, from which figures are expected if it is a city.
         language: of the names.
         held: the ``If-None-Match`` header of an asker who may have the answer already.
@@ -91,26 +98,45 @@ async def answer(
 
     Raises:
         QuestionTooCostly: if it would read too much (422).
+        DisclosureTooCostly: if too much would have to be looked at to decide what is withheld (422).
         QuestionTooSlow: if the database takes too long (422); the transaction is spoilt.
     """
+    catalogue, rule = terms.catalogue, terms.rule
     within = {city.code for city in cities_of(question.region.code)}
     in_full = manner.in_full or reads_slices(question, catalogue)
-    parts = await read_parts(session, question, in_full=in_full)
+    asked = with_counts(question, catalogue) if rule else question
+    parts = await read_parts(session, asked, in_full=in_full)
     expected = await _expected(session, question, parts, within, here)
-    tag = _entity_tag(question, parts, expected, language, manner)
+    people = await people_of(session, question, catalogue, rule) if rule else []
+    withholding = [repr(rule), *(each.fingerprint for each in people)] if rule else []
+    tag = _entity_tag(question, parts, expected, language, manner, withholding)
     if held is not None and holds(held, tag):
         return Answer(tag, None)
     Estimate.of(question, parts).require_within(limits)
     closing = _closing_periods(parts)
     await limit_time(session, limits.seconds)
     try:
-        rows = await _rows(session, question, catalogue, parts, closing, language)
+        withheld = None
+        if rule:
+            counted = await count(session, people, catalogue, limits)
+            withheld = await asyncio.to_thread(
+                decide, question, catalogue, rule, people, counted, most=MOST_CELLS
+            )
+        rows = await figures.rows(
+            session,
+            question,
+            catalogue,
+            parts,
+            closing=closing,
+            language=language,
+            withheld=withheld,
+        )
     except QueryCanceledError:
         raise QuestionTooSlow(seconds=limits.seconds) from None
     told = {"rows": rows}
     if question.analysis.reshapes:  # in a thread, for many rows take their time
         told = await asyncio.to_thread(_reshaped, question, catalogue, rows, language)
-    provenance = _provenance(question, parts, expected)
+    provenance = _provenance(question, parts, expected, withheld)
     _tell_errors(provenance, question, catalogue)
     if manner.in_full:
         ids = [id_ for each in parts for id_ in each.slice_ids]
@@ -134,23 +160,6 @@ async def answer(
 async def estimate(session: AsyncSession, question: Question) -> Estimate:
     """Tell what a question would cost, without answering it."""
     return Estimate.of(question, await read_parts(session, question, in_full=False))
-
-
-async def _rows(  # noqa: PLR0917 - what the figures need
-    session: AsyncSession,
-    question: Question,
-    catalogue: Catalogue,
-    parts: Sequence[Part],
-    closing: Mapping[str, str],
-    language: Language,
-) -> bytes:
-    """Return the rows of the figures, before any are put together, turned or written.
-
-    Every answer passes here, whatever its shape and form: what is to be withheld is withheld here.
-    """
-    return await figures.rows(
-        session, question, catalogue, parts, closing=closing, language=language
-    )
 
 
 def _reshaped(
@@ -195,19 +204,20 @@ def _joined(cities: Sequence[str], spoken: frozenset[str]) -> Sequence[str]:
     return tuple(sorted({*cities, *(city for several in spoken for city in several.split())}))
 
 
-def _entity_tag(
+def _entity_tag(  # noqa: PLR0917 - all that it depends on
     question: Question,
     parts: Sequence[Part],
     expected: Expected,
     language: Language,
     manner: Manner,
+    withholding: Sequence[str],
 ) -> str:
     fingerprints: dict[str, int] = defaultdict(int)
     for each in parts:
         fingerprints[f"{each.dataset}/{each.period}"] += each.fingerprint
     known = sorted((key, str(value)) for key, value in fingerprints.items())
     # The question's repr holds the definitions of its indicators: an upgrade that changes one changes the tag.
-    made_of = [repr(question), known, _by_cities(expected), language, repr(manner)]
+    made_of = [repr(question), known, _by_cities(expected), language, repr(manner), withholding]
     return f'"{hashlib.sha256(orjson.dumps(made_of)).hexdigest()[:32]}"'
 
 
@@ -246,7 +256,10 @@ def _headings(
 
 
 def _provenance(
-    question: Question, parts: Sequence[Part], expected: Expected
+    question: Question,
+    parts: Sequence[Part],
+    expected: Expected,
+    withheld: Withheld | None,
 ) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], list[Part]] = defaultdict(list)
     for each in parts:
@@ -265,6 +278,7 @@ def _provenance(
                     "included": len(expected[period]) - len(missing),
                     "as_of": min((each.as_of for each in here), default=None),
                     "missing": missing,
+                    **_withheld(withheld, dataset, period),
                 }
             )
     return told
@@ -280,6 +294,15 @@ def _tell_errors(
     for entry in provenance:
         if entry["dataset"] in errors:
             entry["errors"] = errors[entry["dataset"]]
+
+
+def _withheld(withheld: Withheld | None, dataset: str, period: str) -> dict[str, Any]:
+    """Return what an entry says of what is withheld; nothing where nothing ever is."""
+    if withheld is None:
+        return {}
+    rule = withheld.rule
+    cells = withheld.cells.get((dataset, period), 0)
+    return {"withheld": {"cells": cells, "least_people": rule.threshold, "policy": rule.policy}}
 
 
 def _lacking(expected: Sequence[str], there: frozenset[str]) -> Sequence[str]:

@@ -13,6 +13,10 @@ from shared.statistics.question import BY_PERIOD, BY_REGION, Question
 
 Row = dict[str, Any]
 OTHERS = Text("Others", "其他")
+WITHHELD = "withheld"
+"""Under what a row names the indicators that are withheld in it; it has none where nothing ever is."""
+MARK = "×"
+"""How tables for people show it."""
 NOT_SAID = ""
 """The code of a column for what has no value of the dimension that goes across."""
 
@@ -72,7 +76,7 @@ class _Shaping:
             groups = sorted(_grouped(everything, down), key=place)
             for row in (row for group in groups[:most] for row in group):
                 told = {each.code: row["values"][each.code] for each in question.told}
-                yield {**row, "values": told}
+                yield {**row, **self.marks([row]), "values": told}
             rest = [row for group in groups[most:] for row in group]
             for members in _grouped(rest, (self.pivot,) if self.pivot else ()):
                 period = members[0][BY_PERIOD]
@@ -91,6 +95,7 @@ class _Shaping:
     def others(self, members: list[Row], everybody: Sequence[Values], count: int) -> Row:
         """Return one row for several of the same period and, if something goes across, of the same column."""
         first, values = members[0], [row["values"] for row in members]
+        marks = self.marks(members)
         is_one_region = self.pivot == BY_REGION or not self.question.tells_regions_apart
         nobody = {"code": None, "name": OTHERS.speak(self.language)}
         return {
@@ -98,10 +103,21 @@ class _Shaping:
             BY_REGION: first[BY_REGION] if is_one_region else nobody,
             **{name: first[name] if name == self.pivot else None for name in self.names[2:]},
             "others": count,
+            **marks,
             "values": {
-                each.code: self.figure(each, values, everybody) for each in self.question.told
+                each.code: None
+                if each.code in marks.get(WITHHELD, ())
+                else self.figure(each, values, everybody)
+                for each in self.question.told
             },
         }
+
+    def marks(self, rows: list[Row]) -> dict[str, list[str]]:
+        """Return what a row that puts several together says of what is withheld; nothing if nothing ever is."""
+        if WITHHELD not in rows[0]:
+            return {}
+        hidden = {code for row in rows for code in row[WITHHELD]}
+        return {WITHHELD: [each.code for each in self.question.told if each.code in hidden]}
 
     def pivoted(self, rows: list[Row], pivot: str) -> Shaped:
         """Return a row for all rows that differ in nothing but what goes across."""
@@ -121,7 +137,13 @@ class _Shaping:
                 each.code: {x: cells[x][each.code] if x in cells else None for x in across}
                 for each in question.told
             }
-            found.append({name: row[name] for name in (*names, "values") if name in row})
+            if WITHHELD in row:
+                hidden = {_code(each, pivot): each[WITHHELD] for each in group}
+                of = {
+                    code: [x for x in across if code in hidden.get(x, ())] for code in row["values"]
+                }
+                row[WITHHELD] = {code: columns for code, columns in of.items() if columns}
+            found.append({name: row[name] for name in (*names, WITHHELD, "values") if name in row})
         return Shaped(found, across)
 
     def columns(self, rows: list[Row], pivot: str) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 The columns are ``period``, ``region_code``, ``region_name``, one for each dimension, ``others`` if rows were put
 together, and then one for each indicator, or for each indicator and value of what goes across: ``customers.gold``.
-Their names are codes. What the figures are made of goes with them: into sheets of a workbook, into the schema of
-Parquet and Arrow; CSV has no place for it, and the answer in JSON has it whole.
+Where small cells are withheld, ``withheld`` before these names those that are withheld in a row. Their names are codes.
+What the figures are made of goes with them: into sheets of a workbook, into the schema of Parquet and Arrow; CSV has no
+place for it, and the answer in JSON has it whole.
 """
 
 import csv
@@ -15,14 +16,21 @@ from typing import Any, BinaryIO
 import orjson
 
 from shared.kernel.tabular import BOM, Kind, Layout, harmless, write_sheets
-from shared.statistics.catalogue import Aggregation, Difference, MovingSum, Quantile, Rank
+from shared.statistics.aggregation import Aggregation, Difference, Quantile
+from shared.statistics.catalogue import MovingSum, Rank
 from shared.statistics.forms import Form
 from shared.statistics.question import BY_REGION, Question
+from shared.statistics.shaping import WITHHELD
 
 Document = Mapping[str, Any]
 """An answer as JSON has it."""
 
 _KEYS: Layout = {"period": Kind.TEXT, "region_code": Kind.TEXT, "region_name": Kind.TEXT}
+_RULE: Layout = {
+    "withheld_cells": Kind.INTEGER,
+    "least_people": Kind.INTEGER,
+    "policy": Kind.TEXT,
+}
 _SHEETS: Mapping[str, Layout] = {
     "provenance": {
         **dict.fromkeys(("dataset", "period", "node"), Kind.TEXT),
@@ -64,10 +72,12 @@ def flattened(question: Question, document: Document) -> Table:
         for each in question.told
     }
     has_others = question.analysis.top is not None
+    withholds = any(WITHHELD in each for each in document["provenance"])
     columns = {
         **_KEYS,
         **dict.fromkeys(dimensions, Kind.TEXT),
         **({"others": Kind.INTEGER} if has_others else {}),
+        **({WITHHELD: Kind.TEXT} if withholds else {}),
         **(
             {f"{code}.{column}": kind for code, kind in kinds.items() for column in across}
             if question.analysis.pivot
@@ -84,8 +94,17 @@ def flattened(question: Question, document: Document) -> Table:
         )
         keys = (row["period"], row[BY_REGION]["code"], row[BY_REGION]["name"])
         others = (row.get("others"),) if has_others else ()
-        rows.append((*keys, *(row[each] for each in dimensions), *others, *figures))
+        hidden = (" ".join(hidden_columns(row)),) if withholds else ()
+        rows.append((*keys, *(row[each] for each in dimensions), *others, *hidden, *figures))
     return Table(columns, rows, document)
+
+
+def hidden_columns(row: Mapping[str, Any]) -> list[str]:
+    """Return the columns that are withheld in a row of an answer."""
+    hidden = row.get(WITHHELD, ())
+    if isinstance(hidden, Mapping):
+        return [f"{code}.{column}" for code, columns in hidden.items() for column in columns]
+    return list(hidden)
 
 
 def write(table: Table, form: Form, file: BinaryIO, *, with_bom: bool = False) -> None:
@@ -129,6 +148,8 @@ def _write_xlsx(table: Table, file: BinaryIO) -> None:
     }
     for name, rows in sheets.items():
         layout = _SHEETS[name]
+        if name == "provenance" and WITHHELD in table.columns:
+            layout = {**layout, **_RULE}
         write_sheets(book, layout, (_texts(row, layout) for row in rows), name=name)
     book.close()
 
@@ -137,6 +158,9 @@ def _made_of(document: Document) -> Iterator[Mapping[str, Any]]:
     """Give the slices of an answer, and the cities that are missing without one."""
     for each in document["provenance"]:
         about = {"dataset": each["dataset"], "period": each["period"]}
+        if WITHHELD in each:
+            cells, *rule = each[WITHHELD].values()
+            about |= dict(zip(_RULE, (cells, *rule), strict=True))
         for city in each.get("cities", ()):
             yield {**about, **city}
         for missing in each["missing"]:

@@ -19,8 +19,8 @@ from shared.kernel.settings import Settings
 from shared.staff.repository import member_of
 from shared.statistics.asking import scope_of_unit
 from shared.statistics.cost import Limits
-from shared.statistics.definition import catalogue_in_force
 from shared.statistics.forms import Form
+from shared.statistics.privacy import terms_in_force
 from shared.statistics.question import Question, read_question
 from shared.statistics.service import answer
 from shared.statistics.table import flattened, write
@@ -102,14 +102,16 @@ async def _ordered(
     run, report = found
     here = context.settings.code
     unit = await _unit_of_owner(session, report)
-    catalogue = await catalogue_in_force(session, here, now)
+    terms = await terms_in_force(session, here, now)
     asked = ReportQuestion.model_validate(report.question)
-    question = read_question(asked.words(), catalogue, scope=scope_of_unit(unit, here), now=now)
+    question = read_question(
+        asked.words(), terms.catalogue, scope=scope_of_unit(unit, here), now=now
+    )
     limits = Limits.of(context.settings)
     answered = await answer(
         session,
         question,
-        catalogue,
+        terms,
         here=here,
         language=Language(report.language),
         limits=replace(limits, seconds=limits.seconds * PATIENCE),

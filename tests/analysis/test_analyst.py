@@ -30,6 +30,10 @@ async def test_every_view_of_the_star_is_open(sql: asyncpg.Connection) -> None:
     assert await sql.fetchval("SELECT sum(value) FROM fact_current") > 0
 
 
+REFUSED = (asyncpg.InsufficientPrivilegeError, asyncpg.ObjectNotInPrerequisiteStateError)
+"""The second of a view of several tables, which nobody may write to."""
+
+
 async def test_nothing_else_is(sql: asyncpg.Connection, owner: asyncpg.Connection) -> None:
     outside = await owner.fetch(OUTSIDE)
     await sql.execute("SET default_transaction_read_only = off")
@@ -40,7 +44,7 @@ async def test_nothing_else_is(sql: asyncpg.Connection, owner: asyncpg.Connectio
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await sql.fetch(f"SELECT * FROM public.{name}")
         if kind != "S":
-            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            with pytest.raises(REFUSED):
                 await sql.execute(f"DELETE FROM public.{name}")
 
 

@@ -11,7 +11,7 @@ from shared.analysis import star
 from shared.analysis.reference import Reference, current_reference, load
 from shared.organisation.division import divisions
 from shared.policy.reading import read
-from shared.statistics.definition import INDICATOR, _extended
+from shared.statistics.definition import INDICATOR, extended
 from shared.statistics.definition import IndicatorPolicy as Policy
 from shared.statistics.indicators import CATALOGUE
 from tests.analysis.conftest import CAPABILITIES
@@ -174,7 +174,7 @@ async def test_what_hq_defines_is_in_the_reference(hq: TestNode, sql: asyncpg.Co
         "unit": "percent",
     }
     document: Policy = read(INDICATOR, {"indicators": [defined]})
-    reference = Reference(_extended(document, "indicator 1"))
+    reference = Reference(extended(document, "indicator 1"))
     async with hq.database.transaction() as session:
         assert await load(session, reference, now=hq.clock.now()) is True
         assert await load(session, reference, now=hq.clock.now()) is False

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from uuid import UUID
 
-from shared.statistics.catalogue import Aggregation
+from shared.statistics.aggregation import Aggregation
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.period import Period
 from tests.city.plain_events import Events

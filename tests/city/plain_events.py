@@ -23,7 +23,11 @@ class Events(Rows):
         for u, _, level in self.of("usage_month"):
             if self.within(u["period"]):
                 kind, charge = u["kind"], u["charge_fen"]
-                values = {names[kind]: u["quantity"], "usage_charge_fen": charge}
+                values = {
+                    names[kind]: u["quantity"],
+                    "usage_charge_fen": charge,
+                    "usage_records": 1,
+                }
                 values |= {"voice_seconds": u["quantity"] * kind.startswith("voice")}
                 values |= {charged[kind]: charge} if kind in charged else {}
                 yield (u["band"], level), values
@@ -72,7 +76,7 @@ class Events(Rows):
             if self.within(e["at"]):
                 by_hand = "points_granted" if e["credit_id"] >= 1000 else "points_withdrawn"
                 name = names.get(e["kind"], by_hand)
-                yield (self.levels[c["id"]], c["kind"]), {name: e["points"]}
+                yield (self.levels[c["id"]], c["kind"]), {name: e["points"], "points_entries": 1}
 
     def liability(self) -> Iterator[Said]:
         accounts = {a["id"]: self.customers[a["customer_id"]] for a in self.rows["points_account"]}

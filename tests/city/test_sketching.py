@@ -8,7 +8,8 @@ import pytest
 from services.city_node.rollup import repository, sketching
 from shared.kernel.database import Database, driver_connection
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator
+from shared.statistics.aggregation import Aggregation
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.period import Period, PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 from tests.sketched import distinct, distribution

@@ -20,6 +20,7 @@ from tests.reporting.saying import (
     say,
     say_all,
 )
+from tests.statistics.disclosure_policy import set_threshold
 
 SignIn = Callable[..., Awaitable[Headers]]
 CITY = "440300"
@@ -203,6 +204,25 @@ async def test_a_rejected_restatement_stays_out_and_the_city_sees_why(
     assert (
         await order(four[CITY], f"restatements/{own}/approve", supervisor, {})
     ).status_code == 403
+
+
+async def test_totals_of_restatements_are_the_citys_alone_where_small_cells_are_withheld(
+    four: Nation, sign_in: SignIn
+) -> None:
+    await say(four[CITY], 5)
+    await four.settle()
+    await close(four, *await two_of_hq(four, sign_in))
+    await say(four[CITY], 7, 2)
+    await set_threshold(four["000000"], sign_in, 10)
+    await four.settle()
+    roles = {"000000": Role.HQ_ANALYST, "440000": Role.PROVINCE_COORDINATOR, CITY: Role.SUPERVISOR}
+    told = {}
+    for code, role in roles.items():
+        headers = await sign_in(four[code], role)
+        (waiting,) = (await ask(four[code], "restatements", headers))["items"]
+        told[code] = (waiting["control_totals"], waiting["in_force"]["control_totals"])
+    assert told["000000"] == told["440000"] == (None, None)
+    assert [each["customers"] for each in told[CITY]] == [7, 5]
 
 
 async def test_a_city_that_was_away_hears_of_the_close_after_it_has_said_more(

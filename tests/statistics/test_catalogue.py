@@ -8,15 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import (
-    Aggregation,
-    Catalogue,
-    CatalogueInvalid,
-    Dataset,
-    Dimension,
-    Indicator,
-    Ratio,
-)
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Catalogue, CatalogueInvalid, Dataset, Dimension, Indicator
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.period import PeriodKind
 from shared.statistics.reference import render_markdown

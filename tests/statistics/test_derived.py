@@ -13,8 +13,9 @@ from shared.capability import Role
 from shared.kernel.database import Database
 from shared.policy.reading import faults_of, read
 from shared.statistics import repository
-from shared.statistics.definition import INDICATOR, _extended
+from shared.statistics.definition import INDICATOR, extended
 from shared.statistics.period import Period
+from shared.statistics.privacy import Terms
 from shared.statistics.question import Words, read_question
 from shared.statistics.service import answer
 from tests.conftest import NOON, Nation
@@ -95,7 +96,7 @@ def test_a_code_is_defined_once() -> None:
 
 async def test_derived_figures_are_what_one_derives_by_hand(database: Database) -> None:
     chance = random.Random(7)  # noqa: S311 - a draw that can be repeated
-    catalogue = _extended(read(INDICATOR, {"indicators": DEFINITIONS}), "indicator 1")
+    catalogue = extended(read(INDICATOR, {"indicators": DEFINITIONS}), "indicator 1")
     measures = ("customers", "group_customers", "new_customers", "lost_customers")
     months = [f"2025-{month:02}" for month in range(7, 13)]
     months += [f"2026-{month:02}" for month in range(1, 12)]
@@ -137,7 +138,7 @@ async def test_derived_figures_are_what_one_derives_by_hand(database: Database) 
             made = slice_of(city, each, period=month)
             await repository.store(session, made, received_at=NOON)
         question = read_question(words, catalogue, scope="000000", now=NOON)
-        found = await answer(session, question, catalogue, here="000000")
+        found = await answer(session, question, Terms(catalogue, None), here="000000")
     document = orjson.loads(found.body or b"")
 
     consulted = {each["period"] for each in document["provenance"]}

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from fractions import Fraction
 from itertools import product
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared.statistics import disclosure
 from shared.statistics.disclosure import ALL, Axis, Cell, Levels, flat, withheld
+from tests.statistics.attacker import Attacker
 
 LEVEL = flat(["diamond", "gold", "silver"])
 SEX = flat(["female", "male"])
@@ -133,25 +133,18 @@ def coarser(finest: Mapping[Cell, int], at: Levels) -> dict[Cell, int]:
 
 
 def known_to_the_attacker(hidden: Mapping[Levels, set[Cell]]) -> set[tuple[Levels, Cell]]:
-    """Solve for everything that is hidden, by elimination over the rationals, from all sums over the finest cells."""
-    unknown = sorted((at, cell) for at, cells in hidden.items() for cell in cells)
-    finest = sorted(_CELLS)
-    # What is shown are sums of finest cells; a hidden cell is known if it is a combination of these.
-    basis: list[tuple[int, list[Fraction]]] = []
-
-    def reduced(vector: list[Fraction]) -> list[Fraction]:
-        for pivot, row in basis:
-            if factor := vector[pivot]:
-                vector = [a - factor * b for a, b in zip(vector, row, strict=True)]
-        return vector
-
-    def vector_of(at: Levels, cell: Cell) -> list[Fraction]:
-        return [Fraction(next(iter(coarser({each: 1}, at))) == cell) for each in finest]
-
+    """Solve for everything that is hidden from all that is shown: sums over the finest cells."""
+    attacker = Attacker()
+    cells: dict[tuple[Levels, Cell], dict[Cell, int]] = defaultdict(dict)
     for at in EVERY:
-        for cell in {next(iter(coarser({each: 1}, at))) for each in finest} - hidden[at]:
-            left = reduced(vector_of(at, cell))
-            pivot = next((place for place, factor in enumerate(left) if factor), None)
-            if pivot is not None:
-                basis.append((pivot, [factor / left[pivot] for factor in left]))
-    return {(at, cell) for at, cell in unknown if not any(reduced(vector_of(at, cell)))}
+        for each in _CELLS:
+            cells[at, next(iter(coarser({each: 1}, at)))][each] = 1
+    for (at, cell), whole in cells.items():
+        if cell not in hidden[at]:
+            attacker.learn(whole)
+    return {
+        (at, cell)
+        for at, found in hidden.items()
+        for cell in found
+        if attacker.knows(cells[at, cell])
+    }

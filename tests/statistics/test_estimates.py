@@ -7,38 +7,27 @@ from uuid import UUID
 
 import orjson
 import pytest
-from pydantic import ValidationError
 from sqlalchemy import text
 
 from shared.federation.delivery import MessageRefused
 from shared.kernel.database import Database
-from shared.kernel.language import Text
 from shared.kernel.listing import QueryInvalid
 from shared.kernel.tier import Tier
 from shared.statistics import reading, repository
 from shared.statistics.aggregate import put_together
-from shared.statistics.catalogue import (
-    Aggregation,
-    Catalogue,
-    CatalogueInvalid,
-    Indicator,
-    Quantile,
-    Ratio,
-)
 from shared.statistics.cost import VALUES_OF_A_SKETCH, Estimate
-from shared.statistics.definition import Definition
 from shared.statistics.forms import Form
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.messages import handle_slice
 from shared.statistics.parts import read_parts
 from shared.statistics.period import Period
+from shared.statistics.privacy import Rule, Terms
 from shared.statistics.question import Words, read_question
 from shared.statistics.retention import RolledOff, roll_off
 from shared.statistics.service import Manner, answer
 from shared.statistics.sketches import DISTINCT_ERROR, RANK_ERROR, write
 from shared.statistics.slices import Content, Slice
 from shared.statistics.verification import differences
-from shared.statistics.vocabulary import Family, Unit
 from tests.conftest import NOON
 from tests.sketched import distinct, distribution, persons, rank_missed
 from tests.statistics.registered_cities import CITIES, register, table
@@ -46,8 +35,8 @@ from tests.statistics.slices_by_hand import delivery
 from tests.statistics.test_messages import NO_CONTEXT
 
 SEPTEMBER, OCTOBER = "2026-09", "2026-10"
-ACTIVE, DATA, CHARGE, P99 = (
-    *("active_customers", "data_users"),
+CUSTOMERS, ACTIVE, DATA, CHARGE, P99 = (
+    *("distinct_customers", "active_customers", "data_users"),
     *("median_monthly_charge_fen", "p99_monthly_charge_fen"),
 )
 PEOPLE: Mapping[tuple[str, str, str], Sequence[UUID]] = {
@@ -73,7 +62,12 @@ def sketched(
     for level in ("gold", "standard"):
         there = PEOPLE[city, period, level][without:]
         spread = distribution(CHARGES[city, period, level])
-        images = {ACTIVE: distinct(there), DATA: distinct(there[::2]), CHARGE: spread}
+        images = {
+            ACTIVE: distinct(there),
+            DATA: distinct(there[::2]),
+            CUSTOMERS: distinct(there),
+            CHARGE: spread,
+        }
         cells.append(((level,), [images.get(each) for each in measures]))
     content = Content.of(
         *(dataset, city, Period.parse(period)),
@@ -97,12 +91,18 @@ async def store(database: Database) -> Database:
 
 
 async def told(
-    store: Database, *indicators: str, manner: Manner | None = None, **words: Any
+    store: Database,
+    *indicators: str,
+    manner: Manner | None = None,
+    rule: Rule | None = None,
+    **words: Any,
 ) -> Any:
     words = {"indicators": indicators, "first": SEPTEMBER, "last": OCTOBER, **words}
     question = read_question(Words(**words), CATALOGUE, scope="000000", now=NOON)
     async with store.transaction() as session:
-        found = await answer(session, question, CATALOGUE, here="000000", manner=manner or Manner())
+        found = await answer(
+            session, question, Terms(CATALOGUE, rule), here="000000", manner=manner or Manner()
+        )
     return (found.entity_tag, found.body) if manner else orjson.loads(found.body or b"")
 
 
@@ -246,6 +246,35 @@ async def test_a_correction_counts_and_what_was_known_before_stays_known(store: 
     assert table(then, ACTIVE, "region") == table(before, ACTIVE, "region")
 
 
+async def test_few_distinct_people_are_withheld_and_so_are_the_ends_of_distributions(
+    store: Database,
+) -> None:
+    async with store.transaction() as session:
+        for dataset in ("activity", "people"):
+            few = sketched("440300", OCTOBER, dataset, revision=2, without=197)
+            await repository.store(session, few, received_at=NOON)
+    rule = Rule("000000", 10, "disclosure 1")
+    by_city: dict[str, Any] = {"by": ["region", "level"], "region_level": "city", "first": OCTOBER}
+
+    whole = await told(store, ACTIVE, CHARGE, P99, **by_city)
+    rest = await told(store, ACTIVE, CHARGE, P99, rule=rule, **by_city)
+
+    cells = ("region", "level")
+    assert table(whole, ACTIVE, *cells)["440300", "gold"] == 3
+    for indicator in (ACTIVE, CHARGE):
+        kept = {
+            key: value for key, value in table(rest, indicator, *cells).items() if value is not None
+        }
+        # Guangzhou's hide Shenzhen's, and the ordinary customers' the gold ones': Beijing and Shanghai stay.
+        assert kept == {
+            key: value
+            for key, value in table(whole, indicator, *cells).items()
+            if key[0] in {"110100", "310100"}
+        }
+    assert set(table(rest, P99, *cells).values()) == {None}
+    assert set(table(whole, P99, *cells).values()) != {None}
+
+
 async def test_an_aggregate_that_was_altered_is_named(store: Database) -> None:
     await put(store)
     assert await differences(store, Tier.HQ) == []
@@ -320,60 +349,3 @@ async def test_a_question_about_sketches_costs_what_they_do(store: Database) -> 
     async with store.transaction() as session:
         found = Estimate.of(question, await read_parts(session, question, in_full=False))
     assert found.values == len(CITIES) * 2 * VALUES_OF_A_SKETCH
-
-
-@pytest.mark.parametrize(
-    ("kind", "of", "more"),
-    [
-        ("difference", ACTIVE, {"by": DATA}),
-        ("share", ACTIVE, {}),
-        ("moving_sum", ACTIVE, {"periods": 3}),
-        ("ratio", CHARGE, {"by": "median_tenure_months", "unit": "percent"}),
-        ("ratio", P99, {"by": CHARGE, "unit": "percent"}),
-        ("moving_sum", CHARGE, {"periods": 3}),
-        ("share", P99, {}),
-    ],
-)
-def test_sketches_are_never_added_in_what_hq_defines(
-    kind: str, of: str, more: dict[str, Any]
-) -> None:
-    with pytest.raises(ValidationError, match="averages are never averaged"):
-        defined(kind=kind, of=of, **more)
-
-
-def test_a_ratio_of_distinct_people_can_be_defined_and_one_with_customers_cannot() -> None:
-    found = defined(kind="ratio", of=DATA, by=ACTIVE, unit="percent", scale=100)
-    assert found.indicator("1").measures == (DATA, ACTIVE)
-    assert defined(kind="growth", of=P99, over="year").indicator("1").measures == (CHARGE,)
-    with pytest.raises(ValidationError, match="is of the dataset customer"):
-        defined(kind="ratio", of=ACTIVE, by="customers", unit="percent")
-
-
-def defined(**words: Any) -> Definition:
-    return Definition.model_validate({"code": "x", "name_zh": "某", "name_en": "Some", **words})
-
-
-def test_a_quantile_is_of_a_distribution() -> None:
-    word = Text("word", "词")
-    wrong = Indicator("x", word, Unit.FEN, Family.REVENUE, "activity", Quantile(ACTIVE, 90), word)
-    for broken in (
-        wrong,
-        Indicator("x", word, Unit.FEN, Family.REVENUE, "activity", Quantile("no", 90), word),
-    ):
-        with pytest.raises(CatalogueInvalid, match="of no distribution"):
-            Catalogue(
-                CATALOGUE.dimension_list,
-                CATALOGUE.dataset_list,
-                (*CATALOGUE.indicator_list, broken),
-            )
-    mixed = Ratio(ACTIVE, "usage_charge_fen")
-    assert Aggregation.DISTINCT.divides
-    with pytest.raises(CatalogueInvalid, match="another dataset"):
-        Catalogue(
-            CATALOGUE.dimension_list,
-            CATALOGUE.dataset_list,
-            (
-                *CATALOGUE.indicator_list,
-                Indicator("x", word, Unit.FEN, Family.REVENUE, "activity", mixed, word),
-            ),
-        )

@@ -15,8 +15,10 @@ from shared.kernel.tier import Tier
 from shared.organisation.division import cities_of
 from shared.statistics import repository
 from shared.statistics.aggregate import put_together
-from shared.statistics.catalogue import Aggregation, Catalogue, Dataset, Dimension, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Catalogue, Dataset, Dimension, Indicator
 from shared.statistics.period import Period, PeriodKind
+from shared.statistics.privacy import Terms
 from shared.statistics.question import Question, Words, read_question
 from shared.statistics.service import answer
 from shared.statistics.slices import Content, Slice
@@ -209,7 +211,7 @@ async def test_every_question_is_answered_as_a_plain_count_would(
         if put == "everything":
             await put_together(session, Tier.HQ, now=NOON)
         for question in questions:
-            found = await answer(session, question, CATALOGUE, here="000000")
+            found = await answer(session, question, Terms(CATALOGUE, None), here="000000")
             document = orjson.loads(found.body or b"")
             expected = plain_count(question, facts)
             rows = dict(answered(question, document["rows"]))

@@ -9,19 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.kernel.language import Text
+from shared.statistics.aggregation import Aggregation, Difference, Ratio
 from shared.statistics.analysis import parts
 from shared.statistics.catalogue import (
-    Aggregation,
     Catalogue,
     Change,
     Dataset,
-    Difference,
     Earlier,
     Growth,
     Indicator,
     MovingSum,
     Rank,
-    Ratio,
     Share,
 )
 from shared.statistics.combining import Combining

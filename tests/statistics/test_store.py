@@ -17,6 +17,7 @@ from shared.kernel.tier import Tier
 from shared.statistics import repository, standing
 from shared.statistics.aggregate import LINGERS, note_all_changed, put_together
 from shared.statistics.indicators import CATALOGUE
+from shared.statistics.privacy import Terms
 from shared.statistics.question import Words, read_question
 from shared.statistics.retention import RolledOff, roll_off
 from shared.statistics.service import answer
@@ -63,7 +64,7 @@ async def told(database: Database, **words: Any) -> Any:
     words = {"indicators": MEASURES, "first": "2026-10", "last": "2026-11", **words}
     question = read_question(Words(**words), CATALOGUE, scope="000000", now=NOON)
     async with database.transaction() as session:
-        found = await answer(session, question, CATALOGUE, here="000000")
+        found = await answer(session, question, Terms(CATALOGUE, None), here="000000")
     return found.entity_tag, orjson.loads(found.body or b"")
 
 

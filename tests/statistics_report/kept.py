@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from shared import audit, organisation, staff, statistics, statistics_report, work
+from shared import audit, organisation, policy, staff, statistics, statistics_report, work
 from tests.conftest import TestNode
 from tests.statistics.registered_cities import Headers
 
 CAPABILITIES = (
     *(organisation.capability, staff.capability, audit.capability, work.capability),
-    *(statistics.capability, statistics_report.capability),
+    *(policy.capability, statistics.capability, statistics_report.capability),
 )
 PATH = "/statistics/reports"
 QUESTION = {"indicator": ["customers"], "period": "last_month", "by": ["region"]}

@@ -10,19 +10,23 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner
 
+from shared.capability import Role
 from shared.node.command import app
 from shared.statistics_report.service import KIND
 from tests.conftest import TestNode
 from tests.curl import Shell, commands
 from tests.statistics.registered_cities import Headers
+from tests.statistics_report.conftest import SignIn
 from tests.statistics_report.kept import PATH, make, runs_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
 
 
-async def test_every_example_works(hq: TestNode, analyst: Headers) -> None:
-    token = analyst["Authorization"].removeprefix("Bearer ")
-    shell = Shell({"HQ": hq.client}, {}, {"TOKEN": token})
+async def test_every_example_works(hq: TestNode, analyst: Headers, sign_in: SignIn) -> None:
+    second = await sign_in(hq, Role.HQ_ANALYST)
+    people = {"TOKEN": analyst, "SECOND": second}
+    tokens = {name: x["Authorization"].removeprefix("Bearer ") for name, x in people.items()}
+    shell = Shell({"HQ": hq.client}, {}, tokens)
     answers = {}
     for command in commands(PAGE):
         answer = await shell.run(command)
@@ -31,7 +35,13 @@ async def test_every_example_works(hq: TestNode, analyst: Headers) -> None:
         if command.startswith("RUN="):
             assert await hq.run_work(KIND)
 
-    assert len(answers) == 14
+    assert len(answers) == 18
+    withheld = answers[
+        "/statistics/values?indicator=customers,arpu_fen&period=2026-10&by=region,level"
+    ].json()
+    marked = [row["withheld"] for row in withheld["rows"] if row["region"]["code"] == "440000"]
+    assert marked[0] == ["customers", "arpu_fen"]
+    assert withheld["provenance"][0]["withheld"]["policy"] == "disclosure 1"
     down = shell.variables["DOWN"].replace("{region}", "440000")
     cities = await hq.client.get(f"/statistics/values?{down}", headers=analyst)
     assert [row["region"]["code"] for row in cities.json()["rows"]] == ["440300"]

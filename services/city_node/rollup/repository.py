@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.city_node.rollup import sketching
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.database import Database, driver_connection
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator
+from shared.statistics.aggregation import Aggregation
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.period import Period
 from shared.statistics.slices import Value

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator
+from shared.statistics.aggregation import Aggregation
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.period import Period
 from shared.statistics.sketches import MOST_RANK, REGISTER_BITS, VALUES, Distribution, Registers
 

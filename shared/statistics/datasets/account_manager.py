@@ -1,7 +1,8 @@
 """Account managers by how many customers each holds; customers without a manager stand under the unit 'unmanaged'."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import HERE, LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -27,6 +28,10 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     present_only=True,
+    people="managed_customers",
+    others={
+        "unmanaged_key_customers": ("unmanaged_key_customers",),
+    },
 )
 
 INDICATORS = (

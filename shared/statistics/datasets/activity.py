@@ -1,7 +1,8 @@
 """Who used their lines: distinct people, counted once over cities and months."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import CAME, LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -23,6 +24,8 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     late={"usage_month": "period"},
+    people="active_customers",
+    others={"data_users": ("active_customers", "data_users")},
 )
 
 INDICATORS = (

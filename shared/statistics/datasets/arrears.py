@@ -1,7 +1,8 @@
 """What customers owe at the end of a period; each counts by the age of the oldest bill that is overdue."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import CAME, LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -29,6 +30,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     present_only=True,
+    people="customers_in_arrears",
 )
 
 INDICATORS = (

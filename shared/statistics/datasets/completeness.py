@@ -1,7 +1,8 @@
 """How complete profiles are at present."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import HERE, LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -19,6 +20,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     present_only=True,
+    people="scored_profiles",
 )
 
 INDICATORS = (

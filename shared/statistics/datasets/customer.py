@@ -1,8 +1,10 @@
 """Customers at the end of a period, and who came and went in it."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import HERE, LEVEL, MOVED, TENURE_BAND, TENURE_MONTHS
+from shared.statistics.people import Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -28,6 +30,21 @@ DATASET = Dataset(
     ("level", "contract_term", "tenure_band", "sex"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="customers",
+    others={
+        "retained_customers": ("retained_customers",),
+        "new_customers": ("new_customers",),
+        "lost_customers": ("lost_customers",),
+        "lost_key_customers": ("lost_customers",),
+        "lost_monthly_charge_fen": ("lost_customers",),
+        "customers_exposed": ("customers", "lost_customers"),
+    },
+    within={
+        "key_customers": Within(("level",), ("standard",), excluded=True),
+        "key_monthly_charge_fen": Within(("level",), ("standard",), excluded=True),
+        "lost_key_customers": Within(("level",), ("standard",), excluded=True),
+        "long_contract_customers": Within(("contract_term",), ("one_year", "two_year")),
+    },
 )
 
 INDICATORS = (

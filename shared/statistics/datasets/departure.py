@@ -1,8 +1,10 @@
 """Customers who left in a period, by why and to whom."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import LEVEL, MOVED
+from shared.statistics.people import Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -20,6 +22,10 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
     late={"customer": "left_on"},
+    people="departures",
+    within={
+        "departed_to_competitor": Within(("competitor",), ("none",), excluded=True),
+    },
 )
 
 INDICATORS = (

@@ -1,7 +1,8 @@
 """Group customers, with their members and agreements at the end of a period."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import HERE, LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -31,6 +32,7 @@ DATASET = Dataset(
     ("industry", "enterprise_size", "level"),
     frozenset({PeriodKind.MONTH}),
     _ROWS,
+    people="groups",
 )
 
 INDICATORS = (

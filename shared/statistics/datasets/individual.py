@@ -1,8 +1,10 @@
 """Individual customers by what is known of them at present; a birth date goes with the person."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import AGE_BAND, HERE, LEVEL, MOVED, SPEND_BAND
+from shared.statistics.people import Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -21,6 +23,10 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     present_only=True,
+    people="individual_customers",
+    within={
+        "high_spend_customers": Within(("spend_band",), ("300-699", "700-1699", "1700+")),
+    },
 )
 
 INDICATORS = (

@@ -1,8 +1,10 @@
 """Contacts between customers and the operator."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import CAME_BEFORE, LEVEL, MOVED
+from shared.statistics.people import Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -19,6 +21,15 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
     late={"interaction": "at"},
+    people="interactions",
+    within={
+        "inquiries": Within(("interaction_kind",), ("inquiry",)),
+        "complaints": Within(("interaction_kind",), ("complaint",)),
+        "faults": Within(("interaction_kind",), ("fault",)),
+        "visits": Within(("interaction_kind",), ("visit",)),
+        "outreaches": Within(("interaction_kind",), ("outreach",)),
+        "key_interactions": Within(("level",), ("standard",), excluded=True),
+    },
 )
 
 INDICATORS = (

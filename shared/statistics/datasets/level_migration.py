@@ -1,7 +1,9 @@
 """Moves of customers from a level to another in a period."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
+from shared.statistics.people import Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -19,6 +21,13 @@ DATASET = Dataset(
     ("from_level", "level", "customer_kind"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="level_moves",
+    within={
+        "level_upgrades": Within(("from_level", "level")),
+        "level_downgrades": Within(("from_level", "level")),
+        "key_entries": Within(("from_level",), ("standard",)),
+        "key_exits": Within(("level",), ("standard",)),
+    },
 )
 
 INDICATORS = (

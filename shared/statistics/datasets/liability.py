@@ -1,7 +1,8 @@
 """What customers have in points at the end of a period: what is there now, less what has moved since."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -28,6 +29,7 @@ DATASET = Dataset(
     ("level", "customer_kind"),
     frozenset({PeriodKind.MONTH}),
     _ROWS,
+    people="points_accounts",
 )
 
 INDICATORS = (

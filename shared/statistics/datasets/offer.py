@@ -1,7 +1,8 @@
 """Offers granted and used in a period, by the level at the time of the grant."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -22,6 +23,12 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
     late={"offer_grant": "granted_on", "offer_use": "used_on"},
+    people="offer_grants",
+    others={
+        "offer_uses": ("offer_uses",),
+        "offer_reversals": ("offer_uses",),
+        "offer_cost_fen": ("offer_uses",),
+    },
 )
 
 INDICATORS = (

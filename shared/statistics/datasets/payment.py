@@ -1,7 +1,8 @@
 """How the bills of a month were paid, as far as it is known when it is counted."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import CAME, LEVEL, MOVED, TENURE_BAND, TENURE_MONTHS
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -26,6 +27,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     late={"bill": "period"},
+    people="payable_bills",
 )
 
 INDICATORS = (

@@ -1,7 +1,8 @@
 """Customers as distinct people, and how their charges and tenure are spread: a sketch of each for each level."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Quantile
+from shared.statistics.aggregation import Aggregation, Quantile
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import HERE, LEVEL, MOVED, TENURE_MONTHS
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -19,6 +20,7 @@ DATASET = Dataset(
     ("level",),
     frozenset({PeriodKind.MONTH}),
     _ROWS,
+    people="distinct_customers",
 )
 
 _CHARGE = "CASE WHEN present THEN monthly_charge_fen END"

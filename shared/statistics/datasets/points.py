@@ -1,7 +1,8 @@
 """Points that came and went in a period, from the ledger."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -21,6 +22,7 @@ DATASET = Dataset(
     ("level", "customer_kind"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="points_entries",
 )
 
 INDICATORS = (
@@ -134,5 +136,15 @@ INDICATORS = (
         "points",
         Ratio("points_expired", "points_issued", 100),
         Text("`points_expired` / `points_issued` × 100", "到期积分 ÷ 发放积分 × 100"),
+    ),
+    Indicator(
+        "points_entries",
+        Text("Entries in the ledger of points", "积分账目笔数"),
+        Unit.TIMES,
+        Family.MARKETING,
+        "points",
+        Aggregation.SUM,
+        Text("Entries of every kind", "各类积分账目的笔数"),
+        "count(*)",
     ),
 )

@@ -1,7 +1,8 @@
 """Products that customers hold at the end of a period, and how that moved in it."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import CAME, LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -21,6 +22,11 @@ DATASET = Dataset(
     ("product_category", "customer_kind", "level"),
     frozenset({PeriodKind.MONTH}),
     _ROWS,
+    people="product_holdings",
+    others={
+        "new_products": ("new_products",),
+        "ended_products": ("ended_products",),
+    },
 )
 
 INDICATORS = (

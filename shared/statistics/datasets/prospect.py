@@ -1,7 +1,8 @@
 """Prospects found and closed in a period, and those that are open at its end, from their history."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -22,6 +23,14 @@ DATASET = Dataset(
     ("target_level",),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="prospects_open",
+    others={
+        "prospects_found": ("prospects_found",),
+        "prospects_qualified": ("prospects_qualified",),
+        "prospects_closed": ("prospects_closed",),
+        "prospects_converted": ("prospects_closed",),
+        "conversion_days": ("prospects_closed",),
+    },
 )
 
 INDICATORS = (

@@ -1,7 +1,8 @@
 """Rewards that customers took for points, and those that came back."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -23,6 +24,10 @@ DATASET = Dataset(
     ("reward", "level"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="redemptions",
+    others={
+        "redemptions_returned": ("redemptions_returned",),
+    },
 )
 
 INDICATORS = (

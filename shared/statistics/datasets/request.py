@@ -1,7 +1,8 @@
 """Requests for service between cities, begun and ended in a period, at either end."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -21,6 +22,13 @@ DATASET = Dataset(
     ("request_kind", "request_role"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="requests_made",
+    others={
+        "requests_ended": ("requests_ended",),
+        "requests_refused": ("requests_ended",),
+        "requests_on_time": ("requests_ended",),
+        "request_minutes": ("requests_ended",),
+    },
 )
 
 INDICATORS = (

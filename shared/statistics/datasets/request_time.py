@@ -1,7 +1,8 @@
 """How the time is spread that requests between cities took, at either end."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Quantile
+from shared.statistics.aggregation import Aggregation, Quantile
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 

@@ -1,7 +1,8 @@
 """What customers were billed for a month."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import CAME, LEVEL, MOVED, TENURE_BAND, TENURE_MONTHS
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -24,6 +25,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     late={"bill": "period"},
+    people="billed_customers",
 )
 
 INDICATORS = (

@@ -1,8 +1,10 @@
 """Lines at the end of a period, and those that began and ended in it."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import CAME, LEVEL, MOVED
+from shared.statistics.people import Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -21,6 +23,15 @@ DATASET = Dataset(
     ("brand", "level", "contract_term"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="lines",
+    others={
+        "new_lines": ("new_lines",),
+        "ended_lines": ("ended_lines",),
+        "lines_exposed": ("lines", "ended_lines"),
+    },
+    within={
+        "contract_lines": Within(("contract_term",), ("one_year", "two_year")),
+    },
 )
 
 INDICATORS = (

@@ -1,7 +1,8 @@
 """What lines used in a month, by the hours of the day."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import CAME, LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -19,6 +20,7 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH}),
     _ROWS,
     late={"usage_month": "period"},
+    people="usage_records",
 )
 
 INDICATORS = (
@@ -138,5 +140,18 @@ INDICATORS = (
         "usage",
         Ratio("data_charge_fen", "usage_charge_fen", 100),
         Text("`data_charge_fen` / `usage_charge_fen` × 100", "数据流量收入 ÷ 使用费收入 × 100"),
+    ),
+    Indicator(
+        "usage_records",
+        Text("Records of use", "使用量记录数"),
+        Unit.TIMES,
+        Family.VOLUME,
+        "usage",
+        Aggregation.SUM,
+        Text(
+            "One for each line, kind of use and hours of the day in the month",
+            "当月每条用户线、每类用量、每个时段各计一条",
+        ),
+        "count(*)",
     ),
 )

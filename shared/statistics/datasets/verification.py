@@ -1,7 +1,8 @@
 """Tasks to verify profiles, begun and closed in a period."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import LEVEL, MOVED
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
@@ -21,6 +22,14 @@ DATASET = Dataset(
     ("verification_reason", "level"),
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
+    people="verifications_due",
+    others={
+        "verifications_closed": ("verifications_closed",),
+        "profiles_verified": ("verifications_closed",),
+        "profiles_corrected": ("verifications_closed",),
+        "customers_unreachable": ("verifications_closed",),
+        "verifications_on_time": ("verifications_closed",),
+    },
 )
 
 INDICATORS = (

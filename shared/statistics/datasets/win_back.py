@@ -1,8 +1,10 @@
 """Attempts to win back customers who had left."""
 
 from shared.kernel.language import Text
-from shared.statistics.catalogue import Aggregation, Dataset, Indicator, Ratio
+from shared.statistics.aggregation import Aggregation, Ratio
+from shared.statistics.catalogue import Dataset, Indicator
 from shared.statistics.datasets.profile import CAME_BEFORE, LEVEL, MOVED
+from shared.statistics.people import Within
 from shared.statistics.period import PeriodKind
 from shared.statistics.vocabulary import Family, Unit
 
@@ -19,6 +21,12 @@ DATASET = Dataset(
     frozenset({PeriodKind.MONTH, PeriodKind.DAY}),
     _ROWS,
     late={"win_back_attempt": "at"},
+    people="win_back_attempts",
+    within={
+        "win_back_refusals": Within(("win_back_result",), ("declined",)),
+        "customers_returned": Within(("win_back_result",), ("returned",)),
+        "returned_charge_fen": Within(("win_back_result",), ("returned",)),
+    },
 )
 
 INDICATORS = (
