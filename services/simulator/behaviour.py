@@ -153,14 +153,14 @@ class _Ordered:
             return consignment <= self.shipped
         return (consignment - 1) * BOX < self.cards
 
-    def box(self, consignment: int) -> list[card_supplier.BlankCard]:
+    def box(self, consignment: int) -> tuple[card_supplier.BlankCard, ...]:
         """Return the cards of a consignment: numbers that no other order has."""
         places = range((consignment - 1) * BOX, min(consignment * BOX, self.cards))
         numbers = [self.before + place + 1 for place in places]
-        return [
+        return tuple(
             card_supplier.BlankCard(iccid=f"89860088{n:012d}", imsi=f"46088{n:010d}")
             for n in numbers
-        ]
+        )
 
 
 class CardSupplier(Behaviour):

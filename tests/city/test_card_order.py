@@ -228,8 +228,8 @@ async def test_a_card_that_is_not_on_its_way_is_named_and_nothing_is_received(
 async def test_cards_on_their_way_are_not_loaded_by_hand(hall: Hall) -> None:
     order = await hall.shipped(1)
     (card,) = (await hall.get(f"/card-orders/{order['id']}/cards"))["items"]
-    body = {"cards": [{"iccid": card["iccid"], "imsi": card["imsi"]}]}
-    problem = await hall.post("/sim-cards", 409, **body)
+    cards = [{"iccid": card["iccid"], "imsi": card["imsi"]}]
+    problem = await hall.post("/sim-cards", 409, cards=cards)
     assert problem["type"] == "urn:guanxi:problem:cards-in-conflict"
     assert "receive its order" in problem["errors"][0]["detail"]
 
