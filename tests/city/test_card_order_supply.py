@@ -18,9 +18,11 @@ from services.city_node.card_order import jobs, repository, service
 from services.city_node.card_order.models import OPEN
 from services.city_node.card_order.problems import NothingInTransit
 from services.city_node.card_replacement import stock
+from shared import audit
 from shared.kernel.embedded_postgres import EmbeddedPostgres
 from shared.kernel.ids import new_id
 from shared.port.contracts import card_supplier
+from shared.port.mending import Mending
 from tests.city.outside import ON, Outside, empty_ports
 from tests.city.two_cities import HALL, City, TwoCities, clerk, load_cards, two_cities
 from tests.examples import examples
@@ -180,11 +182,20 @@ class Run:
         keys = Counter(entry.key for entry in self.outside.simulators[SUPPLIER].journal)
         assert not keys or max(keys.values()) == 1, "done twice"
 
+    async def _retry_refused(self) -> None:
+        """Let a person make those calls again that the supplier refused for good."""
+        for row in await self.city.fetch("SELECT id FROM port_call WHERE state = 'handed_over'"):
+            self.events.add("retried by a person")
+            async with self.city.transaction() as session:
+                by, now = audit.Actor.command("operator"), self.cities.clock.now()
+                await Mending(session, by, now).retry(row["id"])
+
     async def finish(self) -> None:
         """Let all be well in the end: everything that was shipped enters the stock, and nothing waits."""
         self.outside.fault(SUPPLIER)
         await self.do("level", (0, 1))
         for _ in range(6):
+            await self._retry_refused()
             await self.do("wait", 61)
             await self.do("look")
             await self.do("work")
