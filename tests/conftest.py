@@ -380,14 +380,15 @@ async def joined(
         return kept
 
     async def make(
-        codes: Sequence[str], capabilities: Sequence[Capability] | None = None
+        codes: Sequence[str], capabilities: Sequence[Capability] | None = None, **given: Any
     ) -> Nation:
         names = None if capabilities is None else tuple(each.name for each in capabilities)
         kind = (tuple(codes), names)
         if kind not in _kept:
             _kept[kind] = await first(codes, capabilities)
         nodes = {
-            code: await make_node(code, capabilities, as_kept=_kept[kind][code]) for code in codes
+            code: await make_node(code, capabilities, as_kept=_kept[kind][code], **given)
+            for code in codes
         }
         return Nation(nodes, network, clock)
 

@@ -44,8 +44,8 @@ class Shell:
         answer = await self._curl(assigned[2] if assigned else command)
         if assigned:
             value: Any = answer.json()
-            for name in assigned[3].strip(".").split("."):
-                value = value[name]
+            for name in re.findall(r"\w+", assigned[3]):
+                value = value[int(name) if name.isdigit() else name]
             self.variables[assigned[1]] = str(value)
         return answer
 

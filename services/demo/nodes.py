@@ -44,7 +44,7 @@ CABLE, CABLE_AT = "cable", 8589
 """What the memory calls the port at which a city finds its province, by way of a cable that can be cut."""
 BEHIND_CABLE = "310100"
 """That city."""
-SIMULATED = ("network", "sms", "receipt-printer")
+SIMULATED = ("network", "sms", "card-supplier", "receipt-printer")
 """The systems outside that the cities have in the demo."""
 
 ACCOUNTS: Mapping[Tier, Mapping[str, Role]] = {

@@ -208,18 +208,19 @@ class Simulator:
     def _do(
         self, operation: Operation[Any, Any], key: str, content: Form, asked: dict[str, Any]
     ) -> dict[str, Any]:
-        entry = Entry(key, operation.name, asked, self._answer(operation))
+        entry = Entry(key, operation.name, asked, self._answer(operation, content))
         self.journal.write(entry)
         self._known.setdefault(key, entry)
         self.behaviour.do(content)
         return entry.answer
 
-    def _answer(self, operation: Operation[Any, Any]) -> dict[str, Any]:
-        """Return an answer in the operation's form: a running number as its reference, and now as its time."""
+    def _answer(self, operation: Operation[Any, Any], content: Form) -> dict[str, Any]:
+        """Return an answer in the operation's form: a running number as reference, now as time, and the rest."""
         now = self._clock.now()
         values: dict[str, object] = dict.fromkeys(operation.answer.model_fields, now)
         if "reference" in values:
             values["reference"] = f"{self.port.name}-{len(self.journal) + 1:06d}"
+        values |= self.behaviour.tell(content, now=now)
         answer: dict[str, Any] = operation.answer(**values).model_dump(mode="json")
         return answer
 

@@ -5,10 +5,12 @@ it is made anew from the journal.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import BaseModel
 
-from shared.port.contracts import billing, network
+from shared.port.contracts import billing, card_supplier, network
 from shared.port.declaration import Form, Port
 
 
@@ -35,6 +37,10 @@ class Behaviour:
         Raises:
             Refused: saying why.
         """
+
+    def tell(self, asked: Form, *, now: datetime) -> dict[str, object]:  # noqa: ARG002 - what most have to tell
+        """Return what the answer says beside a reference and the time."""
+        return {}
 
     def do(self, asked: Form) -> None:
         """Take in what is done."""
@@ -121,7 +127,89 @@ class Billing(Behaviour):
                 self.reversed.add(asked.payment)
 
 
-_OF: Mapping[Port, Callable[[], Behaviour]] = {network.PORT: Network, billing.PORT: Billing}
+BOX = 100
+"""Cards that the simulated supplier puts into one consignment."""
+
+
+@dataclass(slots=True)
+class _Ordered:
+    """An order, and how far it is.
+
+    Attributes:
+        before: cards that were ordered before it: what its own are numbered from.
+        cards: how many.
+        shipped: consignments.
+        cancelled: nothing more is shipped.
+    """
+
+    before: int
+    cards: int
+    shipped: int = 0
+    cancelled: bool = False
+
+    def ships(self, consignment: int) -> bool:
+        """Tell whether it has shipped a consignment, or does so now that it is asked."""
+        if self.cancelled:
+            return consignment <= self.shipped
+        return (consignment - 1) * BOX < self.cards
+
+    def box(self, consignment: int) -> tuple[card_supplier.BlankCard, ...]:
+        """Return the cards of a consignment: numbers that no other order has."""
+        places = range((consignment - 1) * BOX, min(consignment * BOX, self.cards))
+        numbers = [self.before + place + 1 for place in places]
+        return tuple(
+            card_supplier.BlankCard(iccid=f"89860088{n:012d}", imsi=f"46088{n:010d}")
+            for n in numbers
+        )
+
+
+class CardSupplier(Behaviour):
+    """The supplier of cards: it ships an order box by box, each when it is asked for its advice."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, _Ordered] = {}
+        self._ordered = 0
+
+    def refuse(self, asked: Form) -> None:
+        """Refuse an order that was placed under another key, and what is about one that was not placed."""
+        match asked:
+            case card_supplier.Order() if asked.order in self._orders:
+                raise Refused("ordered-before", "Ordered before", "The order was placed.")
+            case card_supplier.AdviceRequest() | card_supplier.Cancellation():
+                if asked.order not in self._orders:
+                    raise Refused("order-unknown", "Order unknown", "No such order was placed.")
+
+    def tell(self, asked: Form, *, now: datetime) -> dict[str, object]:
+        """Say what is in a consignment, and whether another comes after it."""
+        if not isinstance(asked, card_supplier.AdviceRequest):
+            return {}
+        order, number = self._orders[asked.order], asked.consignment
+        consignment = None
+        if order.ships(number):
+            consignment = card_supplier.Consignment(
+                reference=f"{asked.order}/{number}", shipped_at=now, cards=order.box(number)
+            )
+        return {"consignment": consignment, "complete": not order.ships(number + 1)}
+
+    def do(self, asked: Form) -> None:
+        """Take an order, ship a box of it, or ship no more."""
+        match asked:
+            case card_supplier.Order():
+                self._orders[asked.order] = _Ordered(self._ordered, asked.cards)
+                self._ordered += asked.cards
+            case card_supplier.AdviceRequest():
+                order = self._orders[asked.order]
+                if order.ships(asked.consignment):
+                    order.shipped = max(order.shipped, asked.consignment)
+            case card_supplier.Cancellation():
+                self._orders[asked.order].cancelled = True
+
+
+_OF: Mapping[Port, Callable[[], Behaviour]] = {
+    network.PORT: Network,
+    billing.PORT: Billing,
+    card_supplier.PORT: CardSupplier,
+}
 
 
 def behaviour_of(port: Port) -> Behaviour:

@@ -31,7 +31,7 @@ content, because both follow from the cause alone.
 
 What is sent may name a customer. It is kept encrypted, sealed anew when keys are rotated, shown to nobody, and
 forgotten when the call ends. Erasing a customer deletes the calls whose cause is a request or a line of theirs: make
-calls for nothing else.
+calls that name a customer for nothing else.
 
 How to add a call
 -----------------

@@ -1,6 +1,7 @@
 """Simulated systems outside of some cities, and what sends the cities' calls to them."""
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from services.simulator.app import Simulator
@@ -30,13 +31,15 @@ class Outside:
         self._network = Reachable()
         self._network.apps = {name: each.app for name, each in self.simulators.items()}
 
-    async def work(self, city: City, *ports: str) -> None:
-        """Let a city's calls go out until nothing is due; all ports without a name."""
+    async def work(self, city: City, *ports: str, most: int | None = None) -> None:
+        """Let a city's calls go out until nothing is due, or so many of each port; all ports without a name."""
         dispatcher = Dispatcher(city.context, self._offers, transport=self._network)
         for name in ports or self.simulators:
             if port_named(name) in dispatcher.ports:
-                while await dispatcher.step(port_named(name)):
-                    pass
+                times = count() if most is None else range(most)
+                for _ in times:
+                    if not await dispatcher.step(port_named(name)):
+                        break
         await dispatcher.close()
 
     def told(self, name: str) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from services.simulator.app import HANG_SECONDS, Simulator
 from services.simulator.faults import Dice, Faults
 from services.simulator.journal import Journal
 from shared.kernel.clock import HandClock
-from shared.port.contracts import OPERATIONS, billing, network
+from shared.port.contracts import OPERATIONS, billing, card_supplier, network
 from shared.port.declaration import Operation, Port
 from tests.conftest import NOON
 
@@ -42,9 +42,17 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "taken_at": "2026-11-23T04:00:00Z",
     },
     "credit-reversals": {"payment": "P-1"},
-    "orders": {"hall": "440300-01", "cards": 100},
+    "orders": {"order": "O-1", "hall": "440300-01", "cards": 250},
+    "dispatch-advices": {"order": "O-1", "consignment": 1},
+    "order-cancellations": {"order": "O-1"},
     "receipts": {"hall": "440300-01", "number": "R-1", "title": "回执", "lines": ["a", "b"]},
 }
+NEEDS: dict[Operation[Any, Any], Operation[Any, Any]] = {
+    billing.REVERSE: billing.CREDIT,
+    card_supplier.ADVISE: card_supplier.ORDER,
+    card_supplier.CANCEL: card_supplier.ORDER,
+}
+"""What has to be done before."""
 
 
 class Waited(Exception):
@@ -77,8 +85,8 @@ async def test_each_operation_is_done_once_and_answered_in_its_form(
     operation: Operation[Any, Any],
 ) -> None:
     simulated = simulator(operation.port)
-    if operation is billing.REVERSE:
-        await ask(simulated, billing.CREDIT, "credit")
+    if operation in NEEDS:
+        await ask(simulated, NEEDS[operation], "before")
     before = len(simulated.journal)
     first = await ask(simulated, operation)
     assert first.status_code == 200, first.text
@@ -130,6 +138,47 @@ async def test_a_payment_is_credited_once_whatever_its_key_and_reversed_once() -
     assert (await ask(simulated, billing.CREDIT, "2")).status_code == 422
     assert (await ask(simulated, billing.REVERSE, "3")).status_code == 200
     assert (await ask(simulated, billing.REVERSE, "4")).status_code == 422
+
+
+async def advised(simulated: Simulator, key: str, **content: Any) -> tuple[list[str], bool]:
+    """Return the cards of a consignment, and whether it is the last."""
+    answer = (await ask(simulated, card_supplier.ADVISE, key, **content)).json()
+    consignment = answer["consignment"]
+    cards = [] if consignment is None else [card["iccid"] for card in consignment["cards"]]
+    return cards, answer["complete"]
+
+
+async def test_an_order_of_cards_is_shipped_box_by_box_with_numbers_of_its_own(
+    tmp_path: Path,
+) -> None:
+    with Journal(tmp_path / "card-supplier.jsonl") as journal:
+        simulated = simulator(card_supplier.PORT, journal)
+        for number in ("1", "2"):
+            placed = await ask(simulated, card_supplier.ORDER, number, order=f"O-{number}")
+            assert placed.status_code == 200
+        assert (await ask(simulated, card_supplier.ORDER, "3")).status_code == 422
+        one = await advised(simulated, "4")
+    with Journal(tmp_path / "card-supplier.jsonl") as journal:
+        simulated = simulator(card_supplier.PORT, journal)
+        two = await advised(simulated, "5", consignment=2)
+        three = await advised(simulated, "6", consignment=3)
+        other = await advised(simulated, "7", order="O-2")
+        assert await advised(simulated, "4") == one
+    assert [len(cards) for cards, _ in (one, two, three, other)] == [100, 100, 50, 100]
+    assert [complete for _, complete in (one, two, three, other)] == [False, False, True, False]
+    cards = [card for cards, _ in (one, two, three, other) for card in cards]
+    assert len(set(cards)) == len(cards)
+
+
+async def test_of_a_cancelled_order_of_cards_no_more_is_shipped() -> None:
+    simulated = simulator(card_supplier.PORT)
+    assert (await ask(simulated, card_supplier.CANCEL, "0")).status_code == 422
+    assert (await ask(simulated, card_supplier.ADVISE, "0")).status_code == 422
+    await ask(simulated, card_supplier.ORDER, "1")
+    first = await advised(simulated, "2")
+    assert (await ask(simulated, card_supplier.CANCEL, "3")).status_code == 200
+    assert await advised(simulated, "4", consignment=2) == ([], True)
+    assert await advised(simulated, "5", consignment=1) == (first[0], True)
 
 
 async def test_a_refusal_is_not_kept() -> None:

@@ -3,8 +3,9 @@
 Vocabulary
 ----------
 *A* is the home node and *V* the visited node of a request (:mod:`services.city_node.service_request`). V's *stock*
-holds blank *cards* by hall. A's *reservation* is its promise that one request may switch a line, for a time. To
-*write* a card is to make it out to the customer; to *switch* is to end the old SIM and begin the new one.
+holds blank *cards* by hall; one that was ordered (:mod:`services.city_node.card_order`) is *in transit* before. A's
+*reservation* is its promise that one request may switch a line, for a time. To *write* a card is to make it out to the
+customer; to *switch* is to end the old SIM and begin the new one.
 
 Life cycle
 ----------

@@ -22,6 +22,8 @@ class CardState(StrEnum):
     """The customer's SIM now."""
     SPOILED = "spoiled"
     """Written in vain: to be destroyed."""
+    IN_TRANSIT = "in_transit"
+    """Shipped to the hall, which has not received it yet."""
 
 
 class ReservationState(StrEnum):
@@ -37,13 +39,14 @@ def _list(values: type[StrEnum]) -> str:
 
 
 class SimCard(Base):
-    """A card that this node's halls have or had in stock."""
+    """A card that this node's halls have or had in stock, or are to have."""
 
     __tablename__ = "sim_card_stock"
     __table_args__ = (
         CheckConstraint(f"state IN ({_list(CardState)})", name="state"),
         CheckConstraint(
-            "CASE state WHEN 'in_stock' THEN request_id IS NULL WHEN 'spoiled' THEN true ELSE request_id IS NOT NULL END",
+            "CASE WHEN state IN ('in_stock', 'in_transit') THEN request_id IS NULL "
+            "WHEN state = 'spoiled' THEN true ELSE request_id IS NOT NULL END",
             name="request",
         ),
         CheckConstraint("version > 0", name="version"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal, or_, select, text
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -82,7 +82,12 @@ async def card_of(session: AsyncSession, request_id: UUID) -> SimCard:
 
 
 async def add_cards(
-    session: AsyncSession, unit: str, cards: Sequence[tuple[str, str]], *, now: datetime
+    session: AsyncSession,
+    unit: str,
+    cards: Sequence[tuple[str, str]],
+    *,
+    state: CardState = CardState.IN_STOCK,
+    now: datetime,
 ) -> set[str]:
     """Put cards, as ICCID and IMSI, into a unit's stock; returns the ICCIDs of those that are new there.
 
@@ -91,20 +96,32 @@ async def add_cards(
     added = await session.scalars(
         text(
             """
-            INSERT INTO sim_card_stock (iccid, imsi, unit_code, created_at, updated_at)
-            SELECT card.iccid, card.imsi, :unit, :now, :now
+            INSERT INTO sim_card_stock (iccid, imsi, unit_code, state, created_at, updated_at)
+            SELECT card.iccid, card.imsi, :unit, :state, :now, :now
             FROM unnest(CAST(:iccids AS text[]), CAST(:imsis AS text[])) AS card (iccid, imsi)
             ON CONFLICT DO NOTHING RETURNING iccid
             """
         ),
         {
             "unit": unit,
+            "state": state,
             "now": now,
             "iccids": [iccid for iccid, _ in cards],
             "imsis": [imsi for _, imsi in cards],
         },
     )
     return set(added)
+
+
+async def arrive(session: AsyncSession, iccids: Sequence[str], *, now: datetime) -> int:
+    """Put those cards into stock that are in transit; returns how many."""
+    arrived = await session.scalars(
+        update(SimCard)
+        .where(_any(SimCard.iccid, iccids), SimCard.state == CardState.IN_TRANSIT)
+        .values(state=CardState.IN_STOCK, updated_at=now, version=SimCard.version + 1)
+        .returning(SimCard.iccid)
+    )
+    return len(arrived.all())
 
 
 async def stock_cards(session: AsyncSession, cards: Sequence[tuple[str, str]]) -> Sequence[SimCard]:

@@ -1,4 +1,4 @@
-"""The stock of blank cards: loading it, and what becomes of a card."""
+"""The stock of blank cards: what comes into it, and what becomes of a card."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,6 +107,13 @@ async def _conflicts(
             faults.append(
                 Fault(f"/cards/{place}/imsi", f"the stock has card {iccid} with another IMSI")
             )
+        elif card.state == CardState.IN_TRANSIT:
+            faults.append(
+                Fault(
+                    f"/cards/{place}/iccid",
+                    f"card {iccid} is in transit to {card.unit_code}: receive its order",
+                )
+            )
         elif card.unit_code != unit:
             faults.append(
                 Fault(f"/cards/{place}/iccid", f"card {iccid} is in the stock of {card.unit_code}")
@@ -117,6 +124,21 @@ async def _conflicts(
             )
         seen |= {iccid, imsi}
     return faults
+
+
+async def announce(
+    session: AsyncSession, unit: str, cards: Sequence[tuple[str, str]], *, now: datetime
+) -> set[str]:
+    """Note that cards are on their way to a unit; returns the ICCIDs of those that were not known here."""
+    sims = await repository.known_sims(session, cards)
+    on_lines = {number for sim in sims for number in (sim.iccid, sim.imsi)}
+    new = [card for card in cards if on_lines.isdisjoint(card)]
+    return await repository.add_cards(session, unit, new, state=CardState.IN_TRANSIT, now=now)
+
+
+async def receive(session: AsyncSession, iccids: Sequence[str], *, now: datetime) -> int:
+    """Put cards into stock that were on their way; returns how many there were."""
+    return await repository.arrive(session, iccids, now=now)
 
 
 async def reserve(session: AsyncSession, unit: str, request_id: UUID, *, now: datetime) -> SimCard:
@@ -138,14 +160,14 @@ async def take_again(
 ) -> None:
     """Set that very card aside for a request that had it before, if it is in this stock or unknown to it.
 
-    A card that the backup does not have was loaded after it, and the request proves that it was.
+    A card that the backup does not have, or has in transit, came after it, and the request proves that it did.
 
     Raises:
         CardTaken: if another request has it by now, or had it.
     """
     await repository.add_cards(session, unit, [card], now=now)
     known = await repository.lock_card(session, *card)
-    if known is not None and known.state == CardState.IN_STOCK:
+    if known is not None and known.state in {CardState.IN_STOCK, CardState.IN_TRANSIT}:
         known.request_id = request_id
         _become(known, CardState.RESERVED, now)
         await session.flush()  # the next news of the request looks for it

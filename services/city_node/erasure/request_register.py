@@ -92,6 +92,10 @@ REQUESTS: Mapping[str, PersonalTable] = {
         of=OF_REQUESTS.format("request_id"),
         deleted=True,
     ),
+    "card_order_card": PersonalTable(
+        columns_of((D.RECORD, "iccid order_id consignment")),
+        of=f"p.iccid IN (SELECT c.iccid FROM sim_card_stock c WHERE {OF_REQUESTS.replace('p.', 'c.').format('request_id')})",
+    ),
     "sim_card_stock": PersonalTable(
         columns_of(
             (D.RECORD, "iccid imsi unit_code state request_id created_at updated_at version")

@@ -1,0 +1,394 @@
+"""Orders of blank cards in any course of events: no card is lost or counted twice, and no hall orders twice."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, event, given, note, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from services.city_node import card_order
+from services.city_node.card_order import jobs, repository, service
+from services.city_node.card_order.models import OPEN
+from services.city_node.card_order.problems import NothingInTransit
+from services.city_node.card_replacement import stock
+from shared import audit
+from shared.kernel.embedded_postgres import EmbeddedPostgres
+from shared.kernel.ids import new_id
+from shared.port.contracts import card_supplier
+from shared.port.mending import Mending
+from tests.city.outside import ON, Outside, empty_ports
+from tests.city.two_cities import HALL, City, TwoCities, clerk, load_cards, two_cities
+from tests.examples import examples
+
+SUPPLIER = "card-supplier"
+REQUEST = text(
+    "INSERT INTO service_request (id, kind, role, home, visited, state, awaiting, subject, deadline, data, unit_code,"
+    " created_by, created_at, updated_at) VALUES (:id, 'card-replacement', 'visited', '110100', '440300', 'asked',"
+    " 'home', '138****0001', :now, '{}', :unit, 'x', :now, :now)"
+)
+
+
+@pytest.fixture(scope="module")
+async def pair(
+    postgres: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[TwoCities]:
+    async with two_cities(postgres, template, tmp_path_factory.mktemp("cities"), **ON) as made:
+        yield made
+
+
+@dataclass
+class Run:
+    """A hall and its supplier, and what must have come of what has happened."""
+
+    cities: TwoCities
+    outside: Outside
+    entered: set[str] = field(default_factory=set)
+    """Every card that was ever put into the stock."""
+    requests: list[UUID] = field(default_factory=list)
+    events: set[str] = field(default_factory=set)
+
+    @property
+    def city(self) -> City:
+        return self.cities.visited
+
+    async def do(self, action: str, value: Any = None) -> None:
+        await getattr(self, f"_{action.replace(' ', '_')}")(value)
+
+    async def _level(self, value: tuple[int, int]) -> None:
+        async with self.city.transaction() as session:
+            found = await self.city.fetch("SELECT version FROM card_reorder_level")
+            await service.set_level(
+                self.city.context,
+                session,
+                clerk(HALL),
+                HALL,
+                level=value[0],
+                quantity=value[1],
+                expected=found[0]["version"] if found else 0,
+                now=self.cities.clock.now(),
+            )
+
+    async def _look(self, _: None = None) -> None:
+        await jobs.supply(self.city.context, self.cities.clock.now())
+
+    async def _work(self, value: int | None) -> None:
+        await self.outside.work(self.city, SUPPLIER, most=value)
+
+    async def _supply(self, _: None) -> None:
+        await self._look()
+        await self._work(None)
+
+    async def _faults(self, value: dict[str, Any]) -> None:
+        self.outside.fault(SUPPLIER, **value)
+
+    async def _wait(self, value: int) -> None:
+        self.cities.clock.advance(timedelta(minutes=value))
+
+    async def _load(self, value: int) -> None:
+        first = len(self.entered) + 1
+        await load_cards(self.city, value, first=first)
+        self.entered |= {f"8986009999{n:010d}" for n in range(first, first + value)}
+
+    async def _take(self, _: None) -> None:
+        request, now = new_id(), self.cities.clock.now()
+        async with self.city.transaction() as session:
+            await session.execute(REQUEST, {"id": request, "now": now, "unit": HALL})
+            try:
+                await stock.reserve(session, HALL, request, now=now)
+            except stock.NoCardInStock:
+                self.events.add("the hall is empty")
+                return
+        self.requests.append(request)
+
+    async def _end(self, how: str) -> None:
+        if not self.requests:
+            return
+        request, now = self.requests.pop(0), self.cities.clock.now()
+        async with self.city.transaction() as session:
+            if how != "give back":
+                await stock.write(session, request, now=now)
+                await session.flush()
+            end = stock.issue if how == "issue" else stock.give_back
+            await end(session, request, now=now)
+
+    async def _receive(self, value: tuple[int, int | None]) -> None:
+        rows = await self.city.fetch("SELECT id FROM card_order ORDER BY number")
+        if not rows:
+            return
+        order, now = rows[value[0] % len(rows)]["id"], self.cities.clock.now()
+        async with self.city.transaction() as session:
+            coming = await repository.in_transit(session, order)
+        some = None if value[1] is None else sorted(coming)[: value[1]]
+        try:
+            async with self.city.transaction() as session:
+                received = await service.receive(session, clerk(HALL), order, some, now=now)
+        except NothingInTransit:
+            assert not coming
+            return
+        arrived = coming if some is None else set(some)
+        assert received == len(arrived)
+        self.entered |= arrived
+        self.events.add("received")
+
+    async def _cancel(self, _: None) -> None:
+        for row in await self.city.fetch("SELECT id, state FROM card_order"):
+            if row["state"] not in OPEN:
+                continue
+            async with self.city.transaction() as session:
+                await service.cancel(
+                    self.city.context, session, clerk(HALL), row["id"], now=self.cities.clock.now()
+                )
+            self.events.add("cancelled")
+
+    def done(self, operation: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+        """Return what the supplier has done of an operation: key, what was asked, what was answered."""
+        entries = self.outside.simulators[SUPPLIER].journal
+        return [(e.key, e.content, e.answer) for e in entries if e.operation == operation]
+
+    def shipped(self) -> list[str]:
+        """Return every card that the supplier has shipped, once for each consignment that has it."""
+        boxes = {
+            (asked["order"], asked["consignment"]): answer["consignment"]
+            for _, asked, answer in self.done("dispatch-advices")
+        }
+        return [card["iccid"] for box in boxes.values() if box for card in box["cards"]]
+
+    async def check(self) -> None:
+        """Check what must hold at every moment."""
+        cards = await self.city.fetch("SELECT iccid, state FROM sim_card_stock")
+        state = {card["iccid"]: card["state"] for card in cards}
+        assert {iccid for iccid in state if state[iccid] != "in_transit"} == self.entered
+        counts = Counter(state.values())
+        available, written_off = counts["in_stock"], counts["spoiled"]
+        held = counts["reserved"] + counts["written"]
+        assert len(self.entered) == available + held + counts["issued"] + written_off
+        assert held == len(self.requests)
+        orders = await self.city.fetch("SELECT * FROM card_order")
+        known = {str(order["id"]): order for order in orders}
+        placed = [asked["order"] for _, asked, _ in self.done("orders")]
+        assert len(placed) == len(set(placed)), "ordered twice"
+        assert set(placed) <= set(known)
+        assert sum(order["state"] in OPEN for order in orders) <= 1
+        shipped = self.shipped()
+        assert len(shipped) == len(set(shipped))
+        assert set(state) <= self.entered | set(shipped), "a card from nowhere"
+        keys = Counter(entry.key for entry in self.outside.simulators[SUPPLIER].journal)
+        assert not keys or max(keys.values()) == 1, "done twice"
+
+    async def _retry_refused(self) -> None:
+        """Let a person make those calls again that the supplier refused for good."""
+        for row in await self.city.fetch("SELECT id FROM port_call WHERE state = 'handed_over'"):
+            self.events.add("retried by a person")
+            async with self.city.transaction() as session:
+                by, now = audit.Actor.command("operator"), self.cities.clock.now()
+                await Mending(session, by, now).retry(row["id"])
+
+    async def finish(self) -> None:
+        """Let all be well in the end: everything that was shipped enters the stock, and nothing waits."""
+        self.outside.fault(SUPPLIER)
+        await self.do("level", (0, 1))
+        for _ in range(6):
+            await self._retry_refused()
+            await self.do("wait", 61)
+            await self.do("look")
+            await self.do("work")
+        rows = await self.city.fetch("SELECT state FROM card_order ORDER BY number")
+        for place in range(len(rows)):
+            await self.do("receive", (place, None))
+        await self.check()
+        assert set(self.shipped()) <= self.entered, "a card was lost on the way"
+        assert (
+            await self.city.fetch(
+                "SELECT state FROM port_call WHERE state NOT IN ('done', 'refused')"
+            )
+            == []
+        )
+        for row in await self.city.fetch("SELECT state FROM card_order"):
+            self.events.add(f"an order ends {row['state']}")
+            assert row["state"] in {"received", "cancelled", "refused"}
+
+
+@pytest.fixture
+async def run(pair: TwoCities) -> Run:
+    return await fresh(pair)
+
+
+async def fresh(pair: TwoCities) -> Run:
+    await pair.empty()
+    await empty_ports(pair.visited)
+    return Run(pair, Outside(pair.clock, card_order.capability.offers))
+
+
+FAULTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"down": True},
+    {"busy_rate": 0.5},
+    {"error_rate": 0.5},
+    {"lost_answer_rate": 0.7},
+    {"refusal_rate": 0.5},
+)
+NONE = st.none()
+ACTIONS = st.one_of(
+    st.tuples(st.just("level"), st.tuples(st.integers(0, 5), st.sampled_from([1, 3, 120]))),
+    st.tuples(st.sampled_from(["supply", "look"]), NONE),
+    st.tuples(st.just("take"), NONE),
+    st.tuples(st.just("work"), st.sampled_from([1, 2, None])),
+    st.tuples(st.just("receive"), st.tuples(st.integers(0, 9), st.sampled_from([None, None, 1]))),
+    st.tuples(st.just("end"), st.sampled_from(["issue", "give back", "spoil"])),
+    st.tuples(st.just("load"), st.integers(1, 3)),
+    st.tuples(st.just("wait"), st.sampled_from([1, 61])),
+    st.tuples(st.just("faults"), st.sampled_from(FAULTS)),
+    st.tuples(st.just("cancel"), NONE),
+)
+
+
+@given(actions=st.lists(ACTIONS, min_size=10, max_size=40))
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+async def test_every_card_that_was_received_is_available_held_issued_or_written_off(
+    pair: TwoCities, actions: list[tuple[str, Any]]
+) -> None:
+    run = await fresh(pair)
+    await run.do("level", (2, 3))
+    for action, value in actions:
+        note(f"{action} {value}")
+        await run.do(action, value)
+        await run.check()
+    await run.finish()
+    for each in sorted(run.events):
+        event(each)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "DELETE FROM sim_card_stock WHERE state = 'issued'",
+        "UPDATE sim_card_stock SET state = 'in_stock' WHERE state = 'in_transit'",
+        "UPDATE sim_card_stock SET state = 'in_transit' WHERE state = 'in_stock'",
+        "INSERT INTO sim_card_stock VALUES ('1', '1', '440300', 'in_transit', NULL, now(), now(), 1)",
+    ],
+)
+async def test_the_checks_notice_harm(run: Run, harm: str) -> None:
+    await run.do("load", 2)
+    await run.do("level", (3, 2))
+    await run.do("work")
+    await run.do("take")
+    await run.do("end", "issue")
+    await run.check()
+    await (await run.city.context.database.pool()).execute(harm)
+    with pytest.raises(AssertionError):
+        await run.check()
+
+
+async def test_two_clerks_who_take_the_last_cards_at_once_lead_to_one_order(run: Run) -> None:
+    await run.do("load", 3)
+    await run.do("level", (2, 10))
+    await asyncio.gather(*(run.cities.ask(number) for number in ("13800005678", "13800005679")))
+    assert await run.cities.cards() == {"in_stock": 1, "reserved": 2}
+    assert await run.city.fetch("SELECT id FROM card_order") == []
+
+    await asyncio.gather(*(run.do("look") for _ in range(4)))  # as many processes believe to lead
+    await run.do("work")
+    (order,) = await run.city.fetch("SELECT state, quantity FROM card_order")
+    assert order == {"state": "shipped", "quantity": 10}
+    assert len(run.done("orders")) == 1
+
+
+@pytest.mark.parametrize(
+    ("faults", "state"),
+    [
+        ({"down": True}, "placed"),
+        ({"error_rate": 1}, "placed"),
+        ({"busy_rate": 1}, "placed"),
+        (
+            {"lost_answer_rate": 1},
+            "shipped",
+        ),  # each time it is asked again, it says what it has done
+    ],
+)
+async def test_a_supplier_that_is_away_or_does_not_answer_is_asked_until_it_does(
+    run: Run, faults: dict[str, Any], state: str
+) -> None:
+    run.outside.fault(SUPPLIER, **faults)
+    await run.do("level", (1, 5))
+    for _ in range(3):
+        await run.do("look")
+        await run.do("work")
+        await run.do("wait", 6)
+    (order,) = await run.city.fetch("SELECT state FROM card_order")
+    assert order["state"] == state
+    await run.finish()
+    assert len(run.entered) == len(run.shipped()) == 5
+    assert len(run.done("orders")) == 1
+
+
+async def test_a_restored_city_orders_the_same_again_and_gets_nothing_twice(run: Run) -> None:
+    await run.do("level", (1, 3))
+    await run.do("work")
+    await run.do("receive", (0, None))
+    before = list(run.shipped())
+    pool = await run.city.context.database.pool()
+    for table in ("card_order_card", "sim_card_stock", "card_order"):  # none is in the backup
+        await pool.execute(f"DELETE FROM {table}")  # noqa: S608 - a fixed list
+    await empty_ports(run.city)
+    run.entered.clear()
+    await run.do("look")
+    await run.do("work")
+    assert run.shipped() == before
+    await run.check()
+
+    request, now = new_id(), run.cities.clock.now()
+    (known,) = await run.city.fetch("SELECT iccid, imsi FROM sim_card_stock LIMIT 1")
+    async with run.city.transaction() as session:  # a request that had a card of the box recalls it
+        await session.execute(REQUEST, {"id": request, "now": now, "unit": HALL})
+        await stock.take_again(session, HALL, (known["iccid"], known["imsi"]), request, now=now)
+    run.entered.add(known["iccid"])
+    run.requests.append(request)
+    await run.do("receive", (0, None))
+    await run.check()
+    (order,) = await run.city.fetch("SELECT state FROM card_order")
+    assert order["state"] == "received"
+
+
+async def test_a_supplier_that_confirms_and_ships_nothing_is_not_asked_for_ever(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behaviour = run.outside.simulators[SUPPLIER].behaviour
+    monkeypatch.setattr(behaviour, "tell", lambda asked, **_: nothing(asked))
+    await run.do("level", (1, 3))
+    for _ in range(3):
+        await run.do("work")
+        await run.do("look")
+    (order,) = await run.city.fetch("SELECT state, refusal FROM card_order")
+    assert order == {"state": "refused", "refusal": "Nothing was shipped."}
+
+
+def nothing(asked: object, *, complete: bool = True) -> dict[str, object]:
+    """Return the advice of a supplier that has shipped nothing."""
+    is_advice = isinstance(asked, card_supplier.AdviceRequest)
+    return {"consignment": None, "complete": complete} if is_advice else {}
+
+
+async def test_what_is_shipped_later_is_asked_for_every_hour(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behaviour = run.outside.simulators[SUPPLIER].behaviour
+    ships = behaviour.tell
+
+    monkeypatch.setattr(behaviour, "tell", lambda asked, **_: nothing(asked, complete=False))
+    await run.do("level", (1, 3))
+    await run.do("work")
+    for minutes, asked in ((59, 1), (1, 2), (30, 2), (30, 3)):
+        await run.do("wait", minutes)
+        await run.do("look")
+        await run.do("work")
+        assert len(run.done("dispatch-advices")) == asked
+    monkeypatch.setattr(behaviour, "tell", ships)
+    await run.finish()
+    assert len(run.entered) == 3
