@@ -19,7 +19,7 @@ from shared.kernel.database import driver_connection
 from shared.kernel.tier import Tier
 from shared.organisation.division import HQ_CODE
 from shared.statistics.period import Period
-from shared.statistics.standing import CURRENT
+from shared.statistics.standing import CURRENT, begin_generation
 
 LINGERS = timedelta(hours=1)
 """How long an aggregate that was replaced stays, for questions that are being answered."""
@@ -45,7 +45,10 @@ async def put_together(session: AsyncSession, tier: Tier, *, now: datetime) -> i
     connection = await driver_connection(session)
     await connection.execute(_ONE_AT_A_TIME)
     await connection.execute(f"SET LOCAL work_mem = '{MEMORY}'")
-    changed = {_Group(*row) for row in await connection.fetch(_TAKE_CHANGES)}
+    changed = set()
+    if await connection.fetchval(_HAS_CHANGES):
+        await begin_generation(connection)
+        changed = {_Group(*row) for row in await connection.fetch(_TAKE_CHANGES)}
     made = 0
     for volume, groups in _by_volume(changed if tier is not Tier.CITY else ()).items():
         made += await _make(connection, groups, volume, now, _FROM_SLICES)
@@ -102,6 +105,7 @@ def _by_volume(groups: Iterable[_Group]) -> dict[int, list[_Group]]:
 
 
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('statistics aggregate', 0))"
+_HAS_CHANGES = "SELECT EXISTS (SELECT FROM statistics_change)"
 _TAKE_CHANGES = "DELETE FROM statistics_change RETURNING dataset, period, region"
 _NOTE_ALL = f"""
 INSERT INTO statistics_change

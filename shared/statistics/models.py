@@ -216,3 +216,17 @@ statistics_change = Table(
 
 Written in the transaction that makes it so, without any index: whoever stores a slice waits for nobody.
 """
+
+
+class StatisticsGeneration(Base):
+    """How often what :class:`statistics_change` had noted was taken from it; one row.
+
+    Within a generation changes are only added. So the generation and the number of changes name one state of what is
+    current, and tell whether it is still the same (:mod:`shared.statistics.recognition`).
+    """
+
+    __tablename__ = "statistics_generation"
+    __table_args__ = (CheckConstraint("single", name="single"),)
+
+    single: Mapped[bool] = mapped_column(primary_key=True)
+    number: Mapped[int]

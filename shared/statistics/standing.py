@@ -20,6 +20,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import orjson
 from sqlalchemy import ForeignKey, select, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -71,6 +72,11 @@ async def note_change(session: AsyncSession, dataset: str, period: str, node: st
     """Note that another slice of a city is current, whatever the reason: its province is put together anew."""
     connection = await driver_connection(session)
     await connection.execute(_NOTE_CHANGE, dataset, period, node)
+
+
+async def begin_generation(connection: asyncpg.Connection) -> None:
+    """Note that changes are no longer noted where they were; in the transaction that takes them from there."""
+    await connection.execute(_BEGIN_GENERATION)
 
 
 async def limit(session: AsyncSession, dataset: str, node: str, period: str) -> int | None:
@@ -136,6 +142,10 @@ async def settle(
 
 _CHANGE = f"INSERT INTO {statistics_change.name} (dataset, period, region)"
 _NOTE_CHANGE = f"{_CHANGE} VALUES ($1, $2, left($3, 2) || '0000')"
+_BEGIN_GENERATION = """
+INSERT INTO statistics_generation AS g (single, number) VALUES (true, 1)
+ON CONFLICT (single) DO UPDATE SET number = g.number + 1
+"""
 _OPEN = "DELETE FROM statistics_limit WHERE month = $1 AND node = ANY($2::text[])"
 _CLOSE = """
 INSERT INTO statistics_limit (month, node, closing, revisions)
