@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 import asyncpg
-from sqlalchemy import BigInteger, ColumnElement, any_, cast, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, array, insert
+import orjson
+from sqlalchemy import BigInteger, ColumnElement, any_, cast, func, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.kernel.database import driver_connection
@@ -140,56 +141,62 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
         RevisionConflict: if the revision is known with another hash; nothing is changed.
     """
     content = slice_.content
+    connection = await driver_connection(session)
     await standing.take_turn(session)
-    of_period = (
-        StatisticsSlice.dataset == content.dataset,
-        StatisticsSlice.node == content.node,
-        StatisticsSlice.period == str(content.period),
+    kept = await connection.fetchrow(
+        _KEEP,
+        content.dataset,
+        content.node,
+        str(content.period),
+        slice_.revision,
+        content.hash,
+        content.row_count,
+        orjson.dumps(content.control_totals).decode(),
+        slice_.computed_at,
+        received_at,
+        slice_.reason,
     )
-    known = await session.scalar(
-        select(StatisticsSlice.hash).where(*of_period, StatisticsSlice.revision == slice_.revision)
-    )
-    if known is not None:
-        if known != content.hash:
+    if kept["known"] is not None:
+        if kept["known"] != content.hash:
             raise RevisionConflict(
-                f"The slice {slice_.name} is known with the hash {known[:12]}…, and comes again with "
+                f"The slice {slice_.name} is known with the hash {kept['known'][:12]}…, and comes again with "
                 f"{content.hash[:12]}…. The known one stays; {content.node} must compute a new revision."
             )
         return Outcome.KNOWN
-    present = await current(session, content)
-    is_late = present is not None and present[0] > slice_.revision
-    most = await standing.limit(session, content.dataset, content.node, str(content.period))
-    waits = most is not None and slice_.revision > most
-    counts = not is_late and not waits
-    if counts:
-        await session.execute(
-            update(StatisticsSlice)
-            .where(*of_period, StatisticsSlice.superseded_at.is_(None))
-            .values(superseded_at=received_at)
-        )
-    added = await session.scalars(
-        insert(StatisticsSlice)
-        .values(
-            dataset=content.dataset,
-            node=content.node,
-            period=str(content.period),
-            revision=slice_.revision,
-            hash=content.hash,
-            row_count=content.row_count,
-            control_totals=dict(content.control_totals),
-            computed_at=slice_.computed_at,
-            received_at=received_at,
-            reason=slice_.reason,
-            superseded_at=None if counts else received_at,
-            in_force_at=received_at if counts else None,
-        )
-        .returning(StatisticsSlice.id)
-    )
-    await facts.load(session, added.one(), content)
-    if counts:
-        await standing.note_change(session, content.dataset, str(content.period), content.node)
-        return Outcome.CURRENT
-    return Outcome.PENDING if waits else Outcome.HISTORY
+    await facts.load(session, kept["id"], content)
+    if kept["waits"]:
+        return Outcome.PENDING
+    return Outcome.HISTORY if kept["is_late"] else Outcome.CURRENT
+
+
+_OF_PERIOD = "dataset = $1::text AND node = $2::text AND period = $3::text"
+# One statement, for a night has thousands of slices. The row is added after the one before has made way for it: both
+# would be in the index of what is current otherwise.
+_KEEP = f"""
+WITH judged AS MATERIALIZED (
+    SELECT k.known, k.is_late, k.waits, k.known IS NULL AND NOT k.is_late AND NOT k.waits AS counts FROM (SELECT
+        (SELECT hash FROM statistics_slice WHERE {_OF_PERIOD} AND revision = $4::bigint) AS known,
+        EXISTS (SELECT FROM statistics_slice
+                WHERE {_OF_PERIOD} AND superseded_at IS NULL AND revision > $4::bigint) AS is_late,
+        coalesce((SELECT $4::bigint > {standing.LIMIT} FROM statistics_limit
+                  WHERE month = left($3::text, {standing.MONTH_LENGTH}) AND node = $2::text), false) AS waits
+    ) k
+), gone AS (
+    UPDATE statistics_slice s SET superseded_at = $9::timestamptz FROM judged
+    WHERE counts AND {_OF_PERIOD} AND superseded_at IS NULL
+    RETURNING s.id
+), added AS (
+    INSERT INTO statistics_slice (dataset, node, period, revision, hash, row_count, control_totals, computed_at,
+                                  received_at, reason, superseded_at, in_force_at)
+    SELECT $1, $2, $3, $4, $5::text, $6::bigint, $7::text::jsonb, $8::timestamptz, $9, $10::text,
+           CASE WHEN NOT counts THEN $9 END, CASE WHEN counts THEN $9 END
+    FROM judged WHERE known IS NULL AND (SELECT count(*) FROM gone) >= 0
+    RETURNING id
+), noted AS (
+    {standing.NOTE_CHANGE} SELECT $1, $3, left($2, 2) || '0000' FROM judged WHERE counts
+)
+SELECT known, is_late, waits, (SELECT id FROM added) FROM judged
+"""  # noqa: S608 - constants alone
 
 
 async def replace_facts(session: AsyncSession, slice_: Slice) -> None:
