@@ -42,15 +42,21 @@ from shared.statistics.repository import fetch_json, measure_ids
 DECIMALS = 6
 """Places to which ratios are rounded."""
 NATION = Text("Nation", "全国")
-_FIRST_FILTER = 14
+_FIRST_FILTER = 15
 _NEVER_STORED = 0
 """An id that no measure has: identities begin at 1."""
-_OF_PART = """f.part_id = c.part_id AND f.volume = c.volume AND f.measure_id = ANY($6::smallint[])
-                 AND f.volume = ANY($13::smallint[])"""
-_CELLS = """SELECT slice_id AS part_id, measure_id, volume, cell_id,
-                        value::numeric AS total, value AS least, value AS greatest FROM statistics_fact
-                 UNION ALL SELECT part_id, measure_id, volume, cell_id, total, least, greatest
-                 FROM statistics_aggregate_fact"""
+_OF_PART = """f.volume = c.volume AND f.volume = ANY($14::smallint[])
+                     AND f.measure_id = ANY($6::smallint[])"""
+# Each part is looked up by itself, in its own partition: OFFSET keeps PostgreSQL from reading whole partitions instead,
+# as it would because it reckons with a look into every one of them.
+_MARGINS = f"""CROSS JOIN LATERAL (
+                    SELECT f.measure_id, f.member_id, f.total, f.least, f.greatest FROM statistics_margin f
+                    WHERE f.part_id = c.part_id AND {_OF_PART} /* whole */ OFFSET 0) f"""  # noqa: S608 - constants alone
+_CELLS = f"""CROSS JOIN LATERAL (
+                    SELECT f.measure_id, f.cell_id, f.value::numeric AS total, f.value AS least, f.value AS greatest
+                    FROM statistics_fact f WHERE f.slice_id = c.part_id AND {_OF_PART}
+                    UNION ALL SELECT f.measure_id, f.cell_id, f.total, f.least, f.greatest
+                    FROM statistics_aggregate_fact f WHERE f.part_id = c.part_id AND {_OF_PART}) f"""  # noqa: S608 - as above
 """Of slices, and of aggregates."""
 
 
@@ -94,13 +100,11 @@ class _Statement:
         """Return what holds the values of the parts ``c``: their margins, or for several dimensions their cells."""
         match self.told_apart:
             case []:
-                return f"JOIN statistics_margin f ON {_OF_PART} AND f.member_id = {WHOLE}"
+                return _MARGINS.replace("/* whole */", f"AND f.member_id = {WHOLE}")
             case [one]:
                 member = f"k.id = f.member_id AND k.dimension = '{one}'"
-                return (
-                    f"JOIN statistics_margin f ON {_OF_PART} JOIN statistics_member k ON {member}"
-                )
-        return f"JOIN ({_CELLS}) f ON {_OF_PART} JOIN statistics_cell k ON k.id = f.cell_id"
+                return f"{_MARGINS} JOIN statistics_member k ON {member}"
+        return f"{_CELLS} JOIN statistics_cell k ON k.id = f.cell_id"
 
     def dimension_value(self, dimension: Dimension) -> str:
         """Return a dimension's value of ``k``; that of a coarser one follows from the finer's."""
@@ -292,6 +296,7 @@ async def rows(
         [periods[each.period].place_in_calendar for each in parts],
         [question.bucket(str(each)) for each in question.periods],
         [periods[each.period].volume for each in parts],
+        sorted({periods[each.period].volume for each in parts}),
         *(list(values) for _, values in question.filters),
     )
 
