@@ -276,7 +276,7 @@ async def rows(
     """
     needed = [code for codes in question.measures.values() for code in codes]
     ids = await measure_ids(session, needed)
-    regions = {each.region: question.region_of(each.region) for each in parts}
+    regions = {code: question.region_of(code) for code in {each.region for each in parts}}
     periods = {str(each): each for each in question.consulted}
     named = {each.code: region_name(each).speak(language) for each in regions.values()}
     statement = _Statement(question, catalogue, ids)

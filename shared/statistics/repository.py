@@ -8,18 +8,16 @@ from typing import Any
 
 import asyncpg
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, any_, cast, func, or_, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.kernel.database import driver_connection
 from shared.kernel.listing import Listing, Sort
 from shared.statistics import facts, standing
 from shared.statistics.expectation import moment_of_end
-from shared.statistics.models import StatisticsMeasure, StatisticsSlice
+from shared.statistics.models import StatisticsSlice
 from shared.statistics.period import Period
 from shared.statistics.slices import Content, Slice
-from shared.statistics.standing import StatisticsFormerStanding
 
 SLICES = Listing(
     source="statistics_slice s",
@@ -220,12 +218,12 @@ async def replace_facts(session: AsyncSession, slice_: Slice) -> None:
 
 async def measure_ids(session: AsyncSession, codes: Sequence[str]) -> dict[str, int]:
     """Return the ids of those measures that any slice has brought, by code."""
-    rows = await session.execute(
-        select(StatisticsMeasure.code, StatisticsMeasure.id).where(
-            StatisticsMeasure.code.in_(codes)
-        )
-    )
-    return {row.code: row.id for row in rows}
+    connection = await driver_connection(session)
+    rows = await connection.fetch(_MEASURES, codes)
+    return {row["code"]: row["id"] for row in rows}
+
+
+_MEASURES = "SELECT code, id FROM statistics_measure WHERE code = ANY($1::text[])"
 
 
 async def chosen_slices(
@@ -246,64 +244,46 @@ async def chosen_slices(
         nodes: codes of the cities.
         as_known_at: a moment: those that were current here then; ``None``: those that are now.
     """
-    rows = await session.execute(
-        select(*_STORED)
-        .where(
-            or_(
-                *(
-                    (StatisticsSlice.dataset == dataset)
-                    & StatisticsSlice.control_totals.has_all(array(codes))
-                    for dataset, codes in measures.items()
-                )
-            ),
-            StatisticsSlice.period.in_(periods),
-            StatisticsSlice.node.in_(nodes),
-            _known(as_known_at),
-        )
-        .order_by(StatisticsSlice.dataset, StatisticsSlice.period, StatisticsSlice.node)
-    )
+    # The datasets of a question are few, and conditions that differ would keep PostgreSQL from its index.
+    connection = await driver_connection(session)
+    rows: list[asyncpg.Record] = []
+    for dataset, codes in sorted(measures.items()):
+        asked = dataset, codes, periods, nodes
+        if as_known_at is None:
+            rows += await connection.fetch(_CURRENT, *asked)
+        else:
+            rows += await connection.fetch(_KNOWN_THEN, *asked, as_known_at)
     return [StoredSlice(*row) for row in rows]
 
 
 async def slices_by_id(session: AsyncSession, ids: Sequence[int]) -> list[StoredSlice]:
     """Return these slices, by dataset, period and node."""
-    rows = await session.execute(
-        select(*_STORED)
-        .where(StatisticsSlice.id == any_(cast(ids, ARRAY(BigInteger))))
-        .order_by(StatisticsSlice.dataset, StatisticsSlice.period, StatisticsSlice.node)
-    )
-    return [StoredSlice(*row) for row in rows]
+    connection = await driver_connection(session)
+    return [StoredSlice(*row) for row in await connection.fetch(_BY_ID, ids)]
 
 
-_STORED = (
-    StatisticsSlice.id,
-    StatisticsSlice.dataset,
-    StatisticsSlice.node,
-    StatisticsSlice.period,
-    StatisticsSlice.revision,
-    StatisticsSlice.hash,
-    StatisticsSlice.computed_at,
-    StatisticsSlice.received_at,
-    func.hashint8extended(StatisticsSlice.id, 0),
-    StatisticsSlice.row_count,
-)
-
-
-def _known(at: datetime | None) -> ColumnElement[bool]:
-    kept = StatisticsSlice.rolled_off_at.is_(None)
-    if at is None:
-        return kept & StatisticsSlice.superseded_at.is_(None)
-    later = StatisticsSlice.superseded_at.is_(None) | (StatisticsSlice.superseded_at > at)
-    formerly = select(StatisticsFormerStanding.slice_id).where(
-        StatisticsFormerStanding.since <= at, StatisticsFormerStanding.until > at
-    )
-    return kept & ((StatisticsSlice.in_force_at <= at) & later | StatisticsSlice.id.in_(formerly))
+_STORED = """
+SELECT s.id, s.dataset, s.node, s.period, s.revision, s.hash, s.computed_at, s.received_at,
+       hashint8extended(s.id, 0), s.row_count
+FROM statistics_slice s WHERE"""
+_ORDER = "ORDER BY s.dataset, s.period, s.node"
+_BY_ID = f"{_STORED} s.id = ANY($1::bigint[]) {_ORDER}"
+_CHOSEN = f"""{_STORED} s.dataset = $1::text AND s.control_totals ?& $2::text[] AND s.period = ANY($3::text[])
+    AND s.node = ANY($4::text[])"""
+_CURRENT = f"{_CHOSEN} AND {standing.CURRENT} {_ORDER}"
+_KNOWN_THEN = f"""{_CHOSEN} AND s.rolled_off_at IS NULL AND (
+    s.in_force_at <= $5 AND (s.superseded_at IS NULL OR s.superseded_at > $5)
+    OR s.id IN (SELECT f.slice_id FROM statistics_former_standing f WHERE f.since <= $5 AND f.until > $5)
+) {_ORDER}"""  # noqa: S608 - constants alone
 
 
 async def limit_time(session: AsyncSession, seconds: int) -> None:
     """Let no statement of the rest of the transaction take longer."""
-    limit = text("SELECT set_config('statement_timeout', :milliseconds, true)")
-    await session.execute(limit, {"milliseconds": str(seconds * 1000)})
+    connection = await driver_connection(session)
+    await connection.execute(_LIMIT_TIME, str(seconds * 1000))
+
+
+_LIMIT_TIME = "SELECT set_config('statement_timeout', $1, true)"
 
 
 async def fetch_json(session: AsyncSession, statement: str, *values: Any) -> bytes:
