@@ -137,7 +137,8 @@ SELECT EXISTS (SELECT FROM statistics_volume WHERE volume = $1::smallint) AS is_
        ARRAY(SELECT m.id FROM unnest($2::text[]) WITH ORDINALITY AS w (code, place)
              LEFT JOIN statistics_measure m ON m.code = w.code ORDER BY w.place) AS measures,
        ARRAY(SELECT c.id FROM unnest($3::text[]) WITH ORDINALITY AS w (dims, place)
-             LEFT JOIN statistics_cell c ON c.dims = w.dims::jsonb ORDER BY w.place) AS cells,
+             LEFT JOIN LATERAL (SELECT c.id FROM statistics_cell c WHERE c.dims = w.dims::jsonb OFFSET 0) c ON true
+             ORDER BY w.place) AS cells,
        ARRAY(SELECT m.id FROM unnest($4::text[], $5::text[]) WITH ORDINALITY AS w (dimension, value, place)
              LEFT JOIN statistics_member m ON m.dimension = w.dimension AND m.value = w.value
              ORDER BY w.place) AS members

@@ -73,6 +73,8 @@ class StatisticsCell(Base):
     """A combination of dimension values, once for all slices."""
 
     __tablename__ = "statistics_cell"
+    # By which every slice finds its cells: to compare documents on the way down a tree takes several times as long.
+    __table_args__ = (Index("statistics_cell_dims_hash", "dims", postgresql_using="hash"),)
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     dims: Mapped[dict[str, Any]] = mapped_column(JSONB, unique=True)
