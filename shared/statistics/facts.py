@@ -52,11 +52,13 @@ async def load(session: AsyncSession, slice_id: int, content: Content) -> None:
     """Write the facts and margins of a slice in the session's transaction."""
     volume = content.period.volume
     ids = await _find_ids(await driver_connection(session), content)
+    cells = sorted(zip(ids.cells, (cell.values for cell in content.cells), strict=True))
     facts = (
-        (slice_id, value, cell_id, ids.measures[at], volume)
-        for cell, cell_id in zip(content.cells, ids.cells, strict=True)
-        for at, value in enumerate(cell.values)
-        if value is not None
+        (slice_id, value, cell_id, measure_id, volume)
+        # In the order of the index: a question reads a measure of all cells.
+        for measure_id, at in sorted(zip(ids.measures, range(len(ids.measures)), strict=True))
+        for cell_id, values in cells
+        if (value := values[at]) is not None
     )
     await copy_rows(
         session,
