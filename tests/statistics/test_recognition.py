@@ -11,7 +11,7 @@ from sqlalchemy import update
 from shared.capability import Role
 from shared.federation.models import NodeStatus, RegistryEntry
 from shared.kernel.tier import Tier
-from shared.statistics import endpoints, recognition, standing
+from shared.statistics import recognition, service, standing
 from shared.statistics.aggregate import put_together
 from shared.statistics.recognition import Answers, Given
 from shared.statistics.retention import roll_off
@@ -27,13 +27,12 @@ Change = Callable[[TestNode], Awaitable[None]]
 def answered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What was answered by looking at figures, and not recognised."""
     found: list[Any] = []
-    looked = endpoints.answer
 
     async def answer(session: Any, question: Any, *rest: Any, **more: Any) -> Any:
         found.append(question)
-        return await looked(session, question, *rest, **more)
+        return await service.answer(session, question, *rest, **more)
 
-    monkeypatch.setattr(endpoints, "answer", answer)
+    monkeypatch.setattr("shared.statistics.endpoints.answer", answer)
     return found
 
 
