@@ -64,9 +64,8 @@ async def _drop_days(database: Database, volume: int, now: datetime) -> bool:
     async with database.transaction() as session:
         connection = await driver_connection(session)
         if await connection.fetch(_MARK_DAYS, *bounds, now):
-            await begin_generation(
-                connection
-            )  # first: whoever puts together takes the same locks after it
+            # First: whoever puts together takes the same locks after it.
+            await begin_generation(connection)
             for table in ("statistics_aggregate", "statistics_change"):
                 await connection.execute(f"DELETE FROM {table} WHERE {_IN_DAYS}", *bounds)  # noqa: S608 - constants
             return False
