@@ -45,7 +45,7 @@ from shared.statistics.privacy import DISCLOSURE
 capability = Capability(
     name="statistics",
     summary=Text("Statistics of this node and all below it", "本节点及下级的统计"),
-    routers=(endpoints.router,),
+    routers=(endpoints.values_router, endpoints.router),
     messages=(messages.slice_handler,),
     permissions=(
         Permission(

@@ -24,7 +24,7 @@ from shared.statistics.facts import SKETCH_COLUMNS
 from shared.statistics.models import StatisticsSketch
 from shared.statistics.period import Period
 from shared.statistics.sketches import DISTINCT_FAMILY, Distinct, merged
-from shared.statistics.standing import CURRENT
+from shared.statistics.standing import CURRENT, begin_generation
 
 LINGERS = timedelta(hours=1)
 """How long an aggregate that was replaced stays, for questions that are being answered."""
@@ -50,8 +50,11 @@ async def put_together(session: AsyncSession, tier: Tier, *, now: datetime) -> i
     """
     connection = await driver_connection(session)
     await connection.execute(_ONE_AT_A_TIME)
-    await connection.execute(f"SET LOCAL work_mem = '{MEMORY}'")
-    changed = {_Group(*row) for row in await connection.fetch(_TAKE_CHANGES)}
+    await connection.execute(_SETTINGS)
+    changed = set()
+    if await connection.fetchval(_HAS_CHANGES):
+        await begin_generation(connection)
+        changed = {_Group(*row) for row in await connection.fetch(_TAKE_CHANGES)}
     made = 0
     for volume, groups in _by_volume(changed if tier is not Tier.CITY else ()).items():
         made += await _make(session, groups, volume, now, _FROM_SLICES)
@@ -117,6 +120,9 @@ def _by_volume(groups: Iterable[_Group]) -> dict[int, list[_Group]]:
 
 
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('statistics aggregate', 0))"
+_SETTINGS = f"SET LOCAL work_mem = '{MEMORY}'; SET LOCAL enable_memoize = off"
+"""No slice is read twice, so there is nothing to memoize."""
+_HAS_CHANGES = "SELECT EXISTS (SELECT FROM statistics_change)"
 _TAKE_CHANGES = "DELETE FROM statistics_change RETURNING dataset, period, region"
 _NOTE_ALL = f"""
 INSERT INTO statistics_change
@@ -161,11 +167,12 @@ JOIN statistics_sketch f ON f.part_id = s.id AND f.volume = $2::smallint AND f.f
 WHERE a.id = ANY($1::bigint[]) ORDER BY 1, 2, 3
 """
 _NUMBERS_OF_SLICES = (
+    # Slice by slice, aggregate by aggregate: each slice comes as it is sorted already, which makes sorting cheap.
     """
 INSERT INTO statistics_aggregate_fact (part_id, measure_id, volume, cell_id, total, least, greatest)
 SELECT a.id, f.measure_id, f.volume, f.cell_id, sum(f.value), min(f.value), max(f.value)
-FROM statistics_aggregate a CROSS JOIN LATERAL unnest(a.slice_ids) AS s (id)
-JOIN statistics_fact f ON f.slice_id = s.id AND f.volume = $2::smallint
+FROM statistics_aggregate a CROSS JOIN LATERAL unnest(a.slice_ids) AS s (id) CROSS JOIN LATERAL (
+    SELECT * FROM statistics_fact f WHERE f.slice_id = s.id AND f.volume = $2::smallint OFFSET 0) f
 WHERE a.id = ANY($1::bigint[])
 GROUP BY a.id, f.measure_id, f.volume, f.cell_id ORDER BY a.id, f.measure_id, f.cell_id
 """,

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from shared.access import Principal, require
+from shared.access import Principal
 from shared.kernel.edge import NodeDatabase, NodeSettings, Now, Page, Speech, Transaction
 from shared.kernel.language import Text
 from shared.organisation.division import cities_of
@@ -20,6 +20,7 @@ from shared.statistics.period import Period
 from shared.statistics.privacy import rule_in_force, terms_in_force
 from shared.statistics.problems import IndicatorUnknown
 from shared.statistics.question import read_question, understood
+from shared.statistics.recognition import RecognisingRoute, reader
 from shared.statistics.reference import exact_sql
 from shared.statistics.repository import SLICES, SLICES_WITHOUT_TOTALS
 from shared.statistics.schemas import (
@@ -34,11 +35,12 @@ from shared.statistics.service import answer, estimate
 from shared.statistics.vocabulary import OWNERS, UNIT_NAMES
 
 router = APIRouter(prefix="/statistics")
+values_router = APIRouter(prefix="/statistics", route_class=RecognisingRoute)
 
-Reader = Annotated[Principal, Depends(require("statistics:read"))]
+Reader = Annotated[Principal, Depends(reader)]
 
 
-@router.get(
+@values_router.get(
     "/values",
     summary="Figures, with what they are made of",
     response_model=ValuesOut,

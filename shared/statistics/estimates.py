@@ -155,6 +155,29 @@ def _estimated(merged: Distinct | Weights, told: Sequence[Sketched]) -> dict[str
     return {each.code: merged.estimate() for each in told}
 
 
+def beside(
+    counted: str, keys: Sequence[str], numbers: Sequence[str], codes: Sequence[str], parameter: int
+) -> str:
+    """Return a statement that puts the estimates of a row beside what was counted for it.
+
+    Args:
+        counted: the statement that counts.
+        keys: columns that tell its rows apart.
+        numbers: its other columns.
+        codes: what is estimated.
+        parameter: number of the parameter with the estimates, a JSON array of :data:`Estimate`.
+    """
+    types = [*(f"{key} text" for key in keys), *(f"{code} numeric" for code in codes)]
+    nothing = [f"NULL::numeric AS {code}" for code in codes]
+    return f"""
+                SELECT {", ".join([*keys, *(f"max({code}) AS {code}" for code in (*numbers, *codes))])} FROM (
+                    SELECT {", ".join(["t.*", *nothing])} FROM ({counted}) t
+                    UNION ALL
+                    SELECT {", ".join([*keys, *(["NULL"] * len(numbers)), *codes])}
+                    FROM jsonb_to_recordset(${parameter}::jsonb) AS e ({", ".join(types)})
+                ) b GROUP BY {", ".join(keys)}"""  # noqa: S608 - codes of the catalogue alone
+
+
 def dimension_value(dimension: Dimension, told: str) -> str:
     """Return a dimension's value in SQL, where ``told`` is that of the cells that it is or follows from."""
     if dimension.of is None:

@@ -12,12 +12,12 @@ from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from datetime import datetime, time
 
-from sqlalchemy import DDL, event, select
+from sqlalchemy import DDL, event
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.kernel.clock import BUSINESS_ZONE
-from shared.kernel.database import Base
+from shared.kernel.database import Base, driver_connection
 from shared.kernel.tier import Tier
 from shared.organisation.division import division
 from shared.statistics.period import Period
@@ -71,12 +71,8 @@ async def expected_cities(
         within: codes of the cities in question.
         here: this node's code: a city by itself, which no registry knows, is expected to report to itself.
     """
-    rows = await session.execute(
-        select(
-            StatisticsEnrolment.node, StatisticsEnrolment.since, StatisticsEnrolment.until
-        ).where(StatisticsEnrolment.node.in_(within))
-    )
-    spans = [(row.node, row.since, row.until) for row in rows]
+    connection = await driver_connection(session)
+    spans = [tuple(row) for row in await connection.fetch(_SPANS, list(within))]
     alone = division(here).tier is Tier.CITY and here in within
     if alone and all(node != here for node, _, _ in spans):
         spans.append((here, datetime.min.replace(tzinfo=BUSINESS_ZONE), None))
@@ -93,6 +89,9 @@ async def expected_cities(
             )
         expected[period] = found[stretch]
     return expected
+
+
+_SPANS = "SELECT node, since, until FROM statistics_enrolment WHERE node = ANY($1::text[])"
 
 
 def _was_there(since: datetime, until: datetime | None, end: datetime) -> bool:

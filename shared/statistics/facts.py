@@ -53,11 +53,13 @@ async def load(session: AsyncSession, slice_id: int, content: Content) -> None:
     """Write the facts, margins and sketches of a slice in the session's transaction."""
     volume = content.period.volume
     ids = await _find_ids(await driver_connection(session), content)
+    cells = sorted(zip(ids.cells, (cell.values for cell in content.cells), strict=True))
     facts = (
-        (slice_id, value, cell_id, ids.measures[at], volume)
-        for cell, cell_id in zip(content.cells, ids.cells, strict=True)
-        for at, value in enumerate(cell.values)
-        if isinstance(value, int)
+        (slice_id, value, cell_id, measure_id, volume)
+        # In the order of the index: a question reads a measure of all cells.
+        for measure_id, at in sorted(zip(ids.measures, range(len(ids.measures)), strict=True))
+        for cell_id, values in cells
+        if isinstance(value := values[at], int)
     )
     await copy_rows(
         session,
@@ -151,7 +153,8 @@ SELECT EXISTS (SELECT FROM statistics_volume WHERE volume = $1::smallint) AS is_
        ARRAY(SELECT m.id FROM unnest($2::text[]) WITH ORDINALITY AS w (code, place)
              LEFT JOIN statistics_measure m ON m.code = w.code ORDER BY w.place) AS measures,
        ARRAY(SELECT c.id FROM unnest($3::text[]) WITH ORDINALITY AS w (dims, place)
-             LEFT JOIN statistics_cell c ON c.dims = w.dims::jsonb ORDER BY w.place) AS cells,
+             LEFT JOIN LATERAL (SELECT c.id FROM statistics_cell c WHERE c.dims = w.dims::jsonb OFFSET 0) c ON true
+             ORDER BY w.place) AS cells,
        ARRAY(SELECT m.id FROM unnest($4::text[], $5::text[]) WITH ORDINALITY AS w (dimension, value, place)
              LEFT JOIN statistics_member m ON m.dimension = w.dimension AND m.value = w.value
              ORDER BY w.place) AS members

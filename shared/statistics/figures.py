@@ -11,7 +11,7 @@ What is withheld (:mod:`~shared.statistics.hiding`) is empty, and so is all that
 Only codes of the catalogue become part of the statement's text; everything that was asked goes in as a value.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -35,6 +35,7 @@ from shared.statistics.catalogue import (
 )
 from shared.statistics.estimates import (
     Sketched,
+    beside,
     dimension_value,
     estimates,
     literal,
@@ -50,15 +51,21 @@ from shared.statistics.repository import fetch_json, measure_ids
 DECIMALS = 6
 """Places to which ratios are rounded."""
 NATION = Text("Nation", "全国")
-_FIRST_FILTER = 14
+_FIRST_FILTER = 15
 _NEVER_STORED = 0
 """An id that no measure has: identities begin at 1."""
-_OF_PART = """f.part_id = c.part_id AND f.volume = c.volume AND f.measure_id = ANY($6::smallint[])
-                 AND f.volume = ANY($13::smallint[])"""
-_CELLS = """SELECT slice_id AS part_id, measure_id, volume, cell_id,
-                        value::numeric AS total, value AS least, value AS greatest FROM statistics_fact
-                 UNION ALL SELECT part_id, measure_id, volume, cell_id, total, least, greatest
-                 FROM statistics_aggregate_fact"""
+_OF_PART = """f.volume = c.volume AND f.volume = ANY($14::smallint[])
+                     AND f.measure_id = ANY($6::smallint[])"""
+# Each part is looked up by itself, in its own partition: OFFSET keeps PostgreSQL from reading whole partitions instead,
+# as it would because it reckons with a look into every one of them.
+_MARGINS = f"""CROSS JOIN LATERAL (
+                    SELECT f.measure_id, f.member_id, f.total, f.least, f.greatest FROM statistics_margin f
+                    WHERE f.part_id = c.part_id AND {_OF_PART} /* whole */ OFFSET 0) f"""  # noqa: S608 - constants alone
+_CELLS = f"""CROSS JOIN LATERAL (
+                    SELECT f.measure_id, f.cell_id, f.value::numeric AS total, f.value AS least, f.value AS greatest
+                    FROM statistics_fact f WHERE f.slice_id = c.part_id AND {_OF_PART}
+                    UNION ALL SELECT f.measure_id, f.cell_id, f.total, f.least, f.greatest
+                    FROM statistics_aggregate_fact f WHERE f.part_id = c.part_id AND {_OF_PART}) f"""  # noqa: S608 - as above
 """Of slices, and of aggregates."""
 
 
@@ -109,13 +116,11 @@ class _Statement:
         """Return what holds the values of the parts ``c``: their margins, or for several dimensions their cells."""
         match self.told_apart:
             case []:
-                return f"JOIN statistics_margin f ON {_OF_PART} AND f.member_id = {WHOLE}"
+                return _MARGINS.replace("/* whole */", f"AND f.member_id = {WHOLE}")
             case [one]:
                 member = f"k.id = f.member_id AND k.dimension = '{one}'"
-                return (
-                    f"JOIN statistics_margin f ON {_OF_PART} JOIN statistics_member k ON {member}"
-                )
-        return f"JOIN ({_CELLS}) f ON {_OF_PART} JOIN statistics_cell k ON k.id = f.cell_id"
+                return f"{_MARGINS} JOIN statistics_member k ON {member}"
+        return f"{_CELLS} JOIN statistics_cell k ON k.id = f.cell_id"
 
     def dimension_value(self, dimension: Dimension) -> str:
         """Return a dimension's value of ``k``; that of a coarser one follows from the finer's."""
@@ -225,23 +230,6 @@ class _Statement:
             f"said s JOIN ({occurring}) k ON k.region = s.region LEFT JOIN gathered g ON {same}",
         )
 
-    def gathered(self, counted: str) -> str:
-        """Return what is put together from measures, and the estimates beside it, in one row."""
-        if not self.estimated:
-            return counted
-        keys = ["bucket", "region", *(f"dim_{each.code}" for each in self.question.dimensions)]
-        numbers, codes = [each.code for each in self.measures], list(self.estimated)
-        types = [*(f"{key} text" for key in keys), *(f"{code} numeric" for code in codes)]
-        values = f"${_FIRST_FILTER + len(self.question.filters)}::jsonb"
-        nothing = [f"NULL::numeric AS {code}" for code in codes]
-        return f"""
-                SELECT {", ".join([*keys, *(f"max({code}) AS {code}" for code in (*numbers, *codes))])} FROM (
-                    SELECT {", ".join(["t.*", *nothing])} FROM ({counted}) t
-                    UNION ALL
-                    SELECT {", ".join([*keys, *(["NULL"] * len(numbers)), *codes])}
-                    FROM jsonb_to_recordset({values}) AS e ({", ".join(types)})
-                ) b GROUP BY {", ".join(keys)}"""  # noqa: S608 - as below
-
     def text(self) -> str:
         """Return the statement."""
         dimensions, datasets = self.question.dimensions, self.question.measures
@@ -279,7 +267,8 @@ class _Statement:
             + ")",
         ]
         parameter = _FIRST_FILTER + len(self.question.filters) + bool(self.estimated)
-        computed = [*(each.code for each in self.measures), *self.estimated]
+        numbers = [each.code for each in self.measures]
+        computed = [*numbers, *self.estimated]
         hidden = self.hiding.step(names, computed, parameter) if self.hiding else ""
         order = ["f.bucket", "f.region", *(_order(each) for each in dimensions)]
         counted = f"""
@@ -287,6 +276,9 @@ class _Statement:
                 FROM chosen c {self.stored()}
                 {"WHERE " + " AND ".join(filters) if filters else ""}
                 GROUP BY {", ".join(keys)}"""  # noqa: S608 - as below
+        if self.estimated:
+            row_key = ["bucket", "region", *names]
+            counted = beside(counted, row_key, numbers, list(self.estimated), parameter - 1)
         told = []
         for each in self.question.indicators:
             value, is_hidden = self.told(each)
@@ -295,13 +287,14 @@ class _Statement:
                 told.append(f"{is_hidden} AS h_{each.code}")
         return f"""
             WITH chosen AS (
-                SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::boolean[], $9::text[], $10::int[], $11::int[],
-                                     $13::smallint[])
+                SELECT * FROM unnest({_list(1, "bigint")}, {_list(2, "text")}, {_list(3, "text")}, {_list(4, "text")},
+                                     {_list(5, "boolean")}, {_list(9, "text")}, {_list(10, "int")}, {_list(11, "int")},
+                                     {_list(13, "smallint")})
                     AS c (part_id, dataset, bucket, region, closing, cities, ordinal, calendar, volume)
             ), said AS (
                 SELECT bucket, region, max(ordinal) AS ordinal, max(calendar) AS calendar, {", ".join(known)}
                 FROM chosen GROUP BY bucket, region
-            ), {"counted" if self.hiding else "gathered"} AS ({self.gathered(counted)}
+            ), {"counted" if self.hiding else "gathered"} AS ({counted}
             ), {hidden} valued AS (
                 SELECT {", ".join(["s.bucket", "s.region", "s.ordinal", "s.calendar", *values])} FROM {source}
             ), figure AS (
@@ -336,8 +329,15 @@ async def rows(
     """
     needed = [code for codes in question.measures.values() for code in codes]
     ids = await measure_ids(session, needed)
-    regions = {each.region: question.region_of(each.region) for each in parts}
+    regions = {code: question.region_of(code) for code in {each.region for each in parts}}
     periods = {str(each): each for each in question.consulted}
+    buckets = {period: question.bucket(period) for period in periods}
+    volumes = {period: each.volume for period, each in periods.items()}
+    ordinals = {period: each.ordinal for period, each in periods.items()}
+    places = {period: each.place_in_calendar for period, each in periods.items()}
+    closes = (
+        question.tells_periods_apart or each.period == closing[each.dataset] for each in parts
+    )
     named = {each.code: region_name(each).speak(language) for each in regions.values()}
     hiding = Hiding(question, catalogue, withheld) if withheld else None
     statement = _Statement(question, catalogue, ids, hiding)
@@ -346,23 +346,34 @@ async def rows(
     return await fetch_json(
         session,
         statement.text(),
-        [each.id for each in parts],
-        [each.dataset for each in parts],
-        [question.bucket(each.period) for each in parts],
-        [regions[each.region].code for each in parts],
-        [question.tells_periods_apart or each.period == closing[each.dataset] for each in parts],
+        _listed(each.id for each in parts),
+        _listed(each.dataset for each in parts),
+        _listed(buckets[each.period] for each in parts),
+        _listed(regions[each.region].code for each in parts),
+        _listed(closes),
         list(ids.values()),
         list(named),
         list(named.values()),
-        [each.cities if statement.compares_cities else "" for each in parts],
-        [periods[each.period].ordinal for each in parts],
-        [periods[each.period].place_in_calendar for each in parts],
-        [question.bucket(str(each)) for each in question.periods],
-        [periods[each.period].volume for each in parts],
+        _listed(each.cities for each in parts) if statement.compares_cities else None,
+        _listed(ordinals[each.period] for each in parts),
+        _listed(places[each.period] for each in parts),
+        [buckets[str(each)] for each in question.periods],
+        _listed(volumes[each.period] for each in parts),
+        sorted(set(volumes.values())),
         *(list(values) for _, values in question.filters),
         *([orjson.dumps(told).decode()] if wanted else ()),
         *(hiding.values if hiding else ()),
     )
+
+
+def _listed(values: Iterable[object]) -> str:
+    """Return thousands of values as one text: the driver takes several times as long over an array of them."""
+    return ",".join(map(str, values))
+
+
+def _list(number: int, type_: str) -> str:
+    """Return a parameter that was so listed; in SQL."""
+    return f"string_to_array(${number}::text, ',')::{type_}[]"
 
 
 def region_name(region: Division) -> Text:

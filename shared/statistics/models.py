@@ -74,6 +74,8 @@ class StatisticsCell(Base):
     """A combination of dimension values, once for all slices."""
 
     __tablename__ = "statistics_cell"
+    # By which every slice finds its cells: to compare documents on the way down a tree takes several times as long.
+    __table_args__ = (Index("statistics_cell_dims_hash", "dims", postgresql_using="hash"),)
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     dims: Mapped[dict[str, Any]] = mapped_column(JSONB, unique=True)
@@ -238,3 +240,17 @@ statistics_change = Table(
 
 Written in the transaction that makes it so, without any index: whoever stores a slice waits for nobody.
 """
+
+
+class StatisticsGeneration(Base):
+    """How often what :class:`statistics_change` had noted was taken from it; one row.
+
+    Within a generation changes are only added. So the generation and the number of changes name one state of what is
+    current, and tell whether it is still the same (:mod:`shared.statistics.recognition`).
+    """
+
+    __tablename__ = "statistics_generation"
+    __table_args__ = (CheckConstraint("single", name="single"),)
+
+    single: Mapped[bool] = mapped_column(primary_key=True)
+    number: Mapped[int]

@@ -141,10 +141,14 @@ class Question:
     @property
     def consulted(self) -> tuple[Period, ...]:
         """The periods that are needed: those asked for, and the earlier ones that are looked back to."""
-        found = set(self.periods)
-        for indicator in self.indicators:
-            found.update(back for each in self.periods for back in _looked_back_to(indicator, each))
-        return tuple(sorted(found))
+        earlier = {
+            back
+            for indicator in self.indicators
+            if isinstance(indicator.aggregation, Change | Growth | MovingSum)
+            for each in self.periods
+            for back in _looked_back_to(indicator, each)
+        }
+        return tuple(sorted(earlier.union(self.periods))) if earlier else self.periods
 
     def bucket(self, period: str) -> str:
         """Return how rows call the period: itself, or the whole range, ``2026-09/2026-11`` as in ISO 8601."""

@@ -7,18 +7,17 @@ from enum import StrEnum
 from typing import Any
 
 import asyncpg
-from sqlalchemy import BigInteger, ColumnElement, any_, cast, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, array, insert
+import orjson
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.kernel.database import driver_connection
 from shared.kernel.listing import Listing, Sort
 from shared.statistics import facts, standing
 from shared.statistics.expectation import moment_of_end
-from shared.statistics.models import StatisticsMeasure, StatisticsSlice
+from shared.statistics.models import StatisticsSlice
 from shared.statistics.period import Period
 from shared.statistics.slices import Content, Slice
-from shared.statistics.standing import StatisticsFormerStanding
 
 SLICES = Listing(
     source="statistics_slice s",
@@ -142,56 +141,62 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
         RevisionConflict: if the revision is known with another hash; nothing is changed.
     """
     content = slice_.content
+    connection = await driver_connection(session)
     await standing.take_turn(session)
-    of_period = (
-        StatisticsSlice.dataset == content.dataset,
-        StatisticsSlice.node == content.node,
-        StatisticsSlice.period == str(content.period),
+    kept = await connection.fetchrow(
+        _KEEP,
+        content.dataset,
+        content.node,
+        str(content.period),
+        slice_.revision,
+        content.hash,
+        content.row_count,
+        orjson.dumps(content.control_totals).decode(),
+        slice_.computed_at,
+        received_at,
+        slice_.reason,
     )
-    known = await session.scalar(
-        select(StatisticsSlice.hash).where(*of_period, StatisticsSlice.revision == slice_.revision)
-    )
-    if known is not None:
-        if known != content.hash:
+    if kept["known"] is not None:
+        if kept["known"] != content.hash:
             raise RevisionConflict(
-                f"The slice {slice_.name} is known with the hash {known[:12]}…, and comes again with "
+                f"The slice {slice_.name} is known with the hash {kept['known'][:12]}…, and comes again with "
                 f"{content.hash[:12]}…. The known one stays; {content.node} must compute a new revision."
             )
         return Outcome.KNOWN
-    present = await current(session, content)
-    is_late = present is not None and present[0] > slice_.revision
-    most = await standing.limit(session, content.dataset, content.node, str(content.period))
-    waits = most is not None and slice_.revision > most
-    counts = not is_late and not waits
-    if counts:
-        await session.execute(
-            update(StatisticsSlice)
-            .where(*of_period, StatisticsSlice.superseded_at.is_(None))
-            .values(superseded_at=received_at)
-        )
-    added = await session.scalars(
-        insert(StatisticsSlice)
-        .values(
-            dataset=content.dataset,
-            node=content.node,
-            period=str(content.period),
-            revision=slice_.revision,
-            hash=content.hash,
-            row_count=content.row_count,
-            control_totals=dict(content.control_totals),
-            computed_at=slice_.computed_at,
-            received_at=received_at,
-            reason=slice_.reason,
-            superseded_at=None if counts else received_at,
-            in_force_at=received_at if counts else None,
-        )
-        .returning(StatisticsSlice.id)
-    )
-    await facts.load(session, added.one(), content)
-    if counts:
-        await standing.note_change(session, content.dataset, str(content.period), content.node)
-        return Outcome.CURRENT
-    return Outcome.PENDING if waits else Outcome.HISTORY
+    await facts.load(session, kept["id"], content)
+    if kept["waits"]:
+        return Outcome.PENDING
+    return Outcome.HISTORY if kept["is_late"] else Outcome.CURRENT
+
+
+_OF_PERIOD = "dataset = $1::text AND node = $2::text AND period = $3::text"
+# One statement, for a night has thousands of slices. The row is added after the one before has made way for it: both
+# would be in the index of what is current otherwise.
+_KEEP = f"""
+WITH judged AS MATERIALIZED (
+    SELECT k.known, k.is_late, k.waits, k.known IS NULL AND NOT k.is_late AND NOT k.waits AS counts FROM (SELECT
+        (SELECT hash FROM statistics_slice WHERE {_OF_PERIOD} AND revision = $4::bigint) AS known,
+        EXISTS (SELECT FROM statistics_slice
+                WHERE {_OF_PERIOD} AND superseded_at IS NULL AND revision > $4::bigint) AS is_late,
+        coalesce((SELECT $4::bigint > {standing.LIMIT} FROM statistics_limit
+                  WHERE month = left($3::text, {standing.MONTH_LENGTH}) AND node = $2::text), false) AS waits
+    ) k
+), gone AS (
+    UPDATE statistics_slice s SET superseded_at = $9::timestamptz FROM judged
+    WHERE counts AND {_OF_PERIOD} AND superseded_at IS NULL
+    RETURNING s.id
+), added AS (
+    INSERT INTO statistics_slice (dataset, node, period, revision, hash, row_count, control_totals, computed_at,
+                                  received_at, reason, superseded_at, in_force_at)
+    SELECT $1, $2, $3, $4, $5::text, $6::bigint, $7::text::jsonb, $8::timestamptz, $9, $10::text,
+           CASE WHEN NOT counts THEN $9 END, CASE WHEN counts THEN $9 END
+    FROM judged WHERE known IS NULL AND (SELECT count(*) FROM gone) >= 0
+    RETURNING id
+), noted AS (
+    {standing.NOTE_CHANGE} SELECT $1, $3, left($2, 2) || '0000' FROM judged WHERE counts
+)
+SELECT known, is_late, waits, (SELECT id FROM added) FROM judged
+"""  # noqa: S608 - constants alone
 
 
 async def replace_facts(session: AsyncSession, slice_: Slice) -> None:
@@ -215,12 +220,12 @@ async def replace_facts(session: AsyncSession, slice_: Slice) -> None:
 
 async def measure_ids(session: AsyncSession, codes: Sequence[str]) -> dict[str, int]:
     """Return the ids of those measures that any slice has brought, by code."""
-    rows = await session.execute(
-        select(StatisticsMeasure.code, StatisticsMeasure.id).where(
-            StatisticsMeasure.code.in_(codes)
-        )
-    )
-    return {row.code: row.id for row in rows}
+    connection = await driver_connection(session)
+    rows = await connection.fetch(_MEASURES, codes)
+    return {row["code"]: row["id"] for row in rows}
+
+
+_MEASURES = "SELECT code, id FROM statistics_measure WHERE code = ANY($1::text[])"
 
 
 async def chosen_slices(
@@ -241,64 +246,46 @@ async def chosen_slices(
         nodes: codes of the cities.
         as_known_at: a moment: those that were current here then; ``None``: those that are now.
     """
-    rows = await session.execute(
-        select(*_STORED)
-        .where(
-            or_(
-                *(
-                    (StatisticsSlice.dataset == dataset)
-                    & StatisticsSlice.control_totals.has_all(array(codes))
-                    for dataset, codes in measures.items()
-                )
-            ),
-            StatisticsSlice.period.in_(periods),
-            StatisticsSlice.node.in_(nodes),
-            _known(as_known_at),
-        )
-        .order_by(StatisticsSlice.dataset, StatisticsSlice.period, StatisticsSlice.node)
-    )
+    # The datasets of a question are few, and conditions that differ would keep PostgreSQL from its index.
+    connection = await driver_connection(session)
+    rows: list[asyncpg.Record] = []
+    for dataset, codes in sorted(measures.items()):
+        asked = dataset, codes, periods, nodes
+        if as_known_at is None:
+            rows += await connection.fetch(_CURRENT, *asked)
+        else:
+            rows += await connection.fetch(_KNOWN_THEN, *asked, as_known_at)
     return [StoredSlice(*row) for row in rows]
 
 
 async def slices_by_id(session: AsyncSession, ids: Sequence[int]) -> list[StoredSlice]:
     """Return these slices, by dataset, period and node."""
-    rows = await session.execute(
-        select(*_STORED)
-        .where(StatisticsSlice.id == any_(cast(ids, ARRAY(BigInteger))))
-        .order_by(StatisticsSlice.dataset, StatisticsSlice.period, StatisticsSlice.node)
-    )
-    return [StoredSlice(*row) for row in rows]
+    connection = await driver_connection(session)
+    return [StoredSlice(*row) for row in await connection.fetch(_BY_ID, ids)]
 
 
-_STORED = (
-    StatisticsSlice.id,
-    StatisticsSlice.dataset,
-    StatisticsSlice.node,
-    StatisticsSlice.period,
-    StatisticsSlice.revision,
-    StatisticsSlice.hash,
-    StatisticsSlice.computed_at,
-    StatisticsSlice.received_at,
-    func.hashint8extended(StatisticsSlice.id, 0),
-    StatisticsSlice.row_count,
-)
-
-
-def _known(at: datetime | None) -> ColumnElement[bool]:
-    kept = StatisticsSlice.rolled_off_at.is_(None)
-    if at is None:
-        return kept & StatisticsSlice.superseded_at.is_(None)
-    later = StatisticsSlice.superseded_at.is_(None) | (StatisticsSlice.superseded_at > at)
-    formerly = select(StatisticsFormerStanding.slice_id).where(
-        StatisticsFormerStanding.since <= at, StatisticsFormerStanding.until > at
-    )
-    return kept & ((StatisticsSlice.in_force_at <= at) & later | StatisticsSlice.id.in_(formerly))
+_STORED = """
+SELECT s.id, s.dataset, s.node, s.period, s.revision, s.hash, s.computed_at, s.received_at,
+       hashint8extended(s.id, 0), s.row_count
+FROM statistics_slice s WHERE"""
+_ORDER = "ORDER BY s.dataset, s.period, s.node"
+_BY_ID = f"{_STORED} s.id = ANY($1::bigint[]) {_ORDER}"
+_CHOSEN = f"""{_STORED} s.dataset = $1::text AND s.control_totals ?& $2::text[] AND s.period = ANY($3::text[])
+    AND s.node = ANY($4::text[])"""
+_CURRENT = f"{_CHOSEN} AND {standing.CURRENT} {_ORDER}"
+_KNOWN_THEN = f"""{_CHOSEN} AND s.rolled_off_at IS NULL AND (
+    s.in_force_at <= $5 AND (s.superseded_at IS NULL OR s.superseded_at > $5)
+    OR s.id IN (SELECT f.slice_id FROM statistics_former_standing f WHERE f.since <= $5 AND f.until > $5)
+) {_ORDER}"""  # noqa: S608 - constants alone
 
 
 async def limit_time(session: AsyncSession, seconds: int) -> None:
     """Let no statement of the rest of the transaction take longer."""
-    limit = text("SELECT set_config('statement_timeout', :milliseconds, true)")
-    await session.execute(limit, {"milliseconds": str(seconds * 1000)})
+    connection = await driver_connection(session)
+    await connection.execute(_LIMIT_TIME, str(seconds * 1000))
+
+
+_LIMIT_TIME = "SELECT set_config('statement_timeout', $1, true)"
 
 
 async def fetch_json(session: AsyncSession, statement: str, *values: Any) -> bytes:

@@ -12,7 +12,7 @@ from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.database import Database, driver_connection
 from shared.statistics import facts
 from shared.statistics.period import Period, PeriodKind, month_of_volume
-from shared.statistics.standing import IN_FORCE
+from shared.statistics.standing import IN_FORCE, begin_generation
 
 PORTION = 500
 """Revisions whose facts are dropped in one transaction."""
@@ -64,6 +64,8 @@ async def _drop_days(database: Database, volume: int, now: datetime) -> bool:
     async with database.transaction() as session:
         connection = await driver_connection(session)
         if await connection.fetch(_MARK_DAYS, *bounds, now):
+            # First: whoever puts together takes the same locks after it.
+            await begin_generation(connection)
             for table in ("statistics_aggregate", "statistics_change"):
                 await connection.execute(f"DELETE FROM {table} WHERE {_IN_DAYS}", *bounds)  # noqa: S608 - constants
             return False

@@ -20,6 +20,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import orjson
 from sqlalchemy import ForeignKey, select, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -37,6 +38,10 @@ IN_FORCE = "s.superseded_at IS NULL"
 """Which slices ``s`` count; in SQL."""
 CURRENT = f"{IN_FORCE} AND s.rolled_off_at IS NULL"
 """Which of them answers are made of today: those that still have their facts; in SQL."""
+LIMIT = "coalesce((revisions->$3->>$1)::bigint, 0)"
+"""What a row of limits allows the dataset ``$1`` for the period ``$3``: the greatest revision, or 0; in SQL."""
+NOTE_CHANGE = f"INSERT INTO {statistics_change.name} (dataset, period, region)"
+"""How it is noted that another slice is current; in SQL."""
 
 
 class StatisticsLimit(Base):
@@ -64,7 +69,8 @@ class StatisticsFormerStanding(Base):
 
 async def take_turn(session: AsyncSession) -> None:
     """Let no limit change until the transaction ends."""
-    await session.execute(text("LOCK TABLE statistics_slice IN ROW EXCLUSIVE MODE"))
+    connection = await driver_connection(session)
+    await connection.execute("LOCK TABLE statistics_slice IN ROW EXCLUSIVE MODE")
 
 
 async def note_change(session: AsyncSession, dataset: str, period: str, node: str) -> None:
@@ -73,16 +79,9 @@ async def note_change(session: AsyncSession, dataset: str, period: str, node: st
     await connection.execute(_NOTE_CHANGE, dataset, period, node)
 
 
-async def limit(session: AsyncSession, dataset: str, node: str, period: str) -> int | None:
-    """Return the greatest revision that may be in force; ``None`` if the month is open."""
-    row = (
-        await session.execute(
-            select(StatisticsLimit.revisions[period][dataset].as_integer()).where(
-                StatisticsLimit.month == period[:MONTH_LENGTH], StatisticsLimit.node == node
-            )
-        )
-    ).one_or_none()
-    return None if row is None else row[0] or 0
+async def begin_generation(connection: asyncpg.Connection) -> None:
+    """Note that changes are no longer noted where they were; in the transaction that takes them from there."""
+    await connection.execute(_BEGIN_GENERATION)
 
 
 async def closing(session: AsyncSession, node: str, period: str) -> int | None:
@@ -134,8 +133,11 @@ async def settle(
     await connection.execute(_COME_INTO_FORCE, *values)
 
 
-_CHANGE = f"INSERT INTO {statistics_change.name} (dataset, period, region)"
-_NOTE_CHANGE = f"{_CHANGE} VALUES ($1, $2, left($3, 2) || '0000')"
+_NOTE_CHANGE = f"{NOTE_CHANGE} VALUES ($1, $2, left($3, 2) || '0000')"
+_BEGIN_GENERATION = """
+INSERT INTO statistics_generation AS g (single, number) VALUES (true, 1)
+ON CONFLICT (single) DO UPDATE SET number = g.number + 1
+"""
 _OPEN = "DELETE FROM statistics_limit WHERE month = $1 AND node = ANY($2::text[])"
 _CLOSE = """
 INSERT INTO statistics_limit (month, node, closing, revisions)
@@ -152,7 +154,7 @@ WITH entitled AS (
     ORDER BY s.node, s.period, s.dataset, s.revision DESC
 )"""
 _NOTE_CHANGES = f"""
-{_CHANGE} SELECT DISTINCT dataset, period, left(node, 2) || '0000' FROM changed
+{NOTE_CHANGE} SELECT DISTINCT dataset, period, left(node, 2) || '0000' FROM changed
 """  # noqa: S608 - put together from constants
 _MAKE_WAY = f"""{_ENTITLED}, changed AS (
     UPDATE statistics_slice s SET superseded_at = $3
