@@ -363,9 +363,8 @@ async def joined(
     ) -> dict[str, Kept]:
         nodes = {code: await make_node(code, capabilities) for code in codes}
         for code in codes[1:]:
-            await enrol(
-                nodes[code], nodes["000000" if code.endswith("0000") else f"{code[:2]}0000"]
-            )
+            parent = "000000" if code.endswith("0000") else f"{code[:2]}0000"
+            await enrol(nodes[code], nodes[parent])
         await Nation(nodes, network, clock).settle()
         kept: dict[str, Kept] = {}
         for code, node in nodes.items():
