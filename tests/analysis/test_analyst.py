@@ -217,7 +217,7 @@ async def test_by_command(
 
     nowhere = ["analysis", "grant", "--password-file", str(tmp_path / "none"), "--node", "440300"]
     refused = await asyncio.to_thread(CliRunner().invoke, app, nowhere)
-    assert (refused.exit_code, "does not exist" in refused.output) == (2, True)
+    assert (refused.exit_code, "Invalid value for '--password-file'" in refused.output) == (2, True)
 
     secret = tmp_path / "secret"
     secret.write_text("a-password-of-an-operator\n")

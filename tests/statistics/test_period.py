@@ -55,7 +55,7 @@ def test_a_period_is_read_as_it_is_written_and_its_neighbours_touch_it(
 )
 def test_anything_else_is_refused_and_pointed_at(text: str) -> None:
     with pytest.raises(PeriodInvalid) as refused:
-        Period.parse(text, "from")
+        Period.parse(text, "query:from")
 
     assert refused.value.faults[0].pointer == "query:from"
     assert text[:10] in str(refused.value)
