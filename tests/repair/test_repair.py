@@ -168,6 +168,22 @@ async def test_numbers_are_neither_kept_at_the_visited_city_nor_sent_in_clear(
     assert "7518" in kept
 
 
+async def test_a_clock_that_was_set_back_makes_no_repair_of_fewer_than_no_days(
+    shop: Workshops,
+) -> None:
+    request_id = await shop.ask()
+    await shop.settle()
+    shop.clock.advance(timedelta(minutes=-10))
+    await shop.estimate(request_id)
+    await shop.agree(request_id)
+    await shop.repaired(request_id)
+    await shop.hand_back(request_id)
+    await shop.settle()
+
+    assert await shop.visited.state(request_id) == "completed"
+    assert [each["days"] for each in await shop.recorded()] == [0]
+
+
 async def test_in_warranty_the_customer_pays_nothing(shop: Workshops) -> None:
     request_id = await shop.agreed(purchased_on="2025-12-01")
     await shop.repaired(request_id)

@@ -247,7 +247,8 @@ async def hand_back(
         raise ReceiptMissing(parts.customer_fen)
     ticket.customer_fen, ticket.home_fen = parts.customer_fen, parts.home_fen
     ticket.visited_fen, ticket.promised_fen = parts.visited_fen, parts.home_fen
-    ticket.days = (desk.now - request.created_at).days
+    # The clock may have been set back since it was asked.
+    ticket.days = max((desk.now - request.created_at).days, 0)
     ticket.receipt = given.receipt
     ticket.returned_at, ticket.returned_by = desk.now, desk.principal.username
     closed = {
