@@ -156,17 +156,50 @@ async def test_a_home_city_whose_clock_was_faster_than_its_memory_switches_all_t
     assert await cities.sims(MSISDN) == [("replaced", OLD_CARD), ("active", NEW_CARD)]
 
 
-async def test_a_card_that_somebody_else_has_meanwhile_is_not_taken_from_them(
-    cities: TwoCities,
+CARD_OF = "SELECT iccid FROM sim_card_stock WHERE request_id = $1"
+
+
+async def test_whoever_was_given_the_card_meanwhile_gets_another(cities: TwoCities) -> None:
+    heard = Heard(cities)
+    request_id = await ask_and_hear(cities, heard)
+    pool = await cities.visited.context.database.pool()
+    had = await pool.fetchval(CARD_OF, request_id)
+    await forget(cities.visited)
+    other = await cities.ask("13700000000")
+    assert await pool.fetchval(CARD_OF, other) == had
+
+    await recall(cities.visited, heard.of(cities.visited))
+
+    assert await pool.fetchval(CARD_OF, request_id) == had
+    assert await pool.fetchval(CARD_OF, other) not in {None, had}
+    assert await cities.cards() == {"reserved": 2}
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        pytest.param(
+            "UPDATE sim_card_stock SET state = 'written' WHERE request_id = $1", id="written"
+        ),
+        pytest.param(
+            "DELETE FROM sim_card_stock WHERE request_id IS DISTINCT FROM $1", id="the last"
+        ),
+    ],
+)
+async def test_a_card_that_somebody_else_needs_is_not_taken_from_them(
+    cities: TwoCities, meanwhile: str
 ) -> None:
     heard = Heard(cities)
     request_id = await ask_and_hear(cities, heard)
     await forget(cities.visited)
-    await cities.ask("13700000000")
+    other = await cities.ask("13700000000")
+    pool = await cities.visited.context.database.pool()
+    await pool.execute(meanwhile, other)
+    before = await cities.cards()
 
     with pytest.raises(Exception, match=f"request {request_id} has none"):
         await recall(cities.visited, heard.of(cities.visited), times=1)
-    assert await cities.cards() == {"reserved": 1, "in_stock": 1}
+    assert await cities.cards() == before
 
 
 async def test_a_question_of_a_release_that_kept_no_memo_is_left_to_its_deadline(

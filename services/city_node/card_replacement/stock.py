@@ -155,24 +155,37 @@ async def reserve(session: AsyncSession, unit: str, request_id: UUID, *, now: da
     return card
 
 
+_FREE = frozenset({CardState.IN_STOCK, CardState.IN_TRANSIT, CardState.RESERVED})
+"""Of a card on which nothing is written."""
+
+
 async def take_again(
     session: AsyncSession, unit: str, card: tuple[str, str], request_id: UUID, *, now: datetime
 ) -> None:
-    """Set that very card aside for a request that had it before, if it is in this stock or unknown to it.
+    """Set that very card aside for a request that had it before, if no other request has written it.
 
-    A card that the backup does not have, or has in transit, came after it, and the request proves that it did.
+    A card that the backup does not have, or has in transit, came after it, and the request proves that it did. Clerks
+    go on while a restored node recalls: a request that was given the card meanwhile gets another, as long as nothing is
+    written on it.
 
     Raises:
-        CardTaken: if another request has it by now, or had it.
+        CardTaken: if another request has written it, or there is no other card.
     """
     await repository.add_cards(session, unit, [card], now=now)
     known = await repository.lock_card(session, *card)
-    if known is not None and known.state in {CardState.IN_STOCK, CardState.IN_TRANSIT}:
-        known.request_id = request_id
-        _become(known, CardState.RESERVED, now)
-        await session.flush()  # the next news of the request looks for it
-        return
-    raise CardTaken(f"Card {card[0]} is not in stock any more, so request {request_id} has none.")
+    if known is None or known.state not in _FREE:
+        raise CardTaken(f"Card {card[0]} is written already, so request {request_id} has none.")
+    given_to = known.request_id
+    known.request_id = request_id
+    _become(known, CardState.RESERVED, now)
+    await session.flush()  # the next news of the request looks for it
+    if given_to is not None:
+        try:
+            await reserve(session, known.unit_code, given_to, now=now)
+        except NoCardInStock:
+            raise CardTaken(
+                f"Card {card[0]} is request {given_to}'s, and {known.unit_code} has no other, so request {request_id} has none."
+            ) from None
 
 
 async def write(session: AsyncSession, request_id: UUID, *, now: datetime) -> SimCard:
