@@ -131,7 +131,7 @@ class RecognisingRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             principal = await reader(request)
-            if _MOMENT in request.url.query:
+            if _MOMENT in request.query_params:
                 return await answer(request)
             answers, asked = Answers.of(request), _asked(request, principal)
             # Before the answer is made: if something changes meanwhile, it is remembered with a state that is over.

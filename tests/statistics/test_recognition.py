@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -188,8 +189,12 @@ async def test_what_was_known_at_a_moment_is_not_remembered(
     at = (known.clock.now() + timedelta(minutes=1)).isoformat()
     for _ in range(2):
         assert await total(known, analyst, as_known_at=at) == 2
+    words = f"indicator=customers&as%5Fknown%5Fat={quote(at)}"
+    for _ in range(2):
+        answer = await known.client.get(f"/statistics/values?{words}", headers=analyst)
+        assert answer.status_code == 200
 
-    assert len(answered) == 2
+    assert len(answered) == 4
 
 
 async def test_a_wrong_question_is_refused_each_time(known: TestNode, analyst: Headers) -> None:
