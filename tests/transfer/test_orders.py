@@ -52,6 +52,19 @@ class Run:
             *[("jobs", city) for city in CITIES],
         ]
 
+    async def ends(self, city: str, request: UUID) -> dict[str, str]:
+        """Return the state of a request where it was asked, and at its home if that has heard of it.
+
+        Homes that the customer had left before refused it as moved, and it was asked again at the next.
+        """
+        home = await self.nation[city].value(
+            "SELECT home FROM service_request WHERE id = $1", request
+        )
+        states = await self.nation.states(request)
+        left = {code: state for code, state in states.items() if code not in {city, home}}
+        assert set(left.values()) <= {"refused"}
+        return {code: state for code, state in states.items() if code in {city, home}}
+
     async def do(self, action: str, value: Any) -> None:
         """Let one thing happen; what is not possible now is refused, and changes nothing."""
         match action:
@@ -107,9 +120,9 @@ async def test_any_order_ends_with_one_owner(
         await run.watch.check()
     await run.watch.finish()
     for city, request in run.requests:
-        states = await nation.states(request)
-        event(f"ends {states[city]}")
-        assert (states[city] == "completed") == (set(states.values()) == {"completed"})
+        ends = await run.ends(city, request)
+        event(f"ends {ends[city]}")
+        assert (ends[city] == "completed") == (set(ends.values()) == {"completed"})
 
 
 @pytest.mark.parametrize(
@@ -150,6 +163,21 @@ async def test_of_two_cities_one_has_the_customer_and_the_other_hears_why(
         "SELECT refusal_code FROM service_request WHERE state = 'refused'"
     )
     assert code == "transfer-under-way"
+    await run.watch.finish()
+
+
+async def test_who_asks_where_the_customer_was_gets_the_customer_from_where_it_is(
+    nation: SmallNation,
+) -> None:
+    run = await begin(nation)
+    await run.do("ask", (OLD, OTHER))
+    await nation.settle()
+    await run.do("ask", (OLD, NEW))
+    await nation.settle()
+    ((_, first), (_, second)) = run.requests
+    assert await run.ends(OTHER, first) == {OTHER: "completed", OLD: "completed"}
+    assert await nation.states(second) == {OLD: "refused", OTHER: "completed", NEW: "completed"}
+    assert await run.ends(NEW, second) == {OTHER: "completed", NEW: "completed"}
     await run.watch.finish()
 
 
