@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from typer import Typer
 
 from shared.federation.delivery import Delivery
+from shared.federation.high_water import HighWaterMark
 from shared.federation.post import PostOffice
 from shared.kernel.clock import Clock
 from shared.kernel.database import Database
@@ -127,6 +128,7 @@ class NodeContext:
     database: Database
     cipher: Cipher
     post: PostOffice
+    high_water: HighWaterMark
 
 
 @dataclass(frozen=True, slots=True)

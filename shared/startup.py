@@ -9,6 +9,7 @@ import asyncpg
 import structlog
 
 from shared.capability import NodeContext
+from shared.federation.high_water import HighWaterMark
 from shared.federation.keyring import KeyRing
 from shared.federation.post import PostOffice
 from shared.kernel.clock import Clock, SystemClock
@@ -101,6 +102,7 @@ async def open_context(
                 database=database,
                 cipher=Cipher.load_or_create(keys),
                 post=PostOffice(settings.code, KeyRing.load_or_create(keys)),
+                high_water=HighWaterMark(settings.directory, database),
             )
         finally:
             await database.close()

@@ -225,7 +225,7 @@ async def make_node(
         **given: Any,
     ) -> TestNode:
         if as_kept is not None:
-            shutil.copytree(as_kept.keys, tmp_path / "nodes" / code / "keys", dirs_exist_ok=True)
+            shutil.copytree(as_kept.directory, tmp_path / "nodes" / code, dirs_exist_ok=True)
         url = await database_url(as_kept and as_kept.database)
         settings: Settings = load_settings(
             code=code,
@@ -341,7 +341,7 @@ class Kept:
     """A node that has joined, as others are copied from it."""
 
     database: str
-    keys: Path
+    directory: Path
 
 
 _kept: dict[tuple[object, ...], dict[str, Kept]] = {}
@@ -370,12 +370,12 @@ async def joined(
         for code, node in nodes.items():
             await node.node.stop()
             await node.database.close()  # a database in use cannot be copied
-            keys = tmp_path_factory.mktemp("joined") / "keys"
-            shutil.copytree(node.node.settings.directory / "keys", keys)
+            directory = tmp_path_factory.mktemp("joined") / code
+            shutil.copytree(node.node.settings.directory, directory)
             name = f"joined_{next(_names)}"
             source = urlsplit(str(node.node.settings.database_url)).path.removeprefix("/")
             await _copy_database(postgres, source, name)
-            kept[code] = Kept(name, keys)
+            kept[code] = Kept(name, directory)
         return kept
 
     async def make(

@@ -26,10 +26,11 @@ from shared.federation import (
 )
 from shared.federation.enrolment import EnrolmentAnswer, Invitation
 from shared.federation.exchange import Acknowledgement, Body, Meeting, PollAnswer
+from shared.federation.high_water import HighWaterMark
 from shared.federation.keys import PublicKey
 from shared.federation.lane import Diverged, Position
 from shared.federation.link import Callee, LanesDisagree, LaneStands, Link, LinkDown
-from shared.federation.models import Lane, Peer
+from shared.federation.models import Direction, Lane, Peer
 from shared.federation.outbox import Numbered
 from shared.federation.pace import Pace
 from shared.federation.post import PostOffice
@@ -75,6 +76,7 @@ class Dialler:
     Args:
         settings, post, database, clock: the node's.
         receiver: takes in what the parent sends.
+        high_water: is told how far each exchange got.
         telemetry: what it is observed by.
         transport: how HTTP is carried; the network without it.
     """
@@ -87,6 +89,7 @@ class Dialler:
         database: Database,
         clock: Clock,
         receiver: Receiver,
+        high_water: HighWaterMark,
         telemetry: Telemetry | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -95,6 +98,7 @@ class Dialler:
         self._database = database
         self._clock = clock
         self._receiver = receiver
+        self.high_water = high_water
         self._link = Link(
             post=post,
             database=database,
@@ -221,11 +225,13 @@ class Dialler:
         try:
             async with self._database.transaction() as session:
                 await repository.note_contact(session, parent, now=now)
-                return await outbox.acknowledge(
+                newly = await outbox.acknowledge(
                     session, parent.code, answer.lane, received, statement=answer.receipt, now=now
                 )
         except Diverged as error:
             raise LanesDisagree(str(error)) from None
+        self.high_water.note(parent.code, Direction.OUT, answer.lane, received.number)
+        return newly
 
     def _checked(self, parent: Peer, lane: Lane, number: int, statement: str) -> Position:
         """Return the position that the parent's receipt proves."""
@@ -277,7 +283,10 @@ class Dialler:
             for batch in answer.batches:
                 parent = await self._known_parent()  # its keys may have changed meanwhile
                 async with self._database.transaction() as session:
-                    await self._receiver.receive(session, parent, batch, now=now)
+                    received = await self._receiver.receive(session, parent, batch, now=now)
+                self.high_water.note(
+                    parent.code, Direction.IN, batch.lane, received.position.number
+                )
         except (SequenceGap, LaneDiverged) as error:
             raise LanesDisagree(str(error)) from None
         except LaneStopped as error:
@@ -311,16 +320,20 @@ class Dialler:
         async with self._database.transaction() as session:
             parent = await self._parent(session)
             ours = await self._reconciler(session, parent).open()
+        had_received: dict[Lane, int] = {}
         for round_ in range(1, MOST_ROUNDS):
             content = ours.model_dump(mode="json")
             theirs = await self._link.call(
                 self._callee(parent), "/reconciliations", exchange.body_of(content), Meeting
             )
+            for lane, told in theirs.lanes.items():
+                had_received[lane] = max(told.acknowledged, had_received.get(lane, 0))
             async with self._database.transaction() as session:
                 parent = await self._parent(session)
                 begins = not ours.continues and theirs.epoch <= ours.epoch
                 ours = await self._reconciler(session, parent).meet(theirs, begins_epoch=begins)
             if not ours.wanted and not ours.returned:
+                await self.high_water.settle(had_received)
                 return round_
         raise LinkDown(f"{parent.code} and this node do not come to an end reconciling.")
 

@@ -150,6 +150,7 @@ class Dialling:
                     await self._dialler.reconcile()
                 except NotServed:
                     log.info("the parent runs a release that does not reconcile; upgrade it soon")
+                    await self._dialler.high_water.trust()
                 self._agreed = True
 
     def _seconds_to_retry(self) -> float:

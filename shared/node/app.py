@@ -38,6 +38,7 @@ from shared.node.background import Background
 from shared.node.interactive_docs import add_interactive_docs
 from shared.node.metrics import NodeMetrics
 from shared.node.openapi import describe_partial_answers
+from shared.node.recalling import RecallingDoor
 from shared.node.receiving import make_receiver
 from shared.node.shutdown import on_termination
 from shared.policy.declaration import kinds_of
@@ -127,6 +128,7 @@ class Node:
             # The framework's own puts paths and queries, which may name a customer, into its spans.
             telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         )
+        app.add_middleware(RecallingDoor)
         app.add_middleware(RequestLog, tracer=self.tracer, observe=self.metrics.observe_request)
         problems.install(app)
         idempotency.install(app)
@@ -183,6 +185,7 @@ class Node:
             database=self.context.database,
             clock=self.context.clock,
             receiver=state.receiver,
+            high_water=self.context.high_water,
             transport=self._transport,
             telemetry=self._telemetry,
         )

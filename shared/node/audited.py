@@ -20,9 +20,13 @@ DISCARD_PROPOSED = Action(
     "message.discard_proposed", Text("Giving up a message was proposed", "提议丢弃停放消息")
 )
 DISCARDED = Action("message.discarded", Text("A parked message was given up", "丢弃停放消息"))
+DATABASE_TRUSTED = Action(
+    "node.database_trusted",
+    Text("A restored database was taken for the newest", "认定恢复的数据库为最新"),
+)
 LANE_RESUMED = Action("lane.resumed", Text("A stopped lane was let go on", "恢复停止的通道"))
 
 actions = (
     INVITED, ADMITTED, REVOKED, RETIREMENT_PROPOSED, RETIRED, KEY_ROTATED, KEY_REPLACED, RETRIED, DISCARD_PROPOSED,
-    DISCARDED, LANE_RESUMED,
+    DISCARDED, DATABASE_TRUSTED, LANE_RESUMED,
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """What a node does besides answering: scheduled work and dialling, in exactly one of its processes at a time.
 
 Every process asks for the same PostgreSQL advisory lock; the one that has it leads. The lock lives as long as its
-connection, so when the leader dies, however it dies, another takes over within seconds. APScheduler is the clock
+connection, so when the leader dies, however it dies, another takes over within seconds. A node that was restored from a
+backup dials first, and works once it knows again what it had done. APScheduler is the clock
 alone: what is due is decided by the tables, so a job that was interrupted is simply run again. Long work that somebody
 asked for (:mod:`shared.work`) is done beside it, and so is what ports are asked (:mod:`shared.port`).
 """
@@ -9,7 +10,7 @@ asked for (:mod:`shared.work`) is done beside it, and so is what ports are asked
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -189,13 +190,13 @@ class Background:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 3600},
         )
         for job in self.jobs.values():
-            scheduler.add_job(self.run_job, self._trigger(job), args=[job.name], id=job.name)
+            scheduler.add_job(self._run_due, self._trigger(job), args=[job.name], id=job.name)
         scheduler.start()
         losing = asyncio.create_task(lost.wait())
         running: dict[asyncio.Task[None], str] = {
             asyncio.create_task(self._dialling.run()): "dialling",
-            asyncio.create_task(self.worker.run()): "long work",
-            asyncio.create_task(self.dispatcher.run()): "calls of ports",
+            asyncio.create_task(self._once_recalled(self.worker.run)): "long work",
+            asyncio.create_task(self._once_recalled(self.dispatcher.run)): "calls of ports",
         }
         try:
             await asyncio.wait({losing, *running}, return_when=asyncio.FIRST_COMPLETED)
@@ -209,6 +210,14 @@ class Background:
             for each in (losing, *running):
                 each.cancel()
             await asyncio.gather(losing, *running, return_exceptions=True)
+
+    async def _run_due(self, name: str) -> None:
+        await self._once_recalled(lambda: self.run_job(name))
+
+    async def _once_recalled(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Work as soon as the node knows again what it had done: after a restore it dials first."""
+        await self._context.high_water.wait()
+        await work()
 
     def _trigger(self, job: Job) -> CronTrigger | IntervalTrigger:
         if isinstance(job.schedule, Every):

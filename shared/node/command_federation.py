@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import orjson
+import structlog
 import typer
 from sqlalchemy import text
 
@@ -27,10 +28,19 @@ from shared.federation.parking import Parking
 from shared.federation.reconciliation import RECONCILIATIONS, resume
 from shared.federation.verification import Evidence, Verifier
 from shared.kernel.listing import MAX_PAGE, Listing, PageRequest
-from shared.node.audited import DISCARD_PROPOSED, DISCARDED, LANE_RESUMED, RETRIED, REVOKED
+from shared.node.audited import (
+    DATABASE_TRUSTED,
+    DISCARD_PROPOSED,
+    DISCARDED,
+    LANE_RESUMED,
+    RETRIED,
+    REVOKED,
+)
 from shared.node.identity import Standing, keys_known, standing
 from shared.node.receiving import make_receiver
 from shared.node.tiers import capabilities
+
+log = structlog.get_logger("federation")
 
 app = typer.Typer(
     name="federation",
@@ -159,6 +169,37 @@ def resume_lane(
         return {"peer": peer, "lane": lane.value, "resumed": True}
 
     show(run(node, act), json=json, title=f"Resumed at node {node}")
+
+
+@app.command("trust-database")
+def trust_database(
+    node: NodeOption,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why nothing is lost by going on without the parent.")
+    ],
+    json: JsonOption = False,
+) -> None:
+    """Let a restored node work before it has learnt from its parent what it had done since the backup."""
+    why = speakable(reason.strip())
+    if not why:
+        raise typer.BadParameter("Say why the database is trusted.", param_hint="--reason")
+
+    async def act(context: NodeContext) -> dict[str, Any]:
+        recalled = await context.high_water.reached()
+        if not recalled:
+            async with context.database.transaction() as session:
+                audit.record(
+                    session,
+                    audit.Actor.command(operator_name()),
+                    DATABASE_TRUSTED,
+                    at=context.clock.now(),
+                    subject=("node", node),
+                )
+            log.warning("an operator trusts the database", by=operator_name(), reason=why)
+            await context.high_water.trust()
+        return {"node": node, "was_recalling": not recalled}
+
+    show(run(node, act), json=json, title=f"Database of node {node}")
 
 
 @app.command("verify")

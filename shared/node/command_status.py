@@ -27,12 +27,12 @@ def status(
         _show_subtree(node, json=json)
         return
 
-    async def read(context: NodeContext) -> tuple[list[dict[str, Any]], Standing]:
+    async def read(context: NodeContext) -> tuple[list[dict[str, Any]], Standing, bool]:
         async with context.database.transaction() as session:
             lanes = await backlog.status(session, now=context.clock.now())
-        return lanes, await standing(context)
+        return lanes, await standing(context), await context.high_water.reached()
 
-    lanes, identity = run(node, read)
+    lanes, identity, recalled = run(node, read)
     if json:
         show(lanes, json=True)
         return
@@ -51,6 +51,11 @@ def status(
         for lane in lanes
     ]
     show(rows, json=False, title=f"Links of node {node}")
+    if not recalled:
+        console.print(
+            "The node was restored from a backup: it changes nothing until its parent has told it what it had done since, "
+            "or `guanxi federation trust-database`."
+        )
     for sentence in [*_troubles(lanes), *_of_identity(identity)]:
         console.print(sentence, highlight=False, markup=False)
 

@@ -29,7 +29,8 @@ async def ready(
     """Check the database, its migrations, whether its role could rewrite the audit log, and the link to the parent.
 
     200 if the node can serve its own customers; a link that is down is shown and does not make the node unready,
-    because a city that is cut off goes on working; and so is a system outside that does not answer. 503 otherwise.
+    because a city that is cut off goes on working; and so is a system outside that does not answer, and a node that
+    was restored from a backup and still recalls what it had done, for it can be asked. 503 otherwise.
     """
     checks: dict[str, Any] = {}
     try:
@@ -48,6 +49,8 @@ async def ready(
             "tables": exposed,
         }
         checks["parent"] = await _parent(request, settings.tier)
+        recalled = await request.app.state.context.high_water.reached()
+        checks["history"] = {"status": "whole" if recalled else "recalling"}
         if settings.tier is Tier.CITY:
             async with database.transaction() as session:
                 checks["ports"] = await states(session, settings)

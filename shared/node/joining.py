@@ -92,6 +92,7 @@ async def join(
         database=context.database,
         clock=context.clock,
         receiver=Receiver(context.settings, context.post, {}),
+        high_water=context.high_water,
     )
     try:
         return await dialler.enrol(url.rstrip("/"), invitation, moving=moving)

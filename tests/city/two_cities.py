@@ -22,6 +22,7 @@ from shared.access import Principal
 from shared.capability import NodeContext, Role
 from shared.federation.delivery import Delivery, Hop
 from shared.federation.envelope import Message
+from shared.federation.high_water import HighWaterMark
 from shared.federation.keys import PublicKey
 from shared.federation.post import PostOffice
 from shared.kernel.clock import HandClock
@@ -334,12 +335,15 @@ async def two_cities(
     cities = []
     for code in (HOME, VISITED):
         url = await copy_of(postgres, template)
+        settings = load_settings(code=code, home=directory, database_url=url, **given)
+        database = Database(url)
         context = NodeContext(
-            settings=load_settings(code=code, home=directory, database_url=url, **given),
+            settings=settings,
             clock=clock,
-            database=Database(url),
+            database=database,
             cipher=Cipher.load_or_create(directory / code),
             post=cast("PostOffice", HandPost(code, keys, lanes)),
+            high_water=HighWaterMark(settings.directory, database),
         )
         async with context.database.transaction() as session:
             await add_units(session, code, *((HALL, OTHER_HALL) if code == VISITED else ()))

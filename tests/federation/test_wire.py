@@ -147,6 +147,7 @@ async def test_a_child_works_with_a_parent_of_the_release_before(line: Nation) -
         database=city.database,
         clock=city.clock,
         receiver=city.node.app.state.receiver,
+        high_water=city.context.high_water,
         transport=old,
     )
     city.node.dialling._dialler = city.node.dialler

@@ -1,11 +1,14 @@
 """Work beside requests: one process leads, and what ends by mistake begins again."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from shared.capability import Job
+from shared.capability import Every, Job
 from shared.node import background
 from tests.conftest import MakeNode
 
@@ -74,3 +77,35 @@ async def test_a_job_that_fails_is_logged_and_comes_again(make_node: MakeNode) -
     node.node.background.jobs["odd"] = job
     await node.node.background.run_job("odd")
     await node.node.background.run_job("tidy")
+
+
+async def test_what_is_due_while_a_node_recalls_is_done_as_soon_as_it_has(
+    make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = await make_node("440300")
+    recalled, done = asyncio.Event(), asyncio.Event()
+    waiting = asyncio.Semaphore(0)
+
+    async def work(*_: object) -> None:
+        done.set()
+
+    async def wait() -> None:
+        waiting.release()
+        await recalled.wait()
+
+    mark: Any = SimpleNamespace(wait=wait)
+    dialler: Any = FragileDialler()
+    dialler.runs = 1
+    leader = background.Background(replace(node.context, high_water=mark), (), dialler)
+    soon = Every(timedelta(milliseconds=1))
+    leader.jobs = {"odd": Job("odd", background.TIDY.summary, soon, work)}
+    leading = asyncio.create_task(leader.run())
+    async with asyncio.timeout(10):
+        await dialler.again.wait()
+        for _ in ("long work", "calls of ports", "the job"):
+            await waiting.acquire()
+        assert not done.is_set()
+        recalled.set()
+        await done.wait()
+    leading.cancel()
+    await asyncio.gather(leading, return_exceptions=True)

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from shared.federation.high_water import FILE
 from shared.kernel.embedded_postgres import EmbeddedPostgres
 from tests.node.test_processes import Guanxi, Process, free_ports, guanxi, health  # noqa: F401 - a fixture
 
@@ -85,10 +86,9 @@ async def test_a_province_and_a_city_are_added_by_the_commands(
         assert joined["parent"] == parent
 
     await run("000000")
-    await run("440000")
-    await add("440000", "000000")
-    await run("440300")
-    await add("440300", "440000")
+    for code, parent in (("440000", "000000"), ("440300", "440000")):
+        await run(code)
+        await add(code, parent)
     async with asyncio.timeout(PATIENCE):
         while True:  # until HQ has published the city, and the city has heard it
             _, known, _ = await command("440300", "carol", "federation", "keys")
@@ -96,18 +96,20 @@ async def test_a_province_and_a_city_are_added_by_the_commands(
                 break
     assert (await health(urls["440300"]))["checks"]["parent"]["status"] == "up"
 
-    _, rotating, _ = await command("440300", "carol", "node", "rotate-key")
-    assert rotating["stage"] == "made"
+    assert (await command("440300", "carol", "node", "rotate-key"))[1]["stage"] == "made"
     retire = ("node", "retire", "440300")
     assert (await command("440000", "alice", *retire, "--reason", "merged"))[0] == 0
     assert (await command("440000", "alice", *retire, "--approve"))[0] == 1
     assert (await command("440000", "bob", *retire, "--approve"))[0] == 0
-    _, revoked, _ = await command(
-        "000000", "alice", "federation", "revoke", "440300", "--reason", "stolen"
-    )
-    assert revoked["status"] == "revoked"
+    revoke = ("federation", "revoke", "440300", "--reason", "stolen")
+    assert (await command("000000", "alice", *revoke))[1]["status"] == "revoked"
     _, renewed, _ = await command("440300", "carol", "node", "new-key")
     assert renewed["before"] != renewed["fingerprint"]
 
     for node in reversed(running):
         assert await node.ended(signal.SIGTERM) == 0
+
+    (tmp_path / "nodes" / "440300" / FILE).unlink()  # as on a new machine: nobody can tell
+    trust = ("federation", "trust-database", "--reason", "the backup is of this minute")
+    trusted = [await command("440300", "carol", *trust) for _ in range(2)]
+    assert [answer["was_recalling"] for _, answer, _ in trusted] == [True, False]

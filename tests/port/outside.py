@@ -16,6 +16,7 @@ from services.simulator.app import Simulator
 from services.simulator.faults import Dice, Faults
 from services.simulator.journal import Journal
 from shared.capability import NodeContext
+from shared.federation.high_water import HighWaterMark
 from shared.kernel.clock import HandClock
 from shared.kernel.database import Database
 from shared.kernel.encryption import Cipher
@@ -221,7 +222,12 @@ async def outside(url: str, home: Path) -> AsyncIterator[Outside]:
     database = Database(url, 5)
     clock = HandClock(NOON)
     context = NodeContext(
-        settings, clock, database, Cipher(b"e" * 32, b"i" * 32), cast("Any", None)
+        settings,
+        clock,
+        database,
+        cipher=Cipher(b"e" * 32, b"i" * 32),
+        post=cast("Any", None),
+        high_water=HighWaterMark(settings.directory, database),
     )
     pool = await database.pool()
     await pool.execute("CREATE TABLE IF NOT EXISTS port_heard (call uuid, what text)")

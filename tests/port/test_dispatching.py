@@ -1,6 +1,7 @@
 """When calls of ports are sent: in trouble, by request of the port, in order, and when a node ends."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,9 +31,7 @@ async def test_a_call_is_sent_answered_and_its_content_forgotten(out: Outside) -
 
 async def test_a_port_that_is_off_is_queued_nothing(out: Outside) -> None:
     off = out.context.settings.model_copy(update={"port_sms_url": None})
-    out.context = type(out.context)(
-        off, out.clock, out.context.database, out.context.cipher, out.context.post
-    )
+    out.context = replace(out.context, settings=off)
     content = sms.ShortMessage(to=NUMBER, text="hello")
     assert await out.call(out.send, content, cause=new_id()) is None
     assert await out.fetch("SELECT id FROM port_call") == []

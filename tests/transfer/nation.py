@@ -20,6 +20,7 @@ from shared.access import Principal
 from shared.capability import MessageHandler, NodeContext, Role
 from shared.federation.delivery import Delivery, Hop
 from shared.federation.envelope import Message, answer_id
+from shared.federation.high_water import HighWaterMark
 from shared.federation.keys import PublicKey
 from shared.kernel.clock import HandClock
 from shared.kernel.database import Database
@@ -314,12 +315,15 @@ async def small_nation(
     places: dict[str, Place] = {}
     for code in (HQ, *CITIES):
         url = await _copy_of(postgres, template)
+        settings = load_settings(code=code, home=directory, database_url=url, **given)
+        database = Database(url)
         context = NodeContext(
-            settings=load_settings(code=code, home=directory, database_url=url, **given),
+            settings=settings,
             clock=clock,
-            database=Database(url),
+            database=database,
             cipher=Cipher.load_or_create(directory / code),
             post=cast("Any", TransferPost(code, keys, lanes)),
+            high_water=HighWaterMark(settings.directory, database),
         )
         handlers = {m.type: m.handle for m in _messages(code)}
         async with context.database.transaction() as session:
