@@ -98,9 +98,12 @@ async def test_a_province_and_a_city_are_added_by_the_commands(
 
     assert (await command("440300", "carol", "node", "rotate-key"))[1]["stage"] == "made"
     retire = ("node", "retire", "440300")
-    assert (await command("440000", "alice", *retire, "--reason", "merged"))[0] == 0
-    assert (await command("440000", "alice", *retire, "--approve"))[0] == 1
-    assert (await command("440000", "bob", *retire, "--approve"))[0] == 0
+    for person, way, status in (
+        ("alice", ("--reason", "merged"), 0),
+        ("alice", ("--approve",), 1),
+        ("bob", ("--approve",), 0),
+    ):
+        assert (await command("440000", person, *retire, *way))[0] == status
     revoke = ("federation", "revoke", "440300", "--reason", "stolen")
     assert (await command("000000", "alice", *revoke))[1]["status"] == "revoked"
     _, renewed, _ = await command("440300", "carol", "node", "new-key")
