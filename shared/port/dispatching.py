@@ -160,6 +160,9 @@ class Dispatcher:
         if due is None or due <= now:
             async with self._context.database.transaction() as session:
                 due = await repository.next_due(session, port.name, self._effects)
+                is_later = due is not None and due > now
+                if is_later and await repository.wait_for_no_clock(session, port.name, now=now):
+                    return 0.0
         seconds = IDLE_SECONDS if due is None else (due - now).total_seconds()
         return min(max(seconds, 0.05), IDLE_SECONDS)
 

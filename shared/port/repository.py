@@ -118,6 +118,25 @@ async def wait_no_longer(session: AsyncSession, *, beyond: datetime, now: dateti
     )
 
 
+async def wait_for_no_clock(session: AsyncSession, port: str, *, now: datetime) -> bool:
+    """Let calls of a port be due at once that nobody has tried yet; tells whether one was not.
+
+    They were due when they were posted, by a clock that was ahead; one may be committed after it was set right.
+    """
+    found = await session.execute(
+        update(PortCall)
+        .where(
+            PortCall.state == CallState.WAITING,
+            PortCall.port == port,
+            PortCall.attempts == 0,
+            PortCall.due_at > now,
+        )
+        .values(due_at=now)
+        .returning(PortCall.id)
+    )
+    return found.first() is not None
+
+
 async def give_back(session: AsyncSession, call_id: UUID, attempt: int, *, now: datetime) -> None:
     """Let a call be due at once whose attempt was broken off."""
     await session.execute(

@@ -9,6 +9,7 @@ import pytest
 
 from services.simulator.faults import Faults
 from shared.kernel.ids import new_id
+from shared.port import service
 from shared.port.contracts import network, sms
 from shared.port.dispatching import GRACE, TOLERATED, Dispatcher
 from tests.port.outside import NUMBER, PORTS, Killed, Outside
@@ -140,6 +141,28 @@ async def test_nothing_waits_for_as_long_as_a_clock_was_wrong_that_is_set_back(
     await out.wait(-wrong)
     assert (await out.work(), await out.work(network.PORT)) == (2, 1)
     assert [await out.state(each) for each in (failed, held_up, unsent)] == ["done"] * 3
+
+
+async def test_a_call_that_is_committed_after_the_clock_was_set_right_does_not_wait(
+    out: Outside,
+) -> None:
+    told: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def done(*given: Any) -> None:
+        await told.put(given[2].content.text)
+
+    object.__setattr__(out.send, "done", done)
+    running = asyncio.create_task(out.dispatcher.run())
+    async with asyncio.timeout(20):
+        for words, ahead in (("by the right clock", 0), ("by the wrong clock", 600)):
+            async with out.transaction() as session:
+                content = sms.ShortMessage(to=NUMBER, text=words)
+                now = out.clock.now() + timedelta(seconds=ahead)
+                await service.call(out.context, session, out.send, content, cause=new_id(), now=now)
+            out.dispatcher.wake(sms.PORT.name)
+            assert await told.get() == words
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_node_that_is_started_waits_no_longer_than_it_ever_does(out: Outside) -> None:
