@@ -24,7 +24,7 @@ from shared.statistics.facts import SKETCH_COLUMNS
 from shared.statistics.models import StatisticsSketch
 from shared.statistics.period import Period
 from shared.statistics.sketches import DISTINCT_FAMILY, Distinct, merged
-from shared.statistics.standing import CURRENT, begin_generation
+from shared.statistics.standing import CURRENT, FINGERPRINT, begin_generation
 
 LINGERS = timedelta(hours=1)
 """How long an aggregate that was replaced stays, for questions that are being answered."""
@@ -141,7 +141,7 @@ SELECT nextval(pg_get_serial_sequence('statistics_slice', 'id')), m.dataset, m.p
        m.fingerprint, m.as_of, m.row_count
 FROM (
     SELECT g.dataset, g.period, g.region, array_agg(s.id ORDER BY s.node) AS slice_ids,
-           string_agg(s.node, ' ' ORDER BY s.node) AS cities, sum(hashint8extended(s.id, 0)) AS fingerprint,
+           string_agg(s.node, ' ' ORDER BY s.node) AS cities, sum({FINGERPRINT}) AS fingerprint,
            min(s.computed_at) AS as_of, sum(s.row_count) AS row_count
     FROM unnest($1::text[], $2::text[], $3::text[]) AS g (dataset, period, region)
     JOIN statistics_slice s ON s.dataset = g.dataset AND s.period = g.period AND {CURRENT}

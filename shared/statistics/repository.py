@@ -82,7 +82,7 @@ class StoredSlice:
     computed_at: datetime
     received_at: datetime
     fingerprint: int
-    """By which an answer that is made of it is recognised: its id, scattered over 64 bits."""
+    """By which an answer that is made of it is recognised: what it says, and when it came, in 64 bits."""
     row_count: int
 
 
@@ -264,10 +264,10 @@ async def slices_by_id(session: AsyncSession, ids: Sequence[int]) -> list[Stored
     return [StoredSlice(*row) for row in await connection.fetch(_BY_ID, ids)]
 
 
-_STORED = """
+_STORED = f"""
 SELECT s.id, s.dataset, s.node, s.period, s.revision, s.hash, s.computed_at, s.received_at,
-       hashint8extended(s.id, 0), s.row_count
-FROM statistics_slice s WHERE"""
+       {standing.FINGERPRINT}, s.row_count
+FROM statistics_slice s WHERE"""  # noqa: S608 - constants alone
 _ORDER = "ORDER BY s.dataset, s.period, s.node"
 _BY_ID = f"{_STORED} s.id = ANY($1::bigint[]) {_ORDER}"
 _CHOSEN = f"""{_STORED} s.dataset = $1::text AND s.control_totals ?& $2::text[] AND s.period = ANY($3::text[])

@@ -38,6 +38,10 @@ IN_FORCE = "s.superseded_at IS NULL"
 """Which slices ``s`` count; in SQL."""
 CURRENT = f"{IN_FORCE} AND s.rolled_off_at IS NULL"
 """Which of them answers are made of today: those that still have their facts; in SQL."""
+FINGERPRINT = (
+    "hash_record_extended(ROW(s.node, s.hash, s.revision, s.computed_at, s.received_at), 0)"
+)
+"""By what an answer that is made of it is recognised; in SQL. Not by its id: a restored database gives ids again."""
 LIMIT = "coalesce((revisions->$3->>$1)::bigint, 0)"
 """What a row of limits allows the dataset ``$1`` for the period ``$3``: the greatest revision, or 0; in SQL."""
 NOTE_CHANGE = f"INSERT INTO {statistics_change.name} (dataset, period, region)"

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from shared.capability import Role
 from shared.federation.models import NodeStatus, RegistryEntry
@@ -132,6 +132,76 @@ async def test_what_changes_an_answer_is_seen_at_once(
     assert after.status_code == 200
     assert after.headers["etag"] != before.headers["etag"]
     assert after.json() != before.json()
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_restored_node_does_not_take_other_figures_for_those_it_told(
+    known: TestNode, analyst: Headers, *, together: bool
+) -> None:
+    """It gives numbers again: what comes after the restore has the id and revision of what is forgotten."""
+    if together:
+        await aggregated(known)
+    numbers = await back_up(known)
+    await keep(known, slice_of("440300", {GOLD_MAN: {"customers": 3}}, revision=2))
+    if together:
+        await aggregated(known)
+    told = await get(known, analyst, indicator="customers")
+    then = await states(known)
+    await restore(known, numbers)
+    del known.node.app.state.statistics_answers  # the node was started again
+    await keep(known, slice_of("440300", {GOLD_MAN: {"customers": 9}}, revision=2))
+    if together:
+        await aggregated(known)
+    assert await states(known) == then
+
+    held = analyst | {"If-None-Match": told.headers["etag"]}
+    after = await get(known, held, indicator="customers")
+
+    assert after.status_code == 200
+    assert after.json()["rows"][0]["values"]["customers"] == 9
+    assert after.headers["etag"] != told.headers["etag"]
+
+
+KEPT = (
+    *("statistics_slice", "statistics_fact", "statistics_change", "statistics_generation"),
+    *("statistics_aggregate", "statistics_aggregate_fact"),
+)
+
+
+async def back_up(node: TestNode) -> int:
+    """Remember what the node knows; returns the last number that it gave a slice."""
+    async with node.database.transaction() as session:
+        for table in KEPT:
+            await session.execute(text(f"CREATE TABLE backup_{table} AS TABLE {table}"))
+        found: int = await session.scalar(
+            text(
+                "SELECT last_value FROM pg_sequences WHERE sequencename = 'statistics_slice_id_seq'"
+            )
+        )
+    return found
+
+
+async def restore(node: TestNode, last: int) -> None:
+    """Put back what was remembered, and the numbers."""
+    async with node.database.transaction() as session:
+        for table in KEPT:
+            await session.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - our own names
+            await session.execute(
+                text(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM backup_{table}")  # noqa: S608 - as above
+            )
+        await session.execute(text(f"SELECT setval('statistics_slice_id_seq', {last})"))
+
+
+async def states(node: TestNode) -> list[Any]:
+    """The numbers by which a node that does not know of the restore would take it for the same."""
+    async with node.database.transaction() as session:
+        rows = await session.execute(
+            text(
+                "SELECT id, revision, (SELECT number FROM statistics_generation),"
+                " (SELECT count(*) FROM statistics_change) FROM statistics_slice ORDER BY id"
+            )
+        )
+        return [tuple(row) for row in rows]
 
 
 async def test_days_that_are_rolled_off_are_gone_at_once(hq: TestNode, analyst: Headers) -> None:
