@@ -164,6 +164,31 @@ async def test_greatest_values_and_unknown_measures_are_never_told(
     assert told == {"customers": 900, "highest_monthly_charge_fen": None}
 
 
+async def test_the_star_follows_the_threshold_both_ways(
+    hq: TestNode, sql: asyncpg.Connection, sign_in: SignIn
+) -> None:
+    async def told() -> set[tuple[str, ...]]:
+        await hq.run_job("analysis-withholding")
+        return {
+            (*(row[name] for name in ("period", "city", "level", "sex", "measure")),)
+            for row in await facts(sql)
+            if row["value"] is not None
+        }
+
+    whole = await told()
+    await set_threshold(hq, sign_in, THRESHOLD)
+    less = await told()
+    await set_threshold(hq, sign_in, 1000)
+    least = await told()
+    await set_threshold(hq, sign_in, 2)
+    more = await told()
+    await set_threshold(hq, sign_in, 0)
+
+    assert whole > less > least
+    assert more > least
+    assert await told() == whole
+
+
 async def test_the_lake_has_what_the_star_has(
     hq: TestNode, sql: asyncpg.Connection, sign_in: SignIn
 ) -> None:

@@ -18,8 +18,9 @@ from shared.statistics_report.models import Schedule
 from shared.statistics_report.service import KIND, next_night
 from tests.conftest import MakeNode, TestNode
 from tests.permissions.asking import token
+from tests.statistics.disclosure_policy import set_threshold
 from tests.statistics.registered_cities import CITIES, Headers, ask, enter, keep
-from tests.statistics.slices_by_hand import GOLD_MAN, slice_of
+from tests.statistics.slices_by_hand import GOLD_MAN, STANDARD_MAN, slice_of
 from tests.statistics_report.kept import CAPABILITIES, PATH, QUESTION, make, runs_of
 
 SignIn = Callable[..., Awaitable[Headers]]
@@ -70,6 +71,47 @@ async def test_a_run_delivers_a_file_and_what_it_is_made_of(
     names = sorted(os.listdir(delivered))  # noqa: PTH208 - a directory of the test's own
     assert names == [f"2026-11-23-{run['id']}.csv", f"2026-11-23-{run['id']}.provenance.json"]
     assert (delivered / names[0]).stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_file_withholds_what_the_answer_withholds(
+    hq: TestNode, analyst: Headers, sign_in: SignIn
+) -> None:
+    """By the threshold of when it runs, not of when it was kept."""
+    cells = {GOLD_MAN: {"customers": 2}, STANDARD_MAN: {"customers": 40}}
+    await keep(hq, slice_of("440100", cells, period="2026-10"))
+    question = QUESTION | {"by": ["region", "level"], "region_level": "city"}
+    report = await make(hq, analyst, question=question)
+
+    async def delivered() -> list[tuple[str, ...]]:
+        run = await ran(hq, analyst, report)
+        file = await hq.client.get(content(run), headers=analyst)
+        rows = csv.DictReader(io.StringIO(file.text, newline=""))
+        return [(x["region_code"], x["level"], x["customers"], x.get("withheld", "")) for x in rows]
+
+    whole = await delivered()
+    assert all(value for _, _, value, _ in whole)
+    await set_threshold(hq, sign_in, 5)
+    answer = await ask(
+        hq,
+        analyst,
+        indicator="customers",
+        by="region,level",
+        region_level="city",
+        period="last_month",
+    )
+    expected = [
+        (
+            row["region"]["code"],
+            row["level"],
+            "" if row["values"]["customers"] is None else str(row["values"]["customers"]),
+            " ".join(row["withheld"]),
+        )
+        for row in answer["rows"]
+    ]
+    found = await delivered()
+
+    assert found == expected
+    assert {bool(value) for _, _, value, _ in found} == {True, False}
 
 
 @pytest.mark.parametrize("form", ["json", "xlsx", "parquet", "arrow"])
