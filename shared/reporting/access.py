@@ -62,10 +62,17 @@ REJECTED = Action(
     "statistics_month.rejected",
     Text("rejected a proposal to close or reopen a month", "驳回结账或反结账申请"),
 )
+WITHDRAWN = Action(
+    "statistics_month.withdrawn",
+    Text("took back a proposal to close or reopen a month", "撤回结账或反结账申请"),
+)
 RESTATEMENT_APPROVED = Action("restatement.approved", Text("approved a restatement", "批准重述"))
 RESTATEMENT_REJECTED = Action("restatement.rejected", Text("rejected a restatement", "驳回重述"))
 
-actions = (PROPOSED, CLOSED, REOPENED, REJECTED, RESTATEMENT_APPROVED, RESTATEMENT_REJECTED)
+actions = (
+    *(PROPOSED, CLOSED, REOPENED, REJECTED, WITHDRAWN),
+    *(RESTATEMENT_APPROVED, RESTATEMENT_REJECTED),
+)
 
 Reader = Annotated[Principal, Depends(require(READ))]
 

@@ -24,11 +24,12 @@ from shared.kernel.problems import Fault
 from shared.kernel.second_person import SecondPersonNeeded
 from shared.kernel.settings import HQ_CODE
 from shared.reporting import sharing
-from shared.reporting.access import CLOSED, PROPOSED, REJECTED, REOPENED, Desk
+from shared.reporting.access import CLOSED, PROPOSED, REJECTED, REOPENED, WITHDRAWN, Desk
 from shared.reporting.models import Act, ProposalState, ReportingProposal, ReportingStatement
 from shared.reporting.problems import (
     MonthNeeded,
     MonthOpen,
+    ProposalOfAnother,
     ProposalOpen,
     ReportingMonthClosed,
     ReportingMonthNotOver,
@@ -129,6 +130,23 @@ async def reject(desk: Desk, month: Period, expected: int, reason: str) -> Repor
     return _decided(desk, found, ProposalState.REJECTED, reason, REJECTED)
 
 
+async def withdraw(
+    desk: Desk, month: Period, expected: int, reason: str | None
+) -> ReportingProposal:
+    """Take back what the caller proposed; it is kept as rejected by its proposer.
+
+    Raises:
+        ReportingProposalNotFound: if nothing is proposed (404).
+        VersionStale: if it is another proposal (412).
+        ProposalOfAnother: if somebody else proposed it (403).
+    """
+    await sharing.take_turn(desk.session)
+    found = await _undecided(desk, month, expected)
+    if not await _is_proposer(desk, found):
+        raise ProposalOfAnother(by=found.proposed_by)
+    return _decided(desk, found, ProposalState.REJECTED, reason, WITHDRAWN)
+
+
 async def proposal(session: AsyncSession, month: str) -> ReportingProposal | None:
     """Return the undecided proposal for a month."""
     return await session.scalar(
@@ -226,19 +244,28 @@ def _refuse_incomplete(month: Period, lacking: Mapping[str, Collection[tuple[str
     )
 
 
-async def _decidable(desk: Desk, month: Period, expected: int) -> ReportingProposal:
+async def _undecided(desk: Desk, month: Period, expected: int) -> ReportingProposal:
     found = await proposal(desk.session, str(month))
     if found is None:
         raise ReportingProposalNotFound(month=month)
     require_version(found.version, expected)
-    same = found.proposed_by == desk.name or (
+    return found
+
+
+async def _decidable(desk: Desk, month: Period, expected: int) -> ReportingProposal:
+    found = await _undecided(desk, month, expected)
+    if await _is_proposer(desk, found):
+        raise SecondPersonNeeded(by=found.proposed_by)
+    return found
+
+
+async def _is_proposer(desk: Desk, found: ReportingProposal) -> bool:
+    """Tell whether the caller proposed it, perhaps by another account."""
+    return found.proposed_by == desk.name or (
         desk.person is not None
         and found.proposer_id is not None
         and await are_one_person(desk.session, desk.person, found.proposer_id)
     )
-    if same:
-        raise SecondPersonNeeded(by=found.proposed_by)
-    return found
 
 
 async def _say(desk: Desk, month: Period, act: Act, found: ReportingProposal) -> None:

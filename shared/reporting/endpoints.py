@@ -151,6 +151,15 @@ async def reject_proposal(
     return ProposalOut.model_validate(await closing.reject(desk, month, expected, body.reason))
 
 
+@router.post("/periods/{period}/withdraw", summary="Take back what one proposed for a month")
+async def withdraw_proposal(
+    period: _MonthName, desk: AtProposingDesk, expected: ExpectedVersion, body: DecisionIn
+) -> ProposalOut:
+    """Take back a proposal of one's own before anybody has decided it; it is kept as rejected by its proposer."""
+    month = closing.month_named(period)
+    return ProposalOut.model_validate(await closing.withdraw(desk, month, expected, body.reason))
+
+
 @router.get("/restatements", summary="What came after the close", response_model=RestatementPage)
 async def list_restatements(
     database: NodeDatabase,

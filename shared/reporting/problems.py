@@ -67,6 +67,17 @@ class ProposalOpen(Problem):
     )
 
 
+class ProposalOfAnother(Problem):
+    """A proposal was to be taken back by somebody who did not make it."""
+
+    status = 403
+    title = Text("Proposal of another", "他人的申请")
+    sentence = Text(
+        "{by} proposed this: who proposed it takes it back, and others reject it.",
+        "此项由 {by} 申请：仅申请人可撤回，他人可驳回。",
+    )
+
+
 class ReportingProposalNotFound(Problem):
     """There is no undecided proposal for a month."""
 

@@ -88,6 +88,42 @@ async def test_a_tag_of_one_proposal_decides_no_later_one(four: Nation, sign_in:
     assert (done.status_code, (await ask(hq, path, one))["state"]) == (200, "closed")
 
 
+async def test_who_proposed_takes_it_back_and_nobody_else(four: Nation, sign_in: SignIn) -> None:
+    hq, (one, other) = four["000000"], await two_of_hq(four, sign_in)
+    path = f"periods/{NOVEMBER}"
+    none = await order(hq, f"{path}/withdraw", one, {}, '"1"')
+    made = await order(hq, f"{path}/close", one, {"reason": "the books are due"})
+    tag = made.headers["etag"]
+
+    unnamed = await order(hq, f"{path}/withdraw", one, {})
+    stale = await order(hq, f"{path}/withdraw", one, {}, '"9"')
+    foreign = await order(hq, f"{path}/withdraw", {**other, "Accept-Language": "zh"}, {}, tag)
+    auditor = await order(hq, f"{path}/withdraw", await sign_in(hq, Role.AUDITOR), {}, tag)
+    assert [x.status_code for x in (none, unnamed, stale, foreign, auditor)] == [
+        *(404, 428, 412, 403, 403),
+    ]
+    assert foreign.json()["type"] == "urn:guanxi:problem:proposal-of-another"
+    assert "仅申请人可撤回" in foreign.json()["detail"]
+
+    done = await order(hq, f"{path}/withdraw", one, {"reason": "too early"}, tag)
+    assert done.status_code == 200, done.text
+    told = done.json()
+    assert (told["state"], told["decision_reason"]) == ("rejected", "too early")
+    assert told["decided_by"] == told["proposed_by"]
+    assert (await ask(hq, path, one))["proposal"] is None
+    assert (await order(hq, f"{path}/approve", other, {}, tag)).status_code == 404
+    audited = await hq.client.get(
+        "/audit/records",
+        params={"subject_type": "statistics_month"},
+        headers=await sign_in(hq, Role.AUDITOR),
+    )
+    assert [each["action"] for each in audited.json()["items"]] == [
+        "statistics_month.withdrawn",
+        "statistics_month.proposed",
+    ]
+    await decide(hq, other, one, "close", NOVEMBER)
+
+
 @pytest.mark.parametrize("reason", ["   ", "\n", "a\x00b", "x" * 501])
 async def test_a_reason_says_something(four: Nation, sign_in: SignIn, reason: str) -> None:
     hq, (one, _) = four["000000"], await two_of_hq(four, sign_in)
