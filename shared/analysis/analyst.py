@@ -131,6 +131,9 @@ async def revoke(owner: asyncpg.Connection, node: str) -> bool:
     role = role_of(node)
     if not await _exists(owner, role):
         return False
+    was_in: bool = await owner.fetchval(
+        "SELECT has_schema_privilege($1, $2, 'USAGE')", role, SCHEMA
+    )
     name = await owner.fetchval("SELECT quote_ident($1)", role)
     await owner.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA {SCHEMA} FROM {name}")
     await owner.execute(f"REVOKE ALL ON SCHEMA {SCHEMA} FROM {name}")
@@ -145,7 +148,7 @@ async def revoke(owner: asyncpg.Connection, node: str) -> bool:
             )
     except asyncpg.InsufficientPrivilegeError:
         pass  # the role is an administrator's: it comes in, and finds nothing
-    return True
+    return was_in
 
 
 async def _exists(owner: asyncpg.Connection, role: str) -> bool:

@@ -72,7 +72,10 @@ def revoke(node: NodeOption, json: JsonOption = False) -> None:
             await _record(context, REVOKED)
         return {"role": analyst.role_of(code), "revoked": was_there}
 
-    show(run(node, act), json=json, title=f"Analysts of node {node}")
+    result = run(node, act)
+    show(result, json=json, title=f"Analysts of node {node}")
+    if not result["revoked"]:
+        errors.print("There was nothing to revoke: analysts were not let in.", style="yellow")
 
 
 @app.command("export-lake")

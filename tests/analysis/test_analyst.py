@@ -223,6 +223,7 @@ async def test_by_command(
     secret.write_text("a-password-of-an-operator\n")
     assert "password" not in await guanxi("grant", "--password-file", str(secret))
     assert await guanxi("revoke") == {"role": "guanxi_analyst_440300", "revoked": True}
+    assert await guanxi("revoke") == {"role": "guanxi_analyst_440300", "revoked": False}
     actions = await owner.fetch("SELECT action, subject_id FROM audit_record ORDER BY id")
     await owner.close()
     assert [tuple(row) for row in actions] == [
