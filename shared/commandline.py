@@ -91,11 +91,23 @@ def run(code: str, act: Callable[[NodeContext], Awaitable[Result]]) -> Result:
     """
 
     async def work() -> Result:
-        async with open_context(node_settings(code)) as context:
+        settings = node_settings(code)
+        _require_known(settings)
+        async with open_context(settings) as context:
             return await act(context)
 
     with sentences():
         return asyncio.run(work())
+
+
+def _require_known(settings: Settings) -> None:
+    """Refuse a node of which there is nothing: it would be made by being looked at."""
+    if settings.database_url or settings.directory.is_dir():
+        return
+    raise CommandFailed(
+        f"There is no node {settings.code} under {settings.home}. Say by GUANXI_HOME where it is, or start it first: "
+        f"`guanxi node run --node {settings.code}`."
+    )
 
 
 @contextmanager

@@ -151,6 +151,16 @@ def test_what_is_wrong_is_said_in_a_sentence(
     assert "Traceback" not in result.output
 
 
+def test_a_node_that_is_not_there_is_not_made_by_looking_at_it(
+    guanxi: Guanxi, tmp_path: Path
+) -> None:
+    result = guanxi("status", "--node", "999999")
+
+    assert result.exit_code == 1
+    assert f"There is no node 999999 under {tmp_path}" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_node_that_cannot_reach_its_database_says_so_without_the_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
