@@ -1,9 +1,21 @@
-"""What is wrong with a value, in both languages: pydantic tells it in English alone."""
+"""What is wrong with a value, in both languages: pydantic tells it in English alone.
+
+What a validator of ours finds wrong it says as :class:`Unfit`.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from shared.kernel.language import Language, Text
+
+
+class Unfit(ValueError):
+    """What a validator says of a value that does not do, in both languages."""
+
+    def __init__(self, text: Text, **values: object) -> None:
+        self.text = text.filled(**values)
+        super().__init__(self.text.en)
+
 
 _DATE = Text("must be a date such as 2026-12-01", "必须是日期，如 2026-12-01")
 _MOMENT = Text(
@@ -70,6 +82,9 @@ WORDS: Mapping[str, Text] = {
 
 def in_chinese(error: Mapping[str, Any]) -> str | None:
     """Return what one of pydantic's errors says, in Chinese; nothing if it has not been put into it."""
+    own = error.get("ctx", {}).get("error")
+    if isinstance(own, Unfit):
+        return own.text.zh
     words = WORDS.get(error["type"])
     if words is None:
         return None

@@ -16,6 +16,8 @@ from pydantic import (
 
 from shared.capability import Bound
 from shared.federation.statement import Code
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 from shared.policy.bounds import ABSENT, Difference
 from shared.policy.models import DraftState, PolicyDraft
 from shared.policy.schemas import BoundOut, InForceOut, LayerOut
@@ -73,11 +75,21 @@ class NewDraft(BaseModel):
         try:
             written = orjson.dumps(document)
         except TypeError as error:  # numbers beyond 64 bits, half characters
-            raise ValueError(f"cannot be written as JSON: {error}") from None
+            raise Unfit(
+                Text("cannot be written as JSON: {error}", "无法写成 JSON：{error}"), error=error
+            ) from None
         if orjson.loads(written) != document or b"\\u0000" in written:
-            raise ValueError("holds a number or a character that JSON or the database cannot keep")
+            raise Unfit(
+                Text(
+                    "holds a number or a character that JSON or the database cannot keep",
+                    "含有 JSON 或数据库无法保存的数字或字符",
+                )
+            )
         if len(written) > Statement.most_characters // 2:
-            raise ValueError(f"must be at most {Statement.most_characters // 2} bytes of JSON")
+            raise Unfit(
+                Text("must be at most {most} bytes of JSON", "JSON 不得超过 {most} 字节"),
+                most=Statement.most_characters // 2,
+            )
         return document
 
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from shared.kernel.language import Language
+from shared.kernel.language import Language, Text
+from shared.kernel.wording import Unfit
 from shared.statistics.forms import Form
 from shared.statistics.question import Words
 from shared.statistics_report.models import Schedule
@@ -87,7 +88,13 @@ class ReportChange(BaseModel):
     def _not_emptied(self) -> Self:
         for name in self.model_fields_set:
             if getattr(self, name) is None:
-                raise ValueError(f"{name} cannot be empty: leave it out to keep it")
+                raise Unfit(
+                    Text(
+                        "{name} cannot be empty: leave it out to keep it",
+                        "{name} 不能为空：如不修改，请不要填写",
+                    ),
+                    name=name,
+                )
         return self
 
 

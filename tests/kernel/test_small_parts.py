@@ -1,16 +1,20 @@
 """Language, ids, masking and encryption."""
 
 from pathlib import Path
+from typing import Annotated
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from shared.kernel.backoff import LONGEST_BACKOFF, backoff
 from shared.kernel.encryption import Cipher, DecryptionFailed, mask
 from shared.kernel.ids import derived_id, new_id
 from shared.kernel.language import Language, Text, preferred_language
+from shared.kernel.problems import invalid_input
+from shared.kernel.wording import Unfit
 
 CIPHER = Cipher(b"e" * 32, b"i" * 32)
 
@@ -90,3 +94,16 @@ def test_a_mask_keeps_the_length_and_hides_most(value: str) -> None:
 def test_backoff_grows_to_five_minutes_and_never_stands_still(failures: int, chance: float) -> None:
     assert 0.25 <= backoff(failures, chance) <= LONGEST_BACKOFF
     assert backoff(failures, 1.0) <= backoff(failures + 1, 1.0)
+
+
+def test_what_a_validator_of_ours_refuses_is_told_in_both_languages() -> None:
+    def refuse(given: int) -> int:
+        raise Unfit(Text("{given} will not do", "{given} 不可用"), given=given)
+
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(Annotated[int, AfterValidator(refuse)]).validate_python(3)
+
+    (fault,) = invalid_input(refused.value.errors()).faults
+    assert [fault.speak(each) for each in (Language.ENGLISH, Language.CHINESE)] == [
+        *("3 will not do", "3 不可用"),
+    ]

@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field, model_validator
 
 from services.city_node.agreement.models import AgreementKind
 from services.city_node.customer.schemas import Body, Day, Fen, Line, Prose
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 
 class AgreementCreate(Body):
@@ -30,9 +32,16 @@ class AgreementCreate(Body):
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
         if self.expires_on is not None and self.expires_on <= self.starts_on:
-            raise ValueError("expires_on must lie after starts_on")
+            raise Unfit(
+                Text("expires_on must lie after starts_on", "expires_on 必须晚于 starts_on")
+            )
         if self.auto_renews and (self.expires_on is None or self.renewal_months is None):
-            raise ValueError("an agreement that renews itself needs expires_on and renewal_months")
+            raise Unfit(
+                Text(
+                    "an agreement that renews itself needs expires_on and renewal_months",
+                    "自动续约的协议须填写 expires_on 和 renewal_months",
+                )
+            )
         return self
 
 

@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field, model_validator
 
 from services.city_node.customer.schemas import Body, Day, Fen, Line, Prose
 from services.city_node.product_holding.models import ProductCategory
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 
 class CompetitorUseCreate(Body):
@@ -31,7 +33,12 @@ class CompetitorUseCreate(Body):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.until is not None and (self.since is None or self.until <= self.since):
-            raise ValueError("until needs since, and must lie after it")
+            raise Unfit(
+                Text(
+                    "until needs since, and must lie after it",
+                    "填写 until 时须填写 since，且 until 必须晚于 since",
+                )
+            )
         return self
 
 

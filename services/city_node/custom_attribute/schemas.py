@@ -14,11 +14,13 @@ from pydantic import (
 )
 
 from services.city_node.custom_attribute.models import AppliesTo, AttributeType
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 
 def _printable(value: str) -> str:
     if not value.isprintable():
-        raise ValueError("contains a control character")
+        raise Unfit(Text("contains a control character", "含有控制字符"))
     return value
 
 
@@ -56,15 +58,25 @@ class CustomAttributeWrite(BaseModel):
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
         if (self.type is AttributeType.ENUM) != (self.choices is not None):
-            raise ValueError("an enum needs choices, and nothing else has them")
+            raise Unfit(
+                Text(
+                    "an enum needs choices, and nothing else has them",
+                    "枚举类型须填写 choices，其他类型不得填写",
+                )
+            )
         if self.choices is not None and len(set(self.choices)) < len(self.choices):
-            raise ValueError("a choice is given twice")
+            raise Unfit(Text("a choice is given twice", "选项重复"))
         if self.type not in _NUMERIC and (self.minimum, self.maximum) != (None, None):
-            raise ValueError("only numbers have a minimum and a maximum")
+            raise Unfit(
+                Text(
+                    "only numbers have a minimum and a maximum",
+                    "只有数字类型可填写 minimum 和 maximum",
+                )
+            )
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError("minimum lies above maximum")
+            raise Unfit(Text("minimum lies above maximum", "minimum 大于 maximum"))
         if self.type is not AttributeType.TEXT and self.max_length is not None:
-            raise ValueError("only a text has a max_length")
+            raise Unfit(Text("only a text has a max_length", "只有文本类型可填写 max_length"))
         return self
 
 

@@ -12,6 +12,8 @@ from operator import mul
 
 from services.city_node.customer.models import DocumentType, MediumKind
 from shared.kernel.encryption import Cipher, mask
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 _MSISDN = re.compile(r"1[0-9]{10}")
 _ICCID = re.compile(r"[0-9]{19,20}")
@@ -21,15 +23,21 @@ _ID_CARD_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ZEROS = ord("0") * sum(_ID_CARD_WEIGHTS)
 _ID_CARD_CHECKS = "10X98765432"
 _OTHER_FORMS = {
-    DocumentType.PASSPORT: (re.compile(r"[0-9A-Z]{5,20}"), "5 to 20 letters and digits"),
+    DocumentType.PASSPORT: (
+        re.compile(r"[0-9A-Z]{5,20}"),
+        Text("5 to 20 letters and digits", "5 至 20 位字母和数字"),
+    ),
     DocumentType.BUSINESS_LICENCE: (
         re.compile(r"[0-9]{15}|[0-9A-Z]{18}"),
-        "the 18 characters of a unified social credit code, or the 15 digits of an older licence",
+        Text(
+            "the 18 characters of a unified social credit code, or the 15 digits of an older licence",
+            "18 位统一社会信用代码，或旧执照的 15 位数字",
+        ),
     ),
 }
 _ANY_DOCUMENT = (
     re.compile(r"[0-9A-Z\u4e00-\u9fff()-]{4,40}"),
-    "4 to 40 letters, digits or Chinese characters",
+    Text("4 to 40 letters, digits or Chinese characters", "4 至 40 个字母、数字或汉字"),
 )
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _TELEPHONE = re.compile(r"\+?[0-9][0-9 -]{4,24}")
@@ -42,31 +50,40 @@ _ADDRESS_SHOWN = 6
 def check_msisdn(number: str) -> str:
     """Return a mobile number: 11 digits that begin with 1."""
     if not _MSISDN.fullmatch(number):
-        raise ValueError("a mobile number has 11 digits and begins with 1")
+        raise Unfit(
+            Text(
+                "a mobile number has 11 digits and begins with 1", "手机号码为 11 位数字，以 1 开头"
+            )
+        )
     return number
 
 
 def check_iccid(number: str) -> str:
     """Return the number of a SIM card (ITU-T E.118): 19 or 20 digits."""
     if not _ICCID.fullmatch(number):
-        raise ValueError("an ICCID has 19 or 20 digits")
+        raise Unfit(Text("an ICCID has 19 or 20 digits", "ICCID 为 19 或 20 位数字"))
     return number
 
 
 def check_imsi(number: str) -> str:
     """Return an IMSI (ITU-T E.212): 15 digits."""
     if not _IMSI.fullmatch(number):
-        raise ValueError("an IMSI has 15 digits")
+        raise Unfit(Text("an IMSI has 15 digits", "IMSI 为 15 位数字"))
     return number
 
 
 def check_imei(number: str) -> str:
     """Return the number of a telephone (3GPP TS 23.003): 14 digits and their check digit (ISO/IEC 7812)."""
     if not _IMSI.fullmatch(number):
-        raise ValueError("an IMEI has 15 digits")
+        raise Unfit(Text("an IMEI has 15 digits", "IMEI 为 15 位数字"))
     doubled = [int(digit) * (1 + at % 2) for at, digit in enumerate(number)]
     if sum(value // 10 + value % 10 for value in doubled) % 10:
-        raise ValueError("the last digit of the IMEI does not fit the others: a digit is wrong")
+        raise Unfit(
+            Text(
+                "the last digit of the IMEI does not fit the others: a digit is wrong",
+                "IMEI 校验位不符：有数字错误",
+            )
+        )
     return number
 
 
@@ -77,23 +94,38 @@ def check_document(kind: str, number: str) -> str:
         return _check_id_card(number)
     form, description = _OTHER_FORMS.get(DocumentType(kind), _ANY_DOCUMENT)
     if not form.fullmatch(number):
-        raise ValueError(f"a {kind.replace('_', ' ')} number has {description}")
+        raise Unfit(
+            Text("a {kind} number has {description}", "{kind} 类证件号码应为{description}"),
+            kind=kind.replace("_", " "),
+            description=description,
+        )
     return number
 
 
 def _check_id_card(number: str) -> str:
     """Check a citizen identity number (GB 11643-1999): region, date of birth, sequence, ISO 7064 check character."""
     if not _ID_CARD.fullmatch(number):
-        raise ValueError("an identity card number has 17 digits and a digit or X")
+        raise Unfit(
+            Text(
+                "an identity card number has 17 digits and a digit or X",
+                "居民身份证号码为 17 位数字加一位数字或 X",
+            )
+        )
     try:
         birth_date_of(number)
     except ValueError:
-        raise ValueError(
-            "digits 7 to 14 of an identity card number are the date of birth, and these are no date"
+        raise Unfit(
+            Text(
+                "digits 7 to 14 of an identity card number are the date of birth, and these are no date",
+                "居民身份证号码第 7 至 14 位应为出生日期，此处不是日期",
+            )
         ) from None
     if number[-1] != id_card_check(number):
-        raise ValueError(
-            "the last character of the identity card number does not fit the others: a digit is wrong"
+        raise Unfit(
+            Text(
+                "the last character of the identity card number does not fit the others: a digit is wrong",
+                "居民身份证号码校验位不符：有数字错误",
+            )
         )
     return number
 
@@ -145,11 +177,18 @@ def document_indexes(cipher: Cipher, number: str) -> list[bytes]:
 def check_medium(kind: str, value: str) -> str:
     """Return a telephone number, an e-mail address or a postal address."""
     if kind == MediumKind.PHONE and not _TELEPHONE.fullmatch(value):
-        raise ValueError(
-            "a telephone number has 5 to 25 digits, perhaps with +, spaces and hyphens"
+        raise Unfit(
+            Text(
+                "a telephone number has 5 to 25 digits, perhaps with +, spaces and hyphens",
+                "电话号码为 5 至 25 位数字，可含 +、空格和连字符",
+            )
         )
     if kind == MediumKind.EMAIL and not _EMAIL.fullmatch(value):
-        raise ValueError("an e-mail address looks like name@example.com")
+        raise Unfit(
+            Text(
+                "an e-mail address looks like name@example.com", "电子邮箱的格式如 name@example.com"
+            )
+        )
     return value
 
 

@@ -36,6 +36,8 @@ from services.city_node.customer.models import (
     MediumKind,
     Sex,
 )
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 EARLIEST = date(1900, 1, 1)
 LATEST = date(2999, 12, 31)
@@ -50,21 +52,32 @@ _LONGEST_VALUE = 4000
 def clean(text: str) -> str:
     """Return a line of text without space around it; control characters and halves of characters are refused."""
     if _CONTROL.search(text) or _LINE_BREAK.search(text):
-        raise ValueError("contains a control character or half of a character")
+        raise Unfit(
+            Text(
+                "contains a control character or half of a character", "含有控制字符或不完整的字符"
+            )
+        )
     return text
 
 
 def clean_prose(text: str) -> str:
     """Return text of several lines; control characters and halves of characters are refused."""
     if _CONTROL.search(text):
-        raise ValueError("contains a control character or half of a character")
+        raise Unfit(
+            Text(
+                "contains a control character or half of a character", "含有控制字符或不完整的字符"
+            )
+        )
     return text
 
 
 def _open_value(value: object, depth: int = 0) -> int:
     """Count the values in ``value``; refuse what a database or another reader of JSON would not take."""
     if depth > _DEEPEST:
-        raise ValueError(f"is nested deeper than {_DEEPEST} levels")
+        raise Unfit(
+            Text("is nested deeper than {deepest} levels", "嵌套超过 {deepest} 层"),
+            deepest=_DEEPEST,
+        )
     if isinstance(value, dict):
         return sum(
             _open_value(key, depth + 1) + _open_value(item, depth + 1)
@@ -73,27 +86,34 @@ def _open_value(value: object, depth: int = 0) -> int:
     if isinstance(value, list):
         return 1 + sum(_open_value(item, depth + 1) for item in value)
     if isinstance(value, str) and (_CONTROL.search(value) or len(value) > _LONGEST_VALUE):
-        raise ValueError(
-            f"has a text with a control character, or longer than {_LONGEST_VALUE} characters"
+        raise Unfit(
+            Text(
+                "has a text with a control character, or longer than {longest_value} characters",
+                "有文本含控制字符，或超过 {longest_value} 个字符",
+            ),
+            longest_value=_LONGEST_VALUE,
         )
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("has a number that is not finite")
+        raise Unfit(Text("has a number that is not finite", "有数字不是有限值"))
     if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
-        raise ValueError("has an integer of more than 64 bits")
+        raise Unfit(Text("has an integer of more than 64 bits", "有整数超过 64 位"))
     return 1
 
 
 def check_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
     """Return open attributes if they are of a size and kind that any reader of JSON takes."""
     if _open_value(attributes) > _MOST_VALUES:
-        raise ValueError(f"has more than {_MOST_VALUES} names and values")
+        raise Unfit(
+            Text("has more than {most_values} names and values", "名称与值超过 {most_values} 个"),
+            most_values=_MOST_VALUES,
+        )
     return attributes
 
 
 def written_day(value: object) -> object:
     """Return a day that was written as one: a number would be taken for seconds since 1970."""
     if not isinstance(value, str | date | None):
-        raise ValueError("must be a date such as 2026-11-01")  # noqa: TRY004 - pydantic's way to refuse
+        raise Unfit(Text("must be a date such as 2026-11-01", "必须是日期，如 2026-11-01"))
     return value
 
 
@@ -101,7 +121,12 @@ def written_moment(value: object) -> object:
     """Return a moment that was written as one: a number would be taken for seconds since 1970."""
     if isinstance(value, datetime | None) or (isinstance(value, str) and "T" in value):
         return value
-    raise ValueError("must be a moment such as 2026-11-01T09:30:00+08:00")
+    raise Unfit(
+        Text(
+            "must be a moment such as 2026-11-01T09:30:00+08:00",
+            "必须是时间，如 2026-11-01T09:30:00+08:00",
+        )
+    )
 
 
 Line = Annotated[
@@ -161,7 +186,12 @@ class Document(BaseModel):
     def _document_whole(self) -> Self:
         given = {"document_type", "document_number"} & self.model_fields_set
         if len(given) == 1 or (self.document_type is None) != (self.document_number is None):
-            raise ValueError("give document_type and document_number together")
+            raise Unfit(
+                Text(
+                    "give document_type and document_number together",
+                    "document_type 与 document_number 须一并填写",
+                )
+            )
         return self
 
 
@@ -213,7 +243,13 @@ class CustomerPatch(Body, Document):
             "attributes",
         ):
             if name in self.model_fields_set and getattr(self, name) is None:
-                raise ValueError(f"{name} cannot be empty: leave it out to keep it")
+                raise Unfit(
+                    Text(
+                        "{name} cannot be empty: leave it out to keep it",
+                        "{name} 不能为空：如不修改，请不要填写",
+                    ),
+                    name=name,
+                )
         return self
 
 
@@ -254,7 +290,12 @@ class SubscriptionCreate(Body):
     @model_validator(mode="after")
     def _sim_whole(self) -> Self:
         if (self.iccid is None) != (self.imsi is None):
-            raise ValueError("give iccid and imsi together: they are of one card")
+            raise Unfit(
+                Text(
+                    "give iccid and imsi together: they are of one card",
+                    "iccid 与 imsi 属同一张卡，须一并填写",
+                )
+            )
         return self
 
 
@@ -270,7 +311,12 @@ class SubscriptionPatch(Body):
     @model_validator(mode="after")
     def _not_emptied(self) -> Self:
         if "contract_term" in self.model_fields_set and self.contract_term is None:
-            raise ValueError("contract_term cannot be empty: leave it out to keep it")
+            raise Unfit(
+                Text(
+                    "contract_term cannot be empty: leave it out to keep it",
+                    "contract_term 不能为空：如不修改，请不要填写",
+                )
+            )
         return self
 
 

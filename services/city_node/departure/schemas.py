@@ -6,6 +6,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.city_node.customer.schemas import Body, Line
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 Word = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"), Field(examples=["price"])
@@ -24,7 +26,13 @@ class _Patch(Body):
     def _not_emptied(self) -> Self:
         for name in {"name_zh", "name_en", "active"} & self.model_fields_set:
             if getattr(self, name) is None:
-                raise ValueError(f"{name} cannot be empty: leave it out to keep it")
+                raise Unfit(
+                    Text(
+                        "{name} cannot be empty: leave it out to keep it",
+                        "{name} 不能为空：如不修改，请不要填写",
+                    ),
+                    name=name,
+                )
         return self
 
 

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.city_node.export.models import Format
 from services.city_node.query.schemas import ConditionForm, condition_field
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 from shared.work.models import WorkState
 
 
@@ -33,7 +35,7 @@ class NewExport(BaseModel):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if self.condition is not None and self.segment_id is not None:
-            raise ValueError("give a condition or a segment, not both")
+            raise Unfit(Text("give a condition or a segment, not both", "条件与客户群只能填写其一"))
         return self
 
 

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_
 from services.city_node.customer.privacy import MaskedDay
 from services.city_node.customer.schemas import Body, Day, Email, Fen, Line, Phone, Prose
 from services.city_node.group.models import Attitude, DecisionRole, SizeClass
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 from shared.organisation.division import divisions
 from shared.statistics.industry import industries
 
@@ -17,13 +19,23 @@ _DIVISION_DIGITS = 6
 
 def _industry(code: str) -> str:
     if not any(industry["code"] == code for industry in industries()):
-        raise ValueError("no section or division of GB/T 4754: see `GET /industries`")
+        raise Unfit(
+            Text(
+                "no section or division of GB/T 4754: see `GET /industries`",
+                "不是 GB/T 4754 的门类或大类，见 GET /industries",
+            )
+        )
     return code
 
 
 def _customer_number(number: str) -> str:
     if number[:_DIVISION_DIGITS] not in divisions():
-        raise ValueError("a customer number begins with the division code of its node")
+        raise Unfit(
+            Text(
+                "a customer number begins with the division code of its node",
+                "客户编号以所属节点的行政区划代码开头",
+            )
+        )
     return number
 
 
@@ -139,7 +151,7 @@ class GroupMemberCreate(Body):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.until is not None and self.until <= self.since:
-            raise ValueError("until must lie after since")
+            raise Unfit(Text("until must lie after since", "until 必须晚于 since"))
         return self
 
 

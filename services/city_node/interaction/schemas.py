@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field, model_validator
 
 from services.city_node.customer.schemas import Body, Line, Moment, Prose
 from services.city_node.interaction.models import Channel, InteractionKind
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 
 class InteractionCreate(Body):
@@ -28,7 +30,9 @@ class InteractionCreate(Body):
     @model_validator(mode="after")
     def _source_whole(self) -> Self:
         if (self.source is None) != (self.source_key is None):
-            raise ValueError("give source and source_key together")
+            raise Unfit(
+                Text("give source and source_key together", "source 与 source_key 须一并填写")
+            )
         return self
 
 

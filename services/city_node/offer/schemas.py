@@ -13,12 +13,14 @@ from services.city_node.offer.judging import Rule
 from services.city_node.offer.life import GrantState
 from services.city_node.offer.models import ReversalReason
 from services.city_node.query.schemas import ConditionForm, condition_field
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 from shared.policy.kinds.offer import OfferCode, Period
 
 
 def _once(values: list[str]) -> list[str]:
     if len(set(values)) < len(values):
-        raise ValueError("one is named twice")
+        raise Unfit(Text("one is named twice", "有重复项"))
     return values
 
 

@@ -11,6 +11,8 @@ from services.city_node.customer.models import Level
 from services.city_node.customer.schemas import Body, Prose
 from services.city_node.points.chart import EntryKind
 from services.city_node.points.models import AdjustmentState
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 Points = Annotated[int, Field(ge=1, le=2**53, description="How many points.")]
 
@@ -33,7 +35,7 @@ class AdjustmentCreate(Body):
     @classmethod
     def _some(cls, points: int) -> int:
         if not points:
-            raise ValueError("must not be 0")
+            raise Unfit(Text("must not be 0", "不得为 0"))
         return points
 
 

@@ -8,15 +8,24 @@ from pydantic import BaseModel, Field, model_validator
 
 from services.city_node.customer.schemas import Body, Line
 from services.city_node.preference.models import PreferenceTopic
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 _FORMS = {
-    PreferenceTopic.MARKETING: (re.compile("welcome|refused"), "welcome or refused"),
-    PreferenceTopic.BILL_MEDIUM: (re.compile("paper|email|sms|none"), "paper, email, sms or none"),
+    PreferenceTopic.MARKETING: (
+        re.compile("welcome|refused"),
+        Text("welcome or refused", "welcome 或 refused"),
+    ),
+    PreferenceTopic.BILL_MEDIUM: (
+        re.compile("paper|email|sms|none"),
+        Text("paper, email, sms or none", "paper、email、sms 或 none"),
+    ),
     PreferenceTopic.LANGUAGE: (
         re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"),
-        "a tag such as zh or en-GB",
+        Text("a tag such as zh or en-GB", "语言标签，如 zh、en-GB"),
     ),
 }
+_UNFIT = Text("the value of {topic} is {form}", "{topic} 的取值为{form}")
 
 
 class PreferenceCreate(Body):
@@ -29,7 +38,7 @@ class PreferenceCreate(Body):
     def _fits_its_topic(self) -> Self:
         form = _FORMS.get(PreferenceTopic(self.topic))
         if form is not None and not form[0].fullmatch(self.value):
-            raise ValueError(f"the value of {self.topic} is {form[1]}")
+            raise Unfit(_UNFIT, topic=self.topic, form=form[1])
         return self
 
 

@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field, model_validator
 
 from services.city_node.customer.schemas import Body, Day, Fen, Line
 from services.city_node.product_holding.models import ProductCategory
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 
 class ProductHoldingCreate(Body):
@@ -26,7 +28,7 @@ class ProductHoldingCreate(Body):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.until is not None and self.until <= self.since:
-            raise ValueError("until must lie after since")
+            raise Unfit(Text("until must lie after since", "until 必须晚于 since"))
         return self
 
 

@@ -12,6 +12,8 @@ from services.city_node.loan_handset.models import LoanEnding
 from services.city_node.repair import cost
 from services.city_node.repair.models import RepairResult
 from services.city_node.service_request.schemas import DivisionCode, DocumentNumber, Msisdn
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 from shared.organisation.schemas import UnitCode
 
 MOST_PARTS = 20
@@ -48,7 +50,9 @@ class Cost(Body):
     @model_validator(mode="after")
     def _payable(self) -> Self:
         if self.total_fen > MOST_FEN:
-            raise ValueError(f"costs more than {MOST_FEN} fen")
+            raise Unfit(
+                Text("costs more than {most_fen} fen", "费用超过 {most_fen} 分"), most_fen=MOST_FEN
+            )
         return self
 
 
@@ -147,7 +151,12 @@ class RepairedIn(Cost):
     @model_validator(mode="after")
     def _replaced(self) -> Self:
         if (self.result == RepairResult.REPLACED) != (self.replacement is not None):
-            raise ValueError("name the replacement where the handset is replaced, and only there")
+            raise Unfit(
+                Text(
+                    "name the replacement where the handset is replaced, and only there",
+                    "更换终端时须填写新终端，否则不得填写",
+                )
+            )
         return self
 
     @property

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from services.city_node.customer.models import Level
 from services.city_node.customer.schemas import Body, Day, Line
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 RewardCode = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$"), Field(examples=["umbrella"])
@@ -16,7 +18,7 @@ Price = Annotated[int, Field(ge=1, le=2**53, description="Points for one.")]
 
 def _levels_once(levels: list[Level] | None) -> None:
     if levels and len(set(levels)) < len(levels):
-        raise ValueError("a level is named twice")
+        raise Unfit(Text("a level is named twice", "等级重复"))
 
 
 class RewardCreate(Body):
@@ -41,7 +43,9 @@ class RewardCreate(Body):
     def _sound(self) -> Self:
         _levels_once(self.levels)
         if self.valid_until is not None and self.valid_until <= self.valid_from:
-            raise ValueError("valid_until must be after valid_from")
+            raise Unfit(
+                Text("valid_until must be after valid_from", "valid_until 必须晚于 valid_from")
+            )
         return self
 
 

@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field, model_validator
 
 from services.city_node.customer.schemas import Body, Line, Phone, Prose
 from services.city_node.tie.models import TieKind
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 
 class TieCreate(Body):
@@ -21,9 +23,19 @@ class TieCreate(Body):
     @model_validator(mode="after")
     def _to_one(self) -> Self:
         if (self.related_id is None) == (self.person_name is None):
-            raise ValueError("give either related_id or person_name")
+            raise Unfit(
+                Text(
+                    "give either related_id or person_name",
+                    "related_id 与 person_name 须填写且只能填写其一",
+                )
+            )
         if self.related_id is not None and self.phone is not None:
-            raise ValueError("a customer's telephone is among the customer's own contacts")
+            raise Unfit(
+                Text(
+                    "a customer's telephone is among the customer's own contacts",
+                    "客户本人的电话在其联系方式中，不在此填写",
+                )
+            )
         return self
 
 

@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field, model_validator
 from services.city_node.customer.schemas import Body, Day, Line, Moment, Prose
 from services.city_node.interaction.models import Channel
 from services.city_node.win_back.models import AttemptResult
+from shared.kernel.language import Text
+from shared.kernel.wording import Unfit
 
 
 class AttemptCreate(Body):
@@ -35,7 +37,12 @@ class AttemptCreate(Body):
     @model_validator(mode="after")
     def _nothing_due_after_returning(self) -> Self:
         if self.result == AttemptResult.RETURNED and self.next_due is not None:
-            raise ValueError("there is nothing to try again after a customer returned")
+            raise Unfit(
+                Text(
+                    "there is nothing to try again after a customer returned",
+                    "客户已回归，无须再次挽留",
+                )
+            )
         return self
 
 
