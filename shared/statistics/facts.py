@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 import orjson
@@ -31,10 +31,14 @@ Margin: TypeAlias = tuple[Member | None, str, int, int, int]
 
 def margins(content: Content) -> Iterator[Margin]:
     """Return the margins of a slice, of whatever has a value."""
-    columns = list(zip(*(cell.values for cell in content.cells), strict=True))
-    for member, places in _places_of_members(content).items():
-        for measure, column in zip(content.measures, columns, strict=False):  # none without cells
-            values = [value for at in places if isinstance(value := column[at], int)]
+    of_member = _places_of_members(content)
+    # Without cells there are no columns.
+    for measure, column in zip(content.measures, content.columns(), strict=False):
+        is_whole = set(map(type, column)) == {int}
+        for member, places in of_member.items():
+            values: Sequence[Any] = [column[at] for at in places]
+            if not is_whole:
+                values = [value for value in values if isinstance(value, int)]
             if values:
                 yield member, measure, sum(values), min(values), max(values)
 

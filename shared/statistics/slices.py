@@ -11,7 +11,7 @@ city computes, and will answer questions about it when it has been upgraded.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -56,10 +56,9 @@ class Content:
     """SHA-256 of the canonical JSON, in hexadecimal."""
 
     def __post_init__(self) -> None:
-        totals = {
-            measure: sum(_counted(cell.values[at]) for cell in self.cells)
-            for at, measure in enumerate(self.measures)
-        }
+        totals = dict.fromkeys(self.measures, 0)
+        if self.cells:
+            totals = dict(zip(self.measures, map(_total, self.columns()), strict=True))
         object.__setattr__(self, "control_totals", totals)
         object.__setattr__(self, "hash", hashlib.sha256(self._canonical()).hexdigest())
 
@@ -92,6 +91,7 @@ class Content:
                 raise SliceInvalid(f"The slice names a {kind} twice: {', '.join(codes)}.")
         by_dimension = sorted(range(len(dimensions)), key=lambda at: dimensions[at])
         by_measure = sorted(range(len(measures)), key=lambda at: measures[at])
+        are_measures_ordered = by_measure == list(range(len(measures)))
         ordered: dict[tuple[str, ...], tuple[Value, ...]] = {}
         for key, values in cells:
             if (len(key), len(values)) != (len(dimensions), len(measures)):
@@ -105,7 +105,11 @@ class Content:
             if known and not LEAST_VALUE <= min(known) <= max(known) <= GREATEST_VALUE:
                 raise SliceInvalid(f"The cell {list(place)} holds a value of more than 64 bits.")
             if known or any(values):
-                ordered[place] = tuple(values[at] for at in by_measure)
+                ordered[place] = (
+                    tuple(values)
+                    if are_measures_ordered
+                    else tuple(values[at] for at in by_measure)
+                )
         return cls(
             dataset,
             node,
@@ -120,6 +124,10 @@ class Content:
         """How many cells there are; none is a statement too: all figures are zero."""
         return len(self.cells)
 
+    def columns(self) -> Iterator[tuple[Value, ...]]:
+        """Return the values measure by measure; none without cells."""
+        return zip(*(cell.values for cell in self.cells), strict=True)
+
     def rows(self) -> list[list[Any]]:
         """Return the cells as they are written in JSON: key, values."""
         return [[list(cell.key), [_written(value) for value in cell.values]] for cell in self.cells]
@@ -127,14 +135,22 @@ class Content:
     def _canonical(self) -> bytes:
         return orjson.dumps(
             {
-                "cells": self.rows(),
+                "cells": [(cell.key, cell.values) for cell in self.cells],
                 "dataset": self.dataset,
                 "dimensions": self.dimensions,
                 "measures": self.measures,
                 "node": self.node,
                 "period": str(self.period),
-            }
+            },
+            default=_written,  # of a sketch: what it does not know
         )
+
+
+def _total(column: Sequence[Any]) -> int:
+    """Add up a measure's values; without a call for each where all are numbers, as in most."""
+    has_sketches = bytes in set(map(type, column))
+    total: int = sum(map(_counted, column) if has_sketches else filter(None, column))
+    return total
 
 
 def _counted(value: Value) -> int:
