@@ -89,8 +89,7 @@ async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every b
             bare += await _timed(copy, rows)
             facts += sum(map(len, rows))
         began = time.perf_counter()
-        async with context.database.transaction() as session:
-            made = await put_together(session, Tier.HQ, now=COMPUTED)
+        made = await put_together(context.database, Tier.HQ, now=COMPUTED)
         putting = time.perf_counter() - began
         await owner_pool.close()
     return Result(

@@ -136,8 +136,7 @@ async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every b
     async with open_hq() as (context, home):
         owner = await asyncpg.connect(owner_url(context))
         facts = await fill(owner, cities(), years, days)
-        async with context.database.transaction() as session:
-            await put_together(session, Tier.HQ, now=COMPUTED)
+        await put_together(context.database, Tier.HQ, now=COMPUTED)
         await owner.execute("VACUUM ANALYZE")
         duck = await _bare(owner, home)
         ours: list[float] = []

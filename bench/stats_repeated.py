@@ -45,8 +45,8 @@ async def _prepare(context: NodeContext) -> None:
     await ensure_divisions(context)
     owner = await asyncpg.connect(owner_url(context))
     await fill(owner, cities()[::4], years=1, days=1)
+    await put_together(context.database, Tier.HQ, now=COMPUTED)
     async with context.database.transaction() as session:
-        await put_together(session, Tier.HQ, now=COMPUTED)
         await add_staff_member(
             session,
             username="analyst",

@@ -37,6 +37,12 @@ class StatisticsSettings(BaseSettings):
         le=600,
         description="Months for which what earlier revisions of figures said is kept, for questions `as_known_at`.",
     )
+    statistics_connections: int = Field(
+        default=2,
+        ge=1,
+        le=8,
+        description="Connections on which the figures of provinces and of the nation are put together at once; as many as the database has cores to spare.",
+    )
     statistics_value_limit: int = Field(
         default=500_000_000, ge=1, description="Stored values that one question may read."
     )

@@ -6,18 +6,23 @@ no longer of what is current. Whoever makes another slice current notes that in 
 cities of that province themselves, until :func:`put_together` has run. Nothing is ever added to or subtracted from
 what is there, so extrema need no other way than sums, and the order in which slices came does not matter.
 
+What is put together at once, in a transaction of its own, is a *lot*: a dataset in one partition, provinces and nation,
+which depend on nothing outside of it. Several connections take lots from one list. An interruption undoes the lots
+that were under way, whose changes stay noted, and leaves those that were done. Whoever puts a lot together holds it, so
+that another who wants it finds nothing left to do; what concerns all lots waits for every one (:func:`take_all_lots`).
+
 Sketches of distinct people are merged; of distributions there are none, for an answer merges those of the slices.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.kernel.database import copy_rows, driver_connection
+from shared.kernel.database import Database, copy_rows, driver_connection
 from shared.kernel.tier import Tier
 from shared.organisation.division import HQ_CODE
 from shared.statistics.facts import SKETCH_COLUMNS
@@ -40,28 +45,71 @@ class _Group:
     region: str
 
 
-async def put_together(session: AsyncSession, tier: Tier, *, now: datetime) -> int:
+@dataclass(frozen=True, slots=True, order=True)
+class _Lot:
+    dataset: str
+    volume: int
+
+
+async def put_together(
+    database: Database, tier: Tier, *, now: datetime, connections: int = 1
+) -> int:
     """Make the aggregates of all regions of which other slices have become current; returns how many.
 
+    A lot that fails ends the work of its connection alone; the others take what is left. Then the failure is raised.
+
     Args:
-        session: the transaction; another that does the same waits for it.
+        database: the node's; each lot is committed by itself.
         tier: the node's: HQ has provinces and the nation, a province itself, a city nothing to put together.
         now: the present moment.
+        connections: how many lots are put together at once.
     """
-    connection = await driver_connection(session)
-    await connection.execute(_ONE_AT_A_TIME)
-    await connection.execute(_SETTINGS)
-    changed = set()
-    if await connection.fetchval(_HAS_CHANGES):
-        await begin_generation(connection)
-        changed = {_Group(*row) for row in await connection.fetch(_TAKE_CHANGES)}
+    async with database.transaction() as session:
+        connection = await driver_connection(session)
+        changed = await connection.fetch(_CHANGED)
+    lots = {_Lot(row["dataset"], Period.parse(row["period"]).volume) for row in changed}
+    waiting = iter(sorted(lots))
+
+    async def work() -> int:
+        made = 0
+        for lot in waiting:
+            async with database.transaction() as session:
+                made += await _put_lot_together(session, tier, lot, now)
+        return made
+
+    ended = await asyncio.gather(*(work() for _ in range(connections)), return_exceptions=True)
     made = 0
-    for volume, groups in _by_volume(changed if tier is not Tier.CITY else ()).items():
-        made += await _make(session, groups, volume, now, _FROM_SLICES)
-        if tier is Tier.HQ:
-            nation = {_Group(each.dataset, each.period, HQ_CODE) for each in groups}
-            made += await _make(session, nation, volume, now, _FROM_PROVINCES)
-    await _forget(connection, now - LINGERS)
+    for each in ended:
+        if isinstance(each, BaseException):
+            raise each
+        made += each
+    async with database.transaction() as session:
+        await _forget(session, now - LINGERS)
+    return made
+
+
+async def take_all_lots(session: AsyncSession) -> None:
+    """Wait until nobody puts anything together, and let nobody begin until the transaction ends."""
+    connection = await driver_connection(session)
+    await connection.execute(_TAKE_ALL)
+
+
+async def _put_lot_together(session: AsyncSession, tier: Tier, lot: _Lot, now: datetime) -> int:
+    connection = await driver_connection(session)
+    await connection.execute(_TAKE_LOT, lot.dataset, str(lot.volume))
+    await connection.execute(_SETTINGS)
+    noted = await connection.fetch(_CHANGED_PERIODS, lot.dataset)
+    periods = [each for (each,) in noted if Period.parse(each).volume == lot.volume]
+    groups = {_Group(*row) for row in await connection.fetch(_TAKE_CHANGES, lot.dataset, periods)}
+    if not groups:
+        return 0
+    made = 0
+    if tier is not Tier.CITY:
+        made += await _make(session, groups, lot.volume, now, _FROM_SLICES)
+    if tier is Tier.HQ:
+        nation = {_Group(each.dataset, each.period, HQ_CODE) for each in groups}
+        made += await _make(session, nation, lot.volume, now, _FROM_PROVINCES)
+    await begin_generation(connection)  # last: its one row would keep the other lots waiting
     return made
 
 
@@ -96,7 +144,9 @@ async def _make(
     return len(ids)
 
 
-async def _forget(connection: asyncpg.Connection, before: datetime) -> None:
+async def _forget(session: AsyncSession, before: datetime) -> None:
+    await take_all_lots(session)
+    connection = await driver_connection(session)
     gone = await connection.fetch(
         "DELETE FROM statistics_aggregate WHERE replaced_at < $1 RETURNING id, period", before
     )
@@ -112,18 +162,21 @@ async def _forget(connection: asyncpg.Connection, before: datetime) -> None:
             )
 
 
-def _by_volume(groups: Iterable[_Group]) -> dict[int, list[_Group]]:
-    found: dict[int, list[_Group]] = defaultdict(list)
-    for each in groups:
-        found[Period.parse(each.period).volume].append(each)
-    return found
-
-
-_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('statistics aggregate', 0))"
-_SETTINGS = f"SET LOCAL work_mem = '{MEMORY}'; SET LOCAL enable_memoize = off"
-"""No slice is read twice, so there is nothing to memoize."""
-_HAS_CHANGES = "SELECT EXISTS (SELECT FROM statistics_change)"
-_TAKE_CHANGES = "DELETE FROM statistics_change RETURNING dataset, period, region"
+_ALL_LOTS = "hashtextextended('statistics aggregate', 0)"
+_TAKE_ALL = f"SELECT pg_advisory_xact_lock({_ALL_LOTS})"
+_TAKE_LOT = f"""
+SELECT pg_advisory_xact_lock_shared({_ALL_LOTS}),
+       pg_advisory_xact_lock(hashtextextended('statistics aggregate ' || $1::text || ' ' || $2::text, 0))
+"""
+_SETTINGS = f"""
+SET LOCAL work_mem = '{MEMORY}'; SET LOCAL enable_memoize = off; SET LOCAL plan_cache_mode = force_custom_plan
+"""
+"""No slice is read twice, so there is nothing to memoize; and what is read of another lot is in another partition."""
+_CHANGED = "SELECT DISTINCT dataset, period FROM statistics_change"
+_CHANGED_PERIODS = "SELECT DISTINCT period FROM statistics_change WHERE dataset = $1"
+_TAKE_CHANGES = """
+DELETE FROM statistics_change WHERE dataset = $1 AND period = ANY($2::text[]) RETURNING dataset, period, region
+"""
 _NOTE_ALL = f"""
 INSERT INTO statistics_change
 SELECT DISTINCT s.dataset, s.period, left(s.node, 2) || '0000' FROM statistics_slice s WHERE {CURRENT}

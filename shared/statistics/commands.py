@@ -161,10 +161,16 @@ def aggregate(
     """Put the figures of provinces and of the nation together now, as the node does every few minutes."""
 
     async def work(context: NodeContext) -> dict[str, Any]:
-        async with context.database.transaction() as session:
-            if everything:
+        settings = context.settings
+        if everything:
+            async with context.database.transaction() as session:
                 await note_all_changed(session)
-            made = await put_together(session, context.settings.tier, now=context.clock.now())
+        made = await put_together(
+            context.database,
+            settings.tier,
+            now=context.clock.now(),
+            connections=settings.statistics_connections,
+        )
         return {"aggregates": made}
 
     show(run(node, work), json=json, title="Aggregates")

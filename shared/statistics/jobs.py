@@ -14,8 +14,10 @@ log = structlog.get_logger("statistics")
 
 async def run_aggregation(context: NodeContext, now: datetime) -> None:
     """Put together what has changed."""
-    async with context.database.transaction() as session:
-        made = await put_together(session, context.settings.tier, now=now)
+    settings = context.settings
+    made = await put_together(
+        context.database, settings.tier, now=now, connections=settings.statistics_connections
+    )
     if made:
         log.info("statistics put together", aggregates=made)
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.database import Database, driver_connection
 from shared.statistics import facts
+from shared.statistics.aggregate import take_all_lots
 from shared.statistics.period import Period, PeriodKind, month_of_volume
 from shared.statistics.standing import IN_FORCE, begin_generation
 
@@ -62,9 +63,9 @@ async def _drop_days(database: Database, volume: int, now: datetime) -> bool:
     first = month_of_volume(volume)
     bounds = str(Period(PeriodKind.DAY, first.start)), str(Period(PeriodKind.DAY, first.end))
     async with database.transaction() as session:
+        await take_all_lots(session)  # first, as whoever puts together does
         connection = await driver_connection(session)
         if await connection.fetch(_MARK_DAYS, *bounds, now):
-            # First: whoever puts together takes the same locks after it.
             await begin_generation(connection)
             for table in ("statistics_aggregate", "statistics_change"):
                 await connection.execute(f"DELETE FROM {table} WHERE {_IN_DAYS}", *bounds)  # noqa: S608 - constants

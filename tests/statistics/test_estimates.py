@@ -107,8 +107,7 @@ async def told(
 
 
 async def put(store: Database) -> None:
-    async with store.transaction() as session:
-        assert await put_together(session, Tier.HQ, now=NOON)
+    assert await put_together(store, Tier.HQ, now=NOON)
 
 
 def united(*keys: tuple[str, str, str]) -> set[UUID]:
@@ -194,8 +193,7 @@ async def test_the_tag_and_the_files_are_as_those_of_other_figures(store: Databa
     words |= {"first": None, "last": None, "by": ["region", "level", "period"]}
     for form in Form:
         before = await told(store, ACTIVE, CHARGE, manner=Manner(form), **words)
-        async with store.transaction() as session:
-            await put_together(session, Tier.HQ, now=NOON)
+        await put_together(store, Tier.HQ, now=NOON)
         assert (await told(store, ACTIVE, CHARGE, manner=Manner(form), **words))[0] == before[0]
     _, csv = await told(store, ACTIVE, CHARGE, manner=Manner(Form.CSV), **words)
     head, first, *_ = csv.decode().splitlines()

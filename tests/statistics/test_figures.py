@@ -193,9 +193,10 @@ async def test_every_question_is_answered_as_a_plain_count_would(
 
     async with database.transaction() as session:
         await register(session, NOON, *CITIES)
-        for at, ((dataset, city, month), cells) in enumerate(facts.items()):
-            if put == "something" and at == len(facts) * 2 // 3:
-                await put_together(session, Tier.HQ, now=NOON)
+    for at, ((dataset, city, month), cells) in enumerate(facts.items()):
+        if put == "something" and at == len(facts) * 2 // 3:
+            await put_together(database, Tier.HQ, now=NOON)
+        async with database.transaction() as session:
             codes = [each.code for each in CATALOGUE.measures_of(dataset)]
             content = Content.of(
                 dataset,
@@ -208,8 +209,9 @@ async def test_every_question_is_answered_as_a_plain_count_would(
                 ],
             )
             await repository.store(session, Slice(content, 1, None, COMPUTED), received_at=COMPUTED)
-        if put == "everything":
-            await put_together(session, Tier.HQ, now=NOON)
+    if put == "everything":
+        await put_together(database, Tier.HQ, now=NOON)
+    async with database.transaction() as session:
         for question in questions:
             found = await answer(session, question, Terms(CATALOGUE, None), here="000000")
             document = orjson.loads(found.body or b"")

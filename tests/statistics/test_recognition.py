@@ -111,8 +111,7 @@ async def put_together_and_restated(node: TestNode) -> None:
 
 
 async def aggregated(node: TestNode) -> None:
-    async with node.database.transaction() as session:
-        await put_together(session, Tier.HQ, now=node.clock.now())
+    await put_together(node.database, Tier.HQ, now=node.clock.now())
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
 """Whatever comes in whatever order: margins and aggregates are what facts give, and answers as without them."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from shared.kernel.database import Database
 from shared.kernel.tier import Tier
@@ -32,6 +35,9 @@ KEYS = (GOLD_MAN, GOLD_WOMAN, STANDARD_MAN)
 MEASURES = ("customers", "new_customers", "highest_monthly_charge_fen")
 PERIODS = ("2026-10", "2026-11", "2026-11-22")
 EMPTY = "TRUNCATE statistics_slice, statistics_fact, statistics_margin, statistics_aggregate, statistics_aggregate_fact, statistics_change, statistics_former_standing, statistics_limit, statistics_enrolment, federation_registry"
+
+WAITING = "pg_locks WHERE NOT granted AND relation = 'statistics_generation'::regclass"
+"""Which backends are about to take what has changed."""
 
 Said = dict[tuple[str, str], dict[int, Mapping[Key, Mapping[str, int]]]]
 """By city and period: cells by revision."""
@@ -56,8 +62,7 @@ async def store(database: Database) -> Database:
 
 
 async def put(database: Database, now: datetime = NOON) -> int:
-    async with database.transaction() as session:
-        return await put_together(session, Tier.HQ, now=now)
+    return await put_together(database, Tier.HQ, now=now, connections=3)
 
 
 async def told(database: Database, **words: Any) -> Any:
@@ -188,6 +193,60 @@ async def test_a_question_does_not_wait_for_what_is_put_together(store: Database
     assert await put(store) == 0
 
 
+async def noted(database: Database) -> set[str]:
+    pool = await database.pool()
+    return {each for (each,) in await pool.fetch("SELECT period FROM statistics_change")}
+
+
+async def test_what_is_put_together_twice_at_once_is_made_once(store: Database) -> None:
+    await keep(store, *(one(city, 1, period=each) for city in CITIES for each in PERIODS))
+    assert sum(await asyncio.gather(put(store), put(store), put(store))) == 4 * len(PERIODS)
+    assert await noted(store) == set()
+    assert await differences(store, Tier.HQ) == []
+
+
+@contextlib.asynccontextmanager
+async def held_at_the_last_step(database: Database) -> AsyncIterator[asyncio.Task[int]]:
+    """Give what puts three lots together, each made and none committed, as long as this lasts."""
+    await keep(database, *(one(city, 1, period=each) for city in CITIES for each in PERIODS))
+    pool = await database.pool()
+    async with database.transaction() as session:
+        await session.execute(text("LOCK TABLE statistics_generation IN EXCLUSIVE MODE"))
+        putting = asyncio.create_task(put(database))
+        async with asyncio.timeout(30):
+            while await pool.fetchval(f"SELECT count(*) FROM {WAITING}") < len(PERIODS):  # noqa: S608 - a constant
+                assert not putting.done()
+        yield putting
+
+
+async def resumed(database: Database, left: int) -> None:
+    """What was not put together still is noted, and is put together the next time; no answer changes."""
+    before = await all_told(database)
+    assert len(await noted(database)) == left
+    assert await differences(database, Tier.HQ) == []
+    assert await put(database) == 4 * left
+    assert await noted(database) == set()
+    assert await differences(database, Tier.HQ) == []
+    assert await all_told(database) == before
+
+
+async def test_a_lot_that_fails_is_undone_and_the_others_are_made(store: Database) -> None:
+    async with held_at_the_last_step(store) as putting:
+        pool = await store.pool()
+        await pool.execute(f"SELECT pg_terminate_backend(min(pid)) FROM {WAITING}")  # noqa: S608 - a constant
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError)):
+        await putting
+    await resumed(store, 1)
+
+
+async def test_an_interruption_undoes_what_is_under_way(store: Database) -> None:
+    async with held_at_the_last_step(store) as putting:
+        putting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await putting
+    await resumed(store, len(PERIODS))
+
+
 async def test_what_was_replaced_stays_for_questions_under_way(store: Database) -> None:
     async def count() -> int:
         pool = await store.pool()
@@ -233,8 +292,7 @@ async def test_the_check_names_what_differs(store: Database, harm: str, what: se
 @pytest.mark.parametrize("tier", [Tier.CITY, Tier.PROVINCE])
 async def test_below_hq_there_is_less_to_put_together(store: Database, tier: Tier) -> None:
     await keep(store, one("440100", 1))
-    async with store.transaction() as session:
-        made = await put_together(session, tier, now=NOON)
+    made = await put_together(store, tier, now=NOON)
 
     assert made == (1 if tier is Tier.PROVINCE else 0)
     assert await differences(store, tier) == []

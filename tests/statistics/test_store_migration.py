@@ -52,8 +52,7 @@ async def test_facts_come_over_whole_and_go_back(old: str) -> None:
     assert await connection.fetch(_FACTS) == facts
     database = Database(old, 2)
     assert await differences(database, Tier.HQ) == []
-    async with database.transaction() as session:
-        assert await put_together(session, Tier.HQ, now=NOON) == 9
+    assert await put_together(database, Tier.HQ, now=NOON) == 9
     assert await differences(database, Tier.HQ) == []
     await database.close()
 
