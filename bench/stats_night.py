@@ -1,66 +1,92 @@
 """HQ's night: the figures of every city verified, stored and put together, against a raw ``COPY`` of the same facts.
 
 What the program is given are the messages as they come out of the inbox, a city's in one transaction, four cities at
-once as the lanes bring them. It reads and checks them, finds cells, writes the register, facts and margins, and in the
-end puts provinces and the nation together. The ceiling loads the same facts, ready made, into a table with the same
-columns and key, four connections at once.
+once as the lanes bring them, in as many processes as there are cores, as HQ with as many ``workers`` has. It reads and
+checks them, finds cells, writes the register, facts and margins, and in the end puts provinces and the nation together,
+on as many connections. The ceiling loads the same facts, ready made, into a table with the same columns and key, four
+connections at once.
 """
 
 import asyncio
+import contextlib
 import gc
-import logging
+import os
+import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import asyncpg
-import structlog
 
 from bench import Benchmark, Result
 from bench.city import owner_url
-from bench.nation_figures import COMPUTED, all_keys, cities, make_slice, open_hq
+from bench.nation_figures import COMPUTED, all_keys, cities, open_hq
+from bench.processes import clean_environment
 from shared.capability import NodeContext
-from shared.federation.delivery import Delivery, Hop
-from shared.federation.envelope import Message
-from shared.kernel.ids import new_id
 from shared.kernel.tier import Tier
 from shared.statistics.aggregate import put_together
-from shared.statistics.messages import handle_slice
-from shared.statistics.period import Period
-from shared.statistics.schemas import SLICE, SliceMessage
 
 AT_ONCE = 4
-MONTH = Period.parse("2026-11")
+PROCESSES = min(os.cpu_count() or 1, AT_ONCE)
 QUICK_CITIES = 34
 _COLUMNS = ("slice_id", "value", "cell_id", "measure_id", "volume")
 _NEW = f"SELECT {', '.join(_COLUMNS)} FROM statistics_fact WHERE slice_id IN (SELECT id FROM statistics_slice WHERE node = $1)"  # noqa: S608 - constants alone
 
 
-def _messages(city: str, keys: dict[str, list[tuple[str, ...]]]) -> list[Message]:
-    return [
-        Message(
-            id=new_id(),
-            source=city,
-            type=SLICE,
-            time=COMPUTED,
-            destination="000000",
-            partitionkey=f"{dataset}/{MONTH}",
-            data=SliceMessage.of(make_slice(city, MONTH, dataset, each)),
-        )
-        for dataset, each in keys.items()
-    ]
+class _Intake:
+    """A process of HQ that takes slices in (:mod:`bench.stats_intake`)."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def expect(self, word: str) -> None:
+        """Wait until it says this."""
+        assert self._process.stdout is not None
+        said = (await self._process.stdout.readline()).decode().strip()
+        if said != word:
+            raise RuntimeError(f"A process that takes slices in said {said!r} instead of {word!r}.")
+
+    def tell(self, line: str) -> None:
+        """Write a line."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
 
 
-async def _take(context: NodeContext, messages: Sequence[Message]) -> None:
-    async with context.database.transaction() as session:
-        for message in messages:
-            hops = (Hop(message.source, COMPUTED), Hop("000000", COMPUTED))
-            await handle_slice(context, Delivery(message, hops, session, COMPUTED))
+@contextlib.asynccontextmanager
+async def _intakes(home: Path) -> AsyncIterator[list[_Intake]]:
+    command = (sys.executable, "-m", "bench.stats_intake", str(home))
+    pipe = asyncio.subprocess.PIPE
+    started: list[asyncio.subprocess.Process] = []
+    try:
+        while len(started) < PROCESSES:
+            begun = asyncio.create_subprocess_exec(
+                *command, stdin=pipe, stdout=pipe, env=clean_environment()
+            )
+            started.append(await begun)
+        intakes = [_Intake(each) for each in started]
+        for intake in intakes:
+            await intake.expect("open")
+        yield intakes
+    finally:
+        for each in started:
+            assert each.stdin is not None
+            each.stdin.close()
+            await each.wait()
 
 
-async def _timed(work: Callable[[Any], Awaitable[None]], portions: Sequence[Any]) -> float:
+async def _taken(intakes: Sequence[_Intake], portion: Sequence[str]) -> float:
+    """Let cities' slices be taken in; returns how long it took, without making them up."""
+    busy = intakes[: len(portion)]
+    for at, intake in enumerate(busy):
+        intake.tell(" ".join(portion[at :: len(intakes)]))
+    for intake in busy:
+        await intake.expect("made")
     began = time.perf_counter()
-    await asyncio.gather(*(work(each) for each in portions))
+    for intake in busy:
+        intake.tell("")
+    for intake in busy:
+        await intake.expect("taken")
     return time.perf_counter() - began
 
 
@@ -69,9 +95,8 @@ async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every b
     keys, named = all_keys(), cities()[: QUICK_CITIES if quick else None]
     program = bare = 0.0
     facts = 0
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    async with open_hq() as (context, _):
-        gc.freeze()  # as a node that serves does
+    async with open_hq() as (context, home), _intakes(home) as intakes:
+        gc.freeze()  # the ceiling is driven from here
         pool = await context.database.pool()
         owner_pool = await _bare_table(context)
 
@@ -79,17 +104,16 @@ async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every b
             async with owner_pool.acquire() as connection, connection.transaction():
                 await connection.copy_records_to_table("bare_fact", columns=_COLUMNS, records=rows)
 
-        async def take(messages: list[Message]) -> None:
-            await _take(context, messages)
-
         for at in range(0, len(named), AT_ONCE):
             portion = named[at : at + AT_ONCE]
-            program += await _timed(take, [_messages(city, keys) for city in portion])
+            program += await _taken(intakes, portion)
             rows = [[tuple(row) for row in await pool.fetch(_NEW, city)] for city in portion]
-            bare += await _timed(copy, rows)
+            began = time.perf_counter()
+            await asyncio.gather(*map(copy, rows))
+            bare += time.perf_counter() - began
             facts += sum(map(len, rows))
         began = time.perf_counter()
-        made = await put_together(context.database, Tier.HQ, now=COMPUTED)
+        made = await put_together(context.database, Tier.HQ, now=COMPUTED, connections=PROCESSES)
         putting = time.perf_counter() - began
         await owner_pool.close()
     return Result(
@@ -97,6 +121,7 @@ async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every b
         facts / bare,
         {
             "cities": len(named),
+            "processes": PROCESSES,
             "cells a city": sum(map(len, keys.values())),
             "facts": facts,
             "storing s": program,
