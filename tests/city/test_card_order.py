@@ -231,7 +231,7 @@ async def test_cards_on_their_way_are_not_loaded_by_hand(hall: Hall) -> None:
     cards = [{"iccid": card["iccid"], "imsi": card["imsi"]}]
     problem = await hall.post("/sim-cards", 409, cards=cards)
     assert problem["type"] == "urn:guanxi:problem:cards-in-conflict"
-    assert "receive its order" in problem["errors"][0]["detail"]
+    assert "receive it there" in problem["errors"][0]["detail"]
 
 
 async def test_what_the_stock_has_is_not_this_order_s(hall: Hall) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from services.city_node import card_order
-from services.city_node.card_order import jobs, repository, service
+from services.city_node.card_order import jobs, loss, repository, service
 from services.city_node.card_order.models import OPEN
 from services.city_node.card_order.problems import NothingInTransit
 from services.city_node.card_replacement import stock
@@ -51,6 +51,8 @@ class Run:
     outside: Outside
     entered: set[str] = field(default_factory=set)
     """Every card that was ever put into the stock."""
+    lost: set[str] = field(default_factory=set)
+    """Every card that was written off on its way, and has not turned up."""
     requests: list[UUID] = field(default_factory=list)
     events: set[str] = field(default_factory=set)
 
@@ -137,6 +139,38 @@ class Run:
         self.entered |= arrived
         self.events.add("received")
 
+    async def _lose(self, value: int | None) -> None:
+        """Write off cards of every order that has some on their way, by two people."""
+        now = self.cities.clock.now()
+        for row in await self.city.fetch("SELECT id FROM card_order ORDER BY number"):
+            async with self.city.transaction() as session:
+                coming = sorted(await repository.in_transit(session, row["id"]))
+            if not coming:
+                continue
+            some = None if value is None else coming[:value]
+            async with self.city.transaction() as session:
+                made = await loss.propose(session, clerk(HALL), row["id"], some, "x", now=now)
+            async with self.city.transaction() as session:
+                await loss.approve(session, clerk(HALL, "wang.wei"), made, 1, now=now)
+            self.lost |= set(coming if some is None else some)
+            self.events.add("written off")
+
+    async def _find(self, _: None = None) -> None:
+        """Let a lost card turn up, and be received."""
+        if not self.lost:
+            return
+        card, now = min(self.lost), self.cities.clock.now()
+        (row,) = await self.city.fetch(
+            f"SELECT order_id FROM card_order_card WHERE iccid = '{card}'"  # noqa: S608 - the simulator's
+        )
+        async with self.city.transaction() as session:
+            assert (
+                await service.receive(session, clerk(HALL), row["order_id"], [card], now=now) == 1
+            )
+        self.lost.remove(card)
+        self.entered.add(card)
+        self.events.add("a lost card turned up")
+
     async def _cancel(self, _: None) -> None:
         for row in await self.city.fetch("SELECT id, state FROM card_order"):
             if row["state"] not in OPEN:
@@ -160,14 +194,23 @@ class Run:
         }
         return [card["iccid"] for box in boxes.values() if box for card in box["cards"]]
 
+    @staticmethod
+    def coming(state: dict[str, str]) -> set[str]:
+        """Return the cards that are on their way."""
+        return {iccid for iccid in state if state[iccid] == "in_transit"}
+
     async def check(self) -> None:
         """Check what must hold at every moment."""
         cards = await self.city.fetch("SELECT iccid, state FROM sim_card_stock")
         state = {card["iccid"]: card["state"] for card in cards}
-        assert {iccid for iccid in state if state[iccid] != "in_transit"} == self.entered
+        assert {
+            iccid for iccid in state if state[iccid] not in {"in_transit", "lost"}
+        } == self.entered
         counts = Counter(state.values())
         available, written_off = counts["in_stock"], counts["spoiled"]
         held = counts["reserved"] + counts["written"]
+        assert set(state) == self.entered | self.lost | self.coming(state)
+        assert {iccid for iccid in state if state[iccid] == "lost"} == self.lost
         assert len(self.entered) == available + held + counts["issued"] + written_off
         assert held == len(self.requests)
         orders = await self.city.fetch("SELECT * FROM card_order")
@@ -203,7 +246,7 @@ class Run:
         for place in range(len(rows)):
             await self.do("receive", (place, None))
         await self.check()
-        assert set(self.shipped()) <= self.entered, "a card was lost on the way"
+        assert set(self.shipped()) <= self.entered | self.lost, "a card was lost on the way"
         assert (
             await self.city.fetch(
                 "SELECT state FROM port_call WHERE state NOT IN ('done', 'refused')"
@@ -246,6 +289,8 @@ ACTIONS = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([1, 61])),
     st.tuples(st.just("faults"), st.sampled_from(FAULTS)),
     st.tuples(st.just("cancel"), NONE),
+    st.tuples(st.just("lose"), st.sampled_from([None, 1])),
+    st.tuples(st.just("find"), NONE),
 )
 
 
@@ -271,6 +316,7 @@ async def test_every_card_that_was_received_is_available_held_issued_or_written_
         "DELETE FROM sim_card_stock WHERE state = 'issued'",
         "UPDATE sim_card_stock SET state = 'in_stock' WHERE state = 'in_transit'",
         "UPDATE sim_card_stock SET state = 'in_transit' WHERE state = 'in_stock'",
+        "UPDATE sim_card_stock SET state = 'lost' WHERE state = 'in_transit'",
         "INSERT INTO sim_card_stock VALUES ('1', '1', '440300', 'in_transit', NULL, now(), now(), 1)",
     ],
 )

@@ -49,7 +49,7 @@ TABLES = (
     *("clearing_month", "billing_entry", "billing_account", "payment_credit"),
     *("payment_reversal", "payment", "till_entry", "till_shift", "bill"),
     "sim_switch_reservation",
-    *("card_order_card", "card_order", "card_reorder_level"),
+    *("card_loss", "card_order_card", "card_order", "card_reorder_level"),
     "sim_card_stock",
     "service_request_event",
     "service_request",

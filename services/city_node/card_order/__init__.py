@@ -25,6 +25,10 @@ Life cycle
 at the stock would place another one. Cancelling counts at once and the supplier is told: what it had shipped before is
 advised, arrives and is received as ever.
 
+Cards that never arrive are *written off* (核销) as *lost* (遗失): one member of staff proposes it with a reason,
+another approves. An order that has been shipped is then ``received`` when nothing else is in transit. A lost card that
+turns up after all is received by its order like any other, if it is named: the advice has not become wrong.
+
 A hall has one open order at a time: a unique index, whoever looks at the stock how often.
 
 Why a job looks at the stock, and not whoever takes a card
@@ -44,10 +48,11 @@ transit by an order can be received by it, with the order locked.
 
 Who may write: :mod:`~services.city_node.card_order.outside` what the supplier is asked and answers,
 :mod:`~services.city_node.card_order.service` what staff do. The cards themselves belong to
-:mod:`services.city_node.card_replacement.stock`.
+:mod:`services.city_node.card_replacement.stock`. What two people write off is in
+:mod:`~services.city_node.card_order.loss`.
 """
 
-from services.city_node.card_order import endpoints, jobs, outside, service
+from services.city_node.card_order import endpoints, jobs, loss, outside, service
 from services.city_node.card_order.access import permissions
 from shared.capability import Capability
 from shared.kernel.language import Text
@@ -55,9 +60,9 @@ from shared.kernel.language import Text
 capability = Capability(
     name="card-order",
     summary=Text("Orders of blank cards from the supplier", "空白卡订购与收货"),
-    routers=(endpoints.router, endpoints.stock_router),
+    routers=(endpoints.router, endpoints.stock_router.router),
     jobs=(jobs.SUPPLY,),
     permissions=permissions,
-    actions=service.ACTIONS,
+    actions=(*service.ACTIONS, *loss.ACTIONS),
     offers=outside.EFFECTS,
 )

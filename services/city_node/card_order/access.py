@@ -12,6 +12,7 @@ READ = "card-order:read"
 RECEIVE = "card-order:receive"
 CANCEL = "card-order:cancel"
 PLAN = "card-order:plan"
+WRITE_OFF = "card-order:write-off"
 
 permissions = (
     Permission(
@@ -34,9 +35,18 @@ permissions = (
         Text("Set when a hall orders blank cards, and how many", "设定营业厅再订购点与订购量"),
         frozenset({Role.SUPERVISOR}),
     ),
+    Permission(
+        WRITE_OFF,
+        Text(
+            "Propose to write off ordered cards that are lost, and decide what others propose",
+            "提议核销遗失的订购卡，并审批他人的提议",
+        ),
+        frozenset({Role.SUPERVISOR}),
+    ),
 )
 
 Reader = Annotated[Principal, Depends(require(READ))]
 Receiver = Annotated[Principal, Depends(require(RECEIVE))]
 Canceller = Annotated[Principal, Depends(require(CANCEL))]
 Planner = Annotated[Principal, Depends(require(PLAN))]
+WriterOff = Annotated[Principal, Depends(require(WRITE_OFF))]

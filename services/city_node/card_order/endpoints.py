@@ -7,17 +7,25 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.card_order import repository, service
-from services.city_node.card_order.access import Canceller, Planner, Reader, Receiver
-from services.city_node.card_order.models import OrderState
-from services.city_node.card_order.problems import CardOrderNotFound, CardStockNotFound
+from services.city_node.card_order import loss, repository, service
+from services.city_node.card_order.access import Canceller, Planner, Reader, Receiver, WriterOff
+from services.city_node.card_order.models import LossState, OrderState
+from services.city_node.card_order.problems import (
+    CardLossNotFound,
+    CardOrderNotFound,
+    CardStockNotFound,
+)
 from services.city_node.card_order.schemas import (
+    CardLossOut,
+    CardLossPage,
     CardOrderOut,
     CardOrderPage,
     CardStockOut,
     CardStockPage,
+    LossIn,
     OrderedCardPage,
     ReceiptIn,
+    RejectionIn,
     ReorderIn,
 )
 from services.city_node.card_replacement.models import CardState
@@ -31,6 +39,7 @@ from shared.organisation.schemas import UnitCode
 
 router = APIRouter(prefix="/card-orders")
 stock_router = APIRouter(prefix="/card-stocks")
+loss_router = APIRouter()
 
 
 @stock_router.get("", summary="Cards in stock, by unit", response_model=CardStockPage)
@@ -162,3 +171,90 @@ async def _stock(session: AsyncSession, principal: Principal, unit: str) -> Resp
         raise CardStockNotFound(unit=unit)
     version = CardStockOut.model_validate_json(shown).version
     return Response(shown, media_type=JSON, headers={"ETag": entity_tag(version)})
+
+
+@loss_router.post(
+    "/card-orders/{order_id}/losses",
+    status_code=201,
+    summary="Propose to write off cards",
+    response_model=CardLossOut,
+)
+async def propose_loss(
+    order_id: UUID,
+    body: LossIn,
+    principal: WriterOff,
+    session: Transaction,
+    now: Now,
+    once: OnceDependency,
+) -> Response:
+    """Say that cards of an order were lost on their way; they stay in transit until somebody else approves."""
+    loss_id = await loss.propose(session, principal, order_id, body.cards, body.reason, now=now)
+    shown, headers = await _loss(session, principal, loss_id)
+    return await once.answer(201, shown, **headers, location=f"/card-losses/{loss_id}")
+
+
+@loss_router.get("/card-losses", summary="Losses of ordered cards", response_model=CardLossPage)
+async def list_losses(
+    database: NodeDatabase,
+    principal: Reader,
+    page: Page,
+    order: UUID | None = None,
+    state: Annotated[LossState | None, Query(description="What became of it.")] = None,
+) -> Response:
+    """Return a page of the losses of the caller's units, the latest first."""
+    filters = {"unit_path": principal.unit_path, "order": order, "state": state}
+    latest_first = replace(page, sort=page.sort or "-proposed_at")
+    body = await repository.LOSSES.page(await database.pool(), latest_first, filters)
+    return Response(body, media_type=JSON)
+
+
+@loss_router.get("/card-losses/{loss_id}", summary="A loss of cards", response_model=CardLossOut)
+async def read_loss(loss_id: UUID, session: Transaction, principal: Reader) -> Response:
+    """Return a loss, with its cards and who decided it."""
+    return await _loss_answer(session, principal, loss_id)
+
+
+@loss_router.post(
+    "/card-losses/{loss_id}/approve", summary="Write off cards", response_model=CardLossOut
+)
+async def approve_loss(
+    loss_id: UUID,
+    principal: WriterOff,
+    session: Transaction,
+    now: Now,
+    expected: ExpectedVersion,
+) -> Response:
+    """Write off what somebody else proposed, as far as it has not arrived meanwhile."""
+    await loss.approve(session, principal, loss_id, expected, now=now)
+    return await _loss_answer(session, principal, loss_id)
+
+
+@loss_router.post(
+    "/card-losses/{loss_id}/reject", summary="Do not write off cards", response_model=CardLossOut
+)
+async def reject_loss(
+    loss_id: UUID,
+    body: RejectionIn,
+    principal: WriterOff,
+    session: Transaction,
+    now: Now,
+    expected: ExpectedVersion,
+) -> Response:
+    """Decide that the cards are not written off, and say why; whoever proposed it may take it back so."""
+    await loss.reject(session, principal, loss_id, expected, body.reason, now=now)
+    return await _loss_answer(session, principal, loss_id)
+
+
+async def _loss_answer(session: AsyncSession, principal: Principal, loss_id: UUID) -> Response:
+    shown, headers = await _loss(session, principal, loss_id)
+    return Response(shown, media_type=JSON, headers=headers)
+
+
+async def _loss(
+    session: AsyncSession, principal: Principal, loss_id: UUID
+) -> tuple[bytes, dict[str, str]]:
+    filters = {"unit_path": principal.unit_path, "id": loss_id}
+    shown = await repository.LOSSES.one(await driver_connection(session), filters)
+    if shown is None:
+        raise CardLossNotFound(loss=loss_id)
+    return shown, {"ETag": entity_tag(CardLossOut.model_validate_json(shown).version)}

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.kernel.database import Base, one_of
@@ -109,3 +109,53 @@ class ConsignedCard(Base):
     iccid: Mapped[str] = mapped_column(ForeignKey("sim_card_stock.iccid"), primary_key=True)
     order_id: Mapped[UUID] = mapped_column(ForeignKey("card_order.id"))
     consignment: Mapped[int]
+
+
+class LossState(StrEnum):
+    """What became of a proposal to write cards off."""
+
+    PROPOSED = "proposed"
+    WRITTEN_OFF = "written_off"
+    REJECTED = "rejected"
+
+
+class CardLoss(Base):
+    """Cards of an order that somebody says are lost, until somebody else has decided it, and after."""
+
+    __tablename__ = "card_loss"
+    __table_args__ = (
+        one_of("state", LossState, "state"),
+        CheckConstraint(f"cardinality(cards) BETWEEN 1 AND {MOST_ORDERED}", name="cards"),
+        CheckConstraint(
+            "num_nulls(decided_at, decided_by) = CASE state WHEN 'proposed' THEN 2 ELSE 0 END",
+            name="decided",
+        ),
+        CheckConstraint("(state = 'written_off') = (lost IS NOT NULL)", name="lost"),
+        CheckConstraint("(state = 'rejected') = (decision IS NOT NULL)", name="decision"),
+        CheckConstraint("version > 0", name="version"),
+        Index(
+            "card_loss_proposed_key",
+            "order_id",
+            unique=True,
+            postgresql_where=text("state = 'proposed'"),
+        ),
+        Index("card_loss_order_id_idx", "order_id"),
+        Index("card_loss_proposed_at_idx", "proposed_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("card_order.id"))
+    cards: Mapped[list[str]] = mapped_column(ARRAY(Text()))
+    """Those that were in transit when it was proposed."""
+    reason: Mapped[str]
+    state: Mapped[str]
+    lost: Mapped[int | None]
+    """How many were written off: fewer than named if some have arrived meanwhile."""
+    proposed_at: Mapped[datetime]
+    proposed_by: Mapped[str]
+    proposer_id: Mapped[UUID]
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None]
+    decision: Mapped[str | None]
+    """Why it was rejected."""
+    version: Mapped[int] = mapped_column(server_default=text("1"))

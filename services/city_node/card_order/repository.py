@@ -10,7 +10,14 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.city_node.card_order.models import IS_OPEN, CardOrder, ConsignedCard, ReorderLevel
+from services.city_node.card_order.models import (
+    IS_OPEN,
+    CardLoss,
+    CardOrder,
+    ConsignedCard,
+    LossState,
+    ReorderLevel,
+)
 from services.city_node.card_replacement.models import CardState, SimCard
 from shared.kernel.listing import Listing, Sort
 from shared.organisation.models import OrganisationUnit
@@ -27,8 +34,9 @@ ORDERS = Listing(
         "state": "o.state",
         "quantity": "o.quantity",
         "consignments": "o.consignments",
-        "received": f"(SELECT count(*) {_CARDS} AND c.state <> 'in_transit')",
+        "received": f"(SELECT count(*) {_CARDS} AND c.state NOT IN ('in_transit', 'lost'))",
         "in_transit": f"(SELECT count(*) {_CARDS} AND c.state = 'in_transit')",
+        "lost": f"(SELECT count(*) {_CARDS} AND c.state = 'lost')",
         "reference": "o.reference",
         "refusal": "o.refusal",
         "created_at": "o.created_at",
@@ -59,6 +67,33 @@ CARDS = Listing(
     filters={"order": "k.order_id = {}", "state": "c.state = {}"},
 )
 """The cards of an order, as far as they were advised."""
+
+
+LOSSES = Listing(
+    source="card_loss s JOIN card_order o ON o.id = s.order_id JOIN organisation_unit u ON u.code = o.unit_code",
+    key=Sort("s.id", "uuid"),
+    columns={
+        "id": "s.id",
+        "order": "s.order_id",
+        "unit": "o.unit_code",
+        "cards": "s.cards",
+        **{
+            name: f"s.{name}"
+            for name in (
+                *("reason", "state", "lost", "proposed_at", "proposed_by"),
+                *("decided_at", "decided_by", "decision", "version"),
+            )
+        },
+    },
+    sorts={"proposed_at": Sort("s.proposed_at", "timestamptz")},
+    filters={
+        "unit_path": "starts_with(u.path, {})",
+        "id": "s.id = {}",
+        "order": "s.order_id = {}",
+        "state": "s.state = {}",
+    },
+)
+"""Losses, proposed and decided."""
 
 
 def _count(state: CardState) -> str:
@@ -147,10 +182,19 @@ async def add_consigned(
 
 async def in_transit(session: AsyncSession, order_id: UUID) -> set[str]:
     """Return the cards of an order that are on their way."""
+    return await _in_state(session, order_id, CardState.IN_TRANSIT)
+
+
+async def lost(session: AsyncSession, order_id: UUID) -> set[str]:
+    """Return the cards of an order that were written off."""
+    return await _in_state(session, order_id, CardState.LOST)
+
+
+async def _in_state(session: AsyncSession, order_id: UUID, state: CardState) -> set[str]:
     query = (
         select(SimCard.iccid)
         .join(ConsignedCard, ConsignedCard.iccid == SimCard.iccid)
-        .where(ConsignedCard.order_id == order_id, SimCard.state == CardState.IN_TRANSIT)
+        .where(ConsignedCard.order_id == order_id, SimCard.state == state)
     )
     return set(await session.scalars(query))
 
@@ -167,4 +211,21 @@ async def lock_level(session: AsyncSession, unit: str, *, by: str, now: datetime
         insert(ReorderLevel).values(unit_code=unit, **first).on_conflict_do_nothing()
     )
     query = select(ReorderLevel).where(ReorderLevel.unit_code == unit).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).one()
+
+
+async def proposed_loss(session: AsyncSession, order_id: UUID) -> UUID | None:
+    """Return the loss of an order's cards that waits for a decision."""
+    query = select(CardLoss.id).where(CardLoss.order_id == order_id)
+    return await session.scalar(query.where(CardLoss.state == LossState.PROPOSED))
+
+
+async def order_of_loss(session: AsyncSession, loss_id: UUID) -> UUID | None:
+    """Return the order whose cards a loss is about: it is locked before the loss."""
+    return await session.scalar(select(CardLoss.order_id).where(CardLoss.id == loss_id))
+
+
+async def lock_loss(session: AsyncSession, loss_id: UUID) -> CardLoss:
+    """Return and lock a loss."""
+    query = select(CardLoss).where(CardLoss.id == loss_id).with_for_update()
     return (await session.scalars(query.execution_options(populate_existing=True))).one()

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.city_node.card_order.models import MOST_ORDERED, OrderState
+from services.city_node.card_order.models import MOST_ORDERED, LossState, OrderState
 from services.city_node.card_replacement.models import CardState
 from services.city_node.card_replacement.schemas import Iccid, Imsi
+from services.city_node.customer.schemas import Body, Prose
 
 _STOCK: dict[str, JsonValue] = {
     "unit": "440300-01",
@@ -27,6 +28,7 @@ _ORDER: dict[str, JsonValue] = {
     "consignments": 1,
     "received": 0,
     "in_transit": 100,
+    "lost": 0,
     "reference": "card-supplier-000017",
     "refusal": None,
     "created_at": "2026-03-01T01:00:00+00:00",
@@ -89,6 +91,7 @@ class CardOrderOut(BaseModel):
     consignments: int = Field(description="How many the supplier has advised.")
     received: int = Field(description="Cards that entered the stock, wherever they are by now.")
     in_transit: int = Field(description="Cards that were shipped, and not received yet.")
+    lost: int = Field(description="Cards that were shipped, and written off as lost.")
     reference: str | None = Field(description="What the supplier calls it.")
     refusal: str | None = Field(description="Why the supplier does not deliver.")
     created_at: datetime
@@ -146,6 +149,53 @@ class ReceiptIn(BaseModel):
         Field(
             min_length=1,
             max_length=MOST_ORDERED,
-            description="ICCIDs of the cards that are here; all that are in transit without it.",
+            description="ICCIDs of the cards that are here, lost ones that turned up too; without it all in transit.",
         ),
     ] = None
+
+
+class LossIn(Body):
+    """Which cards are lost, and why."""
+
+    cards: Annotated[
+        list[Iccid] | None,
+        Field(
+            min_length=1,
+            max_length=MOST_ORDERED,
+            description="ICCIDs of the cards; all that are in transit without it.",
+            examples=[["89860088000000000001"]],
+        ),
+    ] = None
+    reason: Prose = Field(examples=["承运商确认丢失"])
+
+
+class RejectionIn(Body):
+    """Why cards are not written off."""
+
+    reason: Prose = Field(examples=["承运商仍在查找"])
+
+
+class CardLossOut(BaseModel):
+    """Cards of an order that somebody says are lost."""
+
+    id: UUID
+    order: UUID
+    unit: str
+    cards: list[Iccid]
+    reason: str
+    state: LossState
+    lost: int | None = Field(description="How many were written off; null until it is approved.")
+    proposed_at: datetime
+    proposed_by: str
+    decided_at: datetime | None
+    decided_by: str | None
+    decision: str | None = Field(description="Why it was rejected.")
+    version: int
+
+
+class CardLossPage(BaseModel):
+    """A page of losses."""
+
+    items: list[CardLossOut]
+    next: str | None = _NEXT
+    count: int | None = _COUNT

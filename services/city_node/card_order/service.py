@@ -88,6 +88,8 @@ async def receive(
 ) -> int:
     """Put cards that arrived into the hall's stock, all of them or none; returns how many.
 
+    Cards that were written off as lost and turn up after all are received as well, if they are named.
+
     Args:
         session: the caller's transaction.
         principal: who has them.
@@ -100,24 +102,33 @@ async def receive(
         NothingInTransit: if no card of it is on its way (409).
         CardsNotInTransit: if one of the cards is not on its way by this order (409).
     """
-    order = await _lock(session, principal, order_id)
+    order = await locked(session, principal, order_id)
     coming = await repository.in_transit(session, order.id)
-    if not coming:
+    found: set[str] = set() if iccids is None else await repository.lost(session, order.id)
+    if not coming | found:
         raise NothingInTransit
     arrived = coming if iccids is None else set(iccids)
-    if not arrived <= coming:
-        raise await _not_coming(session, iccids or (), coming)
+    if not arrived <= coming | found:
+        raise await not_coming(session, iccids or (), coming | found)
     received = await stock.receive(session, sorted(arrived), now=now)
     outside.touch(order, now)
     await outside.settle_arrived(session, order, now=now)
-    _tell(session, principal, RECEIVED, order, {"cards": received}, now=now)
+    tell(
+        session,
+        principal,
+        RECEIVED,
+        order,
+        {"cards": received, "found": len(arrived & found)},
+        now=now,
+    )
     await session.flush()  # the answer is read by SQL in this transaction
     return received
 
 
-async def _not_coming(
+async def not_coming(
     session: AsyncSession, iccids: Sequence[str], coming: set[str]
 ) -> CardsNotInTransit:
+    """Return what refuses those of the cards that are not ``coming``, and says what they are."""
     wrong = [(place, iccid) for place, iccid in enumerate(iccids) if iccid not in coming]
     named = wrong[: stock.MOST_FAULTS]
     cards = await repository.cards(session, [iccid for _, iccid in named])
@@ -145,37 +156,45 @@ async def cancel(
         CardOrderNotFound: if there is no such order in the caller's units (404).
         CardOrderEnded: if it was received or cancelled (409).
     """
-    order = await _lock(session, principal, order_id)
+    order = await locked(session, principal, order_id)
     if order.state not in OPEN:
         raise CardOrderEnded(state=order.state)
     if order.state in {OrderState.PLACED, OrderState.CONFIRMED}:
         await outside.cancel(context, session, order, now=now)
     outside.touch(order, now, OrderState.CANCELLED)
-    _tell(session, principal, CANCELLED, order, {}, now=now)
+    tell(session, principal, CANCELLED, order, {}, now=now)
     await session.flush()  # the answer is read by SQL in this transaction
 
 
-async def _lock(session: AsyncSession, principal: Principal, order_id: UUID) -> CardOrder:
+async def locked(session: AsyncSession, principal: Principal, order_id: UUID) -> CardOrder:
+    """Return and lock an order of the caller's units.
+
+    Raises:
+        CardOrderNotFound: if there is none (404).
+    """
     order = await repository.lock(session, order_id, principal.unit_path)
     if order is None:
         raise CardOrderNotFound(order=order_id)
     return order
 
 
-def _tell(
+def tell(
     session: AsyncSession,
     principal: Principal,
     action: Action,
     order: CardOrder,
     detail: dict[str, int],
     *,
+    cause_id: UUID | None = None,
     now: datetime,
 ) -> None:
+    """Note in the log what somebody did with an order."""
     audit.record(
         session,
         audit.Actor.of(principal),
         action,
         at=now,
         subject=("card_order", order.id),
+        cause_id=cause_id,
         detail={"unit": order.unit_code, "quantity": order.quantity, **detail},
     )

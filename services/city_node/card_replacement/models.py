@@ -24,6 +24,8 @@ class CardState(StrEnum):
     """Written in vain: to be destroyed."""
     IN_TRANSIT = "in_transit"
     """Shipped to the hall, which has not received it yet."""
+    LOST = "lost"
+    """Shipped and written off; it is received all the same if it turns up."""
 
 
 class ReservationState(StrEnum):
@@ -45,7 +47,7 @@ class SimCard(Base):
     __table_args__ = (
         CheckConstraint(f"state IN ({_list(CardState)})", name="state"),
         CheckConstraint(
-            "CASE WHEN state IN ('in_stock', 'in_transit') THEN request_id IS NULL "
+            "CASE WHEN state IN ('in_stock', 'in_transit', 'lost') THEN request_id IS NULL "
             "WHEN state = 'spoiled' THEN true ELSE request_id IS NOT NULL END",
             name="request",
         ),

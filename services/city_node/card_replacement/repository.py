@@ -114,14 +114,31 @@ async def add_cards(
 
 
 async def arrive(session: AsyncSession, iccids: Sequence[str], *, now: datetime) -> int:
-    """Put those cards into stock that are in transit; returns how many."""
-    arrived = await session.scalars(
+    """Put those cards into stock that are in transit, or were written off as lost; returns how many."""
+    shipped = (CardState.IN_TRANSIT, CardState.LOST)
+    return await _turn(session, iccids, shipped, CardState.IN_STOCK, now=now)
+
+
+async def lose(session: AsyncSession, iccids: Sequence[str], *, now: datetime) -> int:
+    """Write off those cards that are in transit; returns how many."""
+    return await _turn(session, iccids, (CardState.IN_TRANSIT,), CardState.LOST, now=now)
+
+
+async def _turn(
+    session: AsyncSession,
+    iccids: Sequence[str],
+    before: Sequence[CardState],
+    after: CardState,
+    *,
+    now: datetime,
+) -> int:
+    turned = await session.scalars(
         update(SimCard)
-        .where(_any(SimCard.iccid, iccids), SimCard.state == CardState.IN_TRANSIT)
-        .values(state=CardState.IN_STOCK, updated_at=now, version=SimCard.version + 1)
+        .where(_any(SimCard.iccid, iccids), SimCard.state.in_(before))
+        .values(state=after, updated_at=now, version=SimCard.version + 1)
         .returning(SimCard.iccid)
     )
-    return len(arrived.all())
+    return len(turned.all())
 
 
 async def stock_cards(session: AsyncSession, cards: Sequence[tuple[str, str]]) -> Sequence[SimCard]:

@@ -17,6 +17,21 @@ from shared.kernel.problems import Fault, Problem
 MOST_FAULTS = 20
 """Faults named in one answer: whoever loads the wrong file sees so after the first."""
 
+_NOT_YOURS = Text("no active unit of yours", "不是您所辖的有效单位")
+_TWICE = Text("{iccid} or its IMSI is twice in this list", "{iccid} 或其 IMSI 在清单中重复")
+_IMSI_TAKEN = Text("the stock has this IMSI on card {iccid}", "该 IMSI 在库存中属于卡 {iccid}")
+_OTHER_IMSI = Text(
+    "the stock has card {iccid} with another IMSI", "库存中卡 {iccid} 的 IMSI 与此不同"
+)
+_SHIPPED = Text(
+    "card {iccid} was shipped to {unit} by an order: receive it there",
+    "卡 {iccid} 已由订购单发往 {unit}，请在该订购单收货",
+)
+_ELSEWHERE = Text("card {iccid} is in the stock of {unit}", "卡 {iccid} 在 {unit} 的库存中")
+_ON_LINE = Text(
+    "card {iccid} is or was the SIM of a line here", "卡 {iccid} 是或曾是本地号码的用户卡"
+)
+
 
 class NoCardInStock(Problem):
     """The hall has no card left."""
@@ -75,7 +90,7 @@ async def load(
         CardsInConflict: if a card or its IMSI is twice among them, in another stock or on a line here (409).
     """
     if await requests.active_unit(session, unit, unit_path) is None:
-        raise UnitNotYours(faults=[Fault("/unit", "no active unit of yours")], unit=unit)
+        raise UnitNotYours(faults=[Fault.of("/unit", _NOT_YOURS)], unit=unit)
     added = await repository.add_cards(session, unit, cards, now=now)
     faults = await _conflicts(session, unit, cards, added)
     if faults:
@@ -96,32 +111,21 @@ async def _conflicts(
     for place, (iccid, imsi) in enumerate(cards):
         card = by_iccid.get(iccid)
         if iccid in seen or imsi in seen:
-            faults.append(Fault(f"/cards/{place}", f"{iccid} or its IMSI is twice in this list"))
+            faults.append(Fault.of(f"/cards/{place}", _TWICE, iccid=iccid))
         elif card is None:
-            faults.append(
-                Fault(
-                    f"/cards/{place}/imsi", f"the stock has this IMSI on card {by_imsi[imsi].iccid}"
-                )
-            )
+            faults.append(Fault.of(f"/cards/{place}/imsi", _IMSI_TAKEN, iccid=by_imsi[imsi].iccid))
         elif card.imsi != imsi:
+            faults.append(Fault.of(f"/cards/{place}/imsi", _OTHER_IMSI, iccid=iccid))
+        elif card.state in {CardState.IN_TRANSIT, CardState.LOST}:
             faults.append(
-                Fault(f"/cards/{place}/imsi", f"the stock has card {iccid} with another IMSI")
-            )
-        elif card.state == CardState.IN_TRANSIT:
-            faults.append(
-                Fault(
-                    f"/cards/{place}/iccid",
-                    f"card {iccid} is in transit to {card.unit_code}: receive its order",
-                )
+                Fault.of(f"/cards/{place}/iccid", _SHIPPED, iccid=iccid, unit=card.unit_code)
             )
         elif card.unit_code != unit:
             faults.append(
-                Fault(f"/cards/{place}/iccid", f"card {iccid} is in the stock of {card.unit_code}")
+                Fault.of(f"/cards/{place}/iccid", _ELSEWHERE, iccid=iccid, unit=card.unit_code)
             )
         elif iccid in added and {iccid, imsi} & on_lines:
-            faults.append(
-                Fault(f"/cards/{place}/iccid", f"card {iccid} is or was the SIM of a line here")
-            )
+            faults.append(Fault.of(f"/cards/{place}/iccid", _ON_LINE, iccid=iccid))
         seen |= {iccid, imsi}
     return faults
 
@@ -137,8 +141,13 @@ async def announce(
 
 
 async def receive(session: AsyncSession, iccids: Sequence[str], *, now: datetime) -> int:
-    """Put cards into stock that were on their way; returns how many there were."""
+    """Put cards into stock that were on their way, or lost on it; returns how many there were."""
     return await repository.arrive(session, iccids, now=now)
+
+
+async def lose(session: AsyncSession, iccids: Sequence[str], *, now: datetime) -> int:
+    """Write off cards that are on their way; returns how many there were."""
+    return await repository.lose(session, iccids, now=now)
 
 
 async def reserve(session: AsyncSession, unit: str, request_id: UUID, *, now: datetime) -> SimCard:
@@ -155,7 +164,7 @@ async def reserve(session: AsyncSession, unit: str, request_id: UUID, *, now: da
     return card
 
 
-_FREE = frozenset({CardState.IN_STOCK, CardState.IN_TRANSIT, CardState.RESERVED})
+_FREE = frozenset({CardState.IN_STOCK, CardState.IN_TRANSIT, CardState.LOST, CardState.RESERVED})
 """Of a card on which nothing is written."""
 
 
@@ -164,9 +173,9 @@ async def take_again(
 ) -> None:
     """Set that very card aside for a request that had it before, if no other request has written it.
 
-    A card that the backup does not have, or has in transit, came after it, and the request proves that it did. Clerks
-    go on while a restored node recalls: a request that was given the card meanwhile gets another, as long as nothing is
-    written on it.
+    A card that the backup does not have, or has in transit or lost, came after it, and the request proves that it did.
+    Clerks go on while a restored node recalls: a request that was given the card meanwhile gets another, as long as
+    nothing is written on it.
 
     Raises:
         CardTaken: if another request has written it, or there is no other card.
