@@ -22,7 +22,7 @@ async def other(hall: Hall, sign_in: SignIn) -> Hall:
 
 
 async def proposed(hall: Hall, order: dict[str, Any], *cards: str) -> dict[str, Any]:
-    named = {"cards": list(cards)} if cards else {}
+    named: dict[str, Any] = {"cards": list(cards)} if cards else {}
     loss: dict[str, Any] = await hall.post(
         f"/card-orders/{order['id']}/losses", 201, reason=REASON, **named
     )

@@ -60,7 +60,7 @@ from shared.kernel.language import Text
 capability = Capability(
     name="card-order",
     summary=Text("Orders of blank cards from the supplier", "空白卡订购与收货"),
-    routers=(endpoints.router, endpoints.stock_router.router),
+    routers=(endpoints.router, endpoints.stock_router, endpoints.loss_router),
     jobs=(jobs.SUPPLY,),
     permissions=permissions,
     actions=(*service.ACTIONS, *loss.ACTIONS),
