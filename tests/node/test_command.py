@@ -266,7 +266,7 @@ def test_a_database_goes_back_to_nothing_and_forward_again(guanxi: Guanxi, addre
     }
 
 
-def test_policies_of_every_capability_can_be_handled(guanxi: Guanxi) -> None:
+def test_policies_of_every_capability_can_be_handled(guanxi: Guanxi, address: str) -> None:
     listed = guanxi("policy", "list", "--node", "440300", "--json")
 
     kinds = {each["kind"] for each in json.loads(listed.stdout.splitlines()[-1])}
