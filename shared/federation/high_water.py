@@ -79,13 +79,21 @@ class HighWaterMark:
         self._database = database
         self._mark: Mark | None = None
         self._reached = False
+        self._recalls = False
 
     async def reached(self) -> bool:
         """Tell whether the database knows all that the mark says; once it has, it does as long as the process lives."""
         if not self._reached:
             self._reached = await self._look()
-            if self._reached:
-                log.info("the database knows all that this node and its parent had told each other")
+            if self._reached and self._recalls:
+                log.warning(
+                    "recalled: the node knows again what it and its parent had told each other"
+                )
+            elif not self._reached and not self._recalls:
+                self._recalls = True
+                log.warning(
+                    "restored from a backup: the node recalls, and changes nothing until it has"
+                )
         return self._reached
 
     async def wait(self) -> None:
