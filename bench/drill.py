@@ -64,6 +64,7 @@ class Size:
         quiet: requests in the quiet.
         hours: how long HQ is away, by what is posted meanwhile.
         hourly: requests that a city posts in an hour.
+        cells: how many cells a slice has at most.
         at_most: how many times their quiet 95th percentile the requests may take in storm and outage.
         dark: how many cities tell nothing of the last month.
     """
@@ -71,6 +72,7 @@ class Size:
     quiet: int
     hours: int
     hourly: int
+    cells: int
     at_most: float
     dark: int = 0
 
@@ -108,7 +110,7 @@ async def drill(nation: Nation, size: Size) -> dict[str, Any]:
                 quiet = _times(await probe.ask_often(size.quiet))
                 say(f"quiet: {quiet}")
                 found["quiet"] = quiet
-                found["storm"] = await _storm(nation, probe)
+                found["storm"] = await _storm(nation, probe, size)
                 found["outage"] = await _outage(nation, probe, processes, size)
                 url = processes.urls[HQ_CODE]
                 found["board"] = await drill_board.check(nation, url, OUTAGE, _dark(nation, size))
@@ -125,9 +127,11 @@ async def drill(nation: Nation, size: Size) -> dict[str, Any]:
     return found | {"at_most": size.at_most, "met": met}
 
 
-async def _storm(nation: Nation, probe: Probe) -> dict[str, Any]:
+async def _storm(nation: Nation, probe: Probe, size: Size) -> dict[str, Any]:
     dice = random.Random(1)  # noqa: S311 - repeatable, and nobody's secret
-    slices = {city: traffic.slice_set(city, STORM, dice) for city in nation.cities}
+    slices = {
+        city: traffic.slice_set(city, STORM, dice, cells=size.cells) for city in nation.cities
+    }
     expected = sum(len(each) for each in slices.values())
 
     async def is_there() -> bool:
@@ -207,7 +211,8 @@ async def _gather_backlog(nation: Nation, size: Size) -> dict[str, int]:
         async with nation.opened(city) as (database, post), database.transaction() as session:
             await traffic.post_requests(session, post, others, dice, count)
             if city not in dark:
-                await traffic.post_slices(session, post, traffic.slice_set(city, OUTAGE, dice))
+                slices = traffic.slice_set(city, OUTAGE, dice, cells=size.cells)
+                await traffic.post_slices(session, post, slices)
     posted = {
         "requests": len(nation.cities) * count,
         "slices": (len(nation.cities) - len(dark)) * len(CATALOGUE.dataset_list),
@@ -250,6 +255,12 @@ def main() -> int:
         "--hourly", type=int, default=2, help="requests that a city posts in an hour"
     )
     parser.add_argument(
+        "--cells",
+        type=int,
+        default=24,
+        help="of a slice at most: what a night of more costs HQ, `stats-night` measures",
+    )
+    parser.add_argument(
         "--at-most",
         type=float,
         default=3.0,
@@ -263,7 +274,12 @@ def main() -> int:
     with fresh_home() as home:
         nation = choose(home, provinces=given.provinces, cities=given.cities, spread=given.spread)
         found = asyncio.run(
-            drill(nation, Size(given.quiet, given.hours, given.hourly, given.at_most, given.dark))
+            drill(
+                nation,
+                Size(
+                    given.quiet, given.hours, given.hourly, given.cells, given.at_most, given.dark
+                ),
+            )
         )
     print(json.dumps(found, indent=None if given.json else 2))
     fine = found["met"] and found["board"]["right"] and not found["outage"]["unanswered"]

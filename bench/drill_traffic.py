@@ -10,7 +10,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from itertools import product
+from itertools import islice, product
 from time import perf_counter
 from typing import Any
 
@@ -37,8 +37,10 @@ LOOK_SECONDS = 0.5
 PATIENCE_SECONDS = 900
 
 
-def slice_set(city: str, period: Period, dice: random.Random) -> list[dict[str, Any]]:
-    """Return a city's slices of a period as they are sent."""
+def slice_set(
+    city: str, period: Period, dice: random.Random, *, cells: int
+) -> list[dict[str, Any]]:
+    """Return a city's slices of a period as they are sent, one for each dataset, of so many cells at most."""
     made, now = [], datetime.now(UTC)
     for dataset in CATALOGUE.dataset_list:
         measures = [each.code for each in CATALOGUE.measures_of(dataset.code)]
@@ -49,7 +51,10 @@ def slice_set(city: str, period: Period, dice: random.Random) -> list[dict[str, 
             period,
             dimensions=dataset.dimensions,
             measures=measures,
-            cells=[(key, [dice.randrange(10**6) for _ in measures]) for key in product(*values)],
+            cells=[
+                (key, [dice.randrange(10**6) for _ in measures])
+                for key in islice(product(*values), cells)
+            ],
         )
         made.append(SliceMessage.of(Slice(content, 1, None, now)))
     return made
