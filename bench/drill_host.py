@@ -30,7 +30,7 @@ from shared.node.shutdown import on_termination
 from shared.statistics.messages import slice_handler
 
 POOL = {Tier.HQ: 10, Tier.PROVINCE: 10, Tier.CITY: 2}
-"""Database connections that a node keeps, beside the one on which it listens."""
+"""Connections of each of the two pools of a node, beside those on which it listens and leads."""
 EXCHANGE_SECONDS = 120
 RETRY_SECONDS = 1.0
 STARTING = 4

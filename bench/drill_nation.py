@@ -135,7 +135,7 @@ async def servers(nation: Nation) -> AsyncIterator[dict[str, EmbeddedPostgres]]:
         for place, codes in places.items():
             running[place] = EmbeddedPostgres(nation.home / place)
             await asyncio.to_thread(running[place].start)
-            connections = sum(POOL[division(code).tier] * 2 + 1 for code in codes)
+            connections = sum(POOL[division(code).tier] * 2 + 2 for code in codes)
             await _administer(
                 running[place],
                 f"ALTER SYSTEM SET max_connections = {connections + SPARE_CONNECTIONS}",

@@ -31,7 +31,7 @@ from shared.federation.models import Lane
 from shared.federation.wakeup import Wakeup
 from shared.kernel.backoff import LONGEST_BACKOFF, SHORTEST_BACKOFF, backoff
 from shared.kernel.clock import Clock
-from shared.kernel.database import Database
+from shared.kernel.database import Database, is_away
 from shared.kernel.watching import Watch
 
 log = structlog.get_logger("federation.dialling")
@@ -106,8 +106,11 @@ class Dialling:
         """Try once; returns after how many seconds to try again if it failed."""
         try:
             return await self._attempt(act)
-        except Exception:
-            log.exception("the link to the parent failed for an unexpected reason")
+        except Exception as error:
+            if is_away(error):
+                log.warning("the link to the parent waits for the database", error=str(error)[:200])
+            else:
+                log.exception("the link to the parent failed for an unexpected reason")
             return SHORTEST_BACKOFF
 
     async def _attempt(self, act: Callable[[], Awaitable[int]]) -> float | None:

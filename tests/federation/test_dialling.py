@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import asyncpg
 import pytest
 import structlog
 from sqlalchemy import select
@@ -116,3 +117,19 @@ async def test_a_failure_that_another_lane_overtakes_is_told_all_the_same(
         assert await reaching is None
     assert await failing is not None
     assert [call.args for call in told.calls] == [("the parent cannot be reached",)]
+
+
+@pytest.mark.parametrize(
+    ("error", "defects"),
+    [(asyncpg.TooManyConnectionsError("too many clients"), 0), (ZeroDivisionError("a slip"), 1)],
+)
+async def test_a_database_that_is_away_is_no_defect(
+    line: Nation, error: Exception, defects: int
+) -> None:
+    async def fail() -> int:
+        raise error
+
+    with structlog.testing.capture_logs() as logs:
+        pause = await line["440300"].node.dialling.attempt(fail)
+    assert pause == SHORTEST_BACKOFF
+    assert sum(entry["log_level"] == "error" for entry in logs) == defects
