@@ -108,6 +108,21 @@ class RequestLog:
         ) as span:
             await self._serve(scope, receive, send, request_id=request_id, span=span)
 
+    def _refusal(
+        self, error: Exception, scope: Scope, request_id: str, *, begun: bool
+    ) -> tuple[Problem, str | None]:
+        """Return what a failure is answered with, and what a trace calls it; a defect is logged with its cause."""
+        breach = of_breach(error)
+        if breach is not None and not begun:
+            return breach, None
+        failure = type(error).__name__
+        if is_away(error) and not begun:  # no defect: the reason says all
+            said = str(error).partition("\n")[0]
+            self._log.warning("database unavailable", path=scope["path"], error=said)
+            return DatabaseUnavailable(), failure
+        self._log.exception("request failed", method=scope["method"], path=scope["path"])
+        return InternalError(request_id=request_id), failure
+
     async def _serve(
         self,
         scope: Scope,
@@ -131,15 +146,9 @@ class RequestLog:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
-            problem: Problem | None = of_breach(error)
-            if problem is None or status:
-                self._log.exception("request failed", method=scope["method"], path=scope["path"])
-                failure = type(error).__name__
+            problem, failure = self._refusal(error, scope, request_id, begun=bool(status))
             if status:
                 raise
-            if problem is None:
-                away = is_away(error)
-                problem = DatabaseUnavailable() if away else InternalError(request_id=request_id)
             spoken = dict(scope["headers"]).get(b"accept-language", b"")
             language = preferred_language(spoken.decode("latin-1"))
             await problem_response(problem, language)(scope, receive, send_with_id)

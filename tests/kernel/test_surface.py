@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import select, text
 
 from shared.kernel.idempotency import forget_old_keys
@@ -62,8 +63,11 @@ async def test_a_database_that_is_away_is_a_503_to_come_back_to(
         raise ConnectionRefusedError("nobody listens")
 
     monkeypatch.setattr(node.context.database, "transaction", away)
-    response = await add(node, "k")
+    with structlog.testing.capture_logs() as lines:
+        response = await add(node, "k")
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+    (told,) = [line for line in lines if line["event"] != "request"]
+    assert (told["log_level"], told["error"]) == ("warning", "nobody listens")
     assert response.json()["type"] == "urn:guanxi:problem:database-unavailable"
 
 
