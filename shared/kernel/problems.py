@@ -187,6 +187,28 @@ class RequestRefused(Problem):
         self.status = error.status_code
 
 
+class BodyUnreadable(Problem):
+    """The body of a request cannot be read at all."""
+
+    status = 400
+    title = Text("Body unreadable", "请求正文无法读取")
+    sentence = Text(
+        "The body of the request cannot be read: it is cut off, nested too deeply, or not what its `Content-Type` says. Nothing was changed.",
+        "无法读取请求正文：内容不完整、嵌套过深，或与 Content-Type 不符；未作任何更改。",
+    )
+
+
+class MediaTypeUnsupported(Problem):
+    """The body of a request came as something else than JSON."""
+
+    status = 415
+    title = Text("Media type unsupported", "不支持的内容类型")
+    sentence = Text(
+        "The body has to be JSON, and to say so by `Content-Type: application/json`; it came as '{given}'. Nothing was changed.",
+        "请求正文须为 JSON，并以 Content-Type: application/json 注明；收到的是“{given}”；未作任何更改。",
+    )
+
+
 class InternalError(Problem):
     """A defect of the program: nothing was changed, and the log has the cause under the request's id."""
 
@@ -302,7 +324,15 @@ def install(app: FastAPI) -> None:
 
     async def on_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
-        return problem_response(invalid_input(error.errors()), language_of(request))
+        problem: Problem
+        if any(
+            each["loc"] == ("body",) and isinstance(each["input"], bytes) for each in error.errors()
+        ):
+            # The framework reads a body as JSON only where it is called so.
+            problem = MediaTypeUnsupported(given=request.headers.get("content-type", ""))
+        else:
+            problem = invalid_input(error.errors())
+        return problem_response(problem, language_of(request))
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as above
@@ -313,6 +343,8 @@ def install(app: FastAPI) -> None:
         elif error.status_code == MethodNotAllowed.status:
             allowed = {"Allow": ", ".join(sorted(_methods(request)))}
             problem = MethodNotAllowed(path=path, method=method, headers=allowed)
+        elif error.status_code == BodyUnreadable.status:  # what the framework says of bodies alone
+            problem = BodyUnreadable()
         else:
             problem = RequestRefused(error)
         return problem_response(problem, language_of(request))

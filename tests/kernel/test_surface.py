@@ -122,6 +122,27 @@ async def test_wrong_input_is_told_in_the_readers_language(node: TestNode) -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("media_type", "body", "status", "slug"),
+    [
+        ("text/plain", b'{"topic": "a"}', 415, "media-type-unsupported"),
+        ("application/x-www-form-urlencoded", b"topic=a", 415, "media-type-unsupported"),
+        ("application/json", b"[" * 100_000, 400, "body-unreadable"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_as_json_is_told_so(
+    node: TestNode, media_type: str, body: bytes, status: int, slug: str
+) -> None:
+    headers = {"Idempotency-Key": "k", "Content-Type": media_type}
+    english = await node.client.post("/notes", content=body, headers=headers)
+    chinese = await node.client.post(
+        "/notes", content=body, headers={**headers, "Accept-Language": "zh"}
+    )
+    assert (english.status_code, english.json()["type"]) == (status, f"urn:guanxi:problem:{slug}")
+    assert "Nothing was changed" in english.json()["detail"]
+    assert "未作任何更改" in chinese.json()["detail"]
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_character_that_no_text_can_hold_is_refused(node: TestNode, method: str) -> None:
     if method == "GET":
