@@ -7,9 +7,9 @@ thousand costs what page one does, and rows that come or go in between are neith
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
 import asyncpg
 import orjson
@@ -36,12 +36,47 @@ class QueryInvalid(Problem):
     )
 
     def __init__(self, parameter: str, value: str, offered: str) -> None:
+        told = f"use one of: {offered}", f"可用取值：{offered}"
         super().__init__(
-            faults=[Fault(f"query:{parameter}", f"use one of: {offered}", f"可用取值：{offered}")],
+            faults=[Fault(f"query:{parameter}", *(told if offered else _LEAVE_OUT))],
             parameter=parameter,
             value=f"'{value}'",
-            offered=offered,
+            offered=offered or _NOTHING,
         )
+
+
+_LEAVE_OUT = "leave it out: nothing can be chosen here", "请去掉：此处没有可用取值"
+_NOTHING = Text("nothing", "无")
+
+
+class ParameterUnknown(Problem):
+    """Something was asked for with a parameter that it does not have, perhaps a misspelt one."""
+
+    status = 400
+    title = Text("Parameter unknown", "查询参数不存在")
+    sentence = Text(
+        "There is no parameter `{parameter}` here; there are: {offered}.",
+        "此处没有参数 {parameter}；可用参数：{offered}。",
+    )
+
+    def __init__(self, parameter: str, offered: str) -> None:
+        fault = Fault(f"query:{parameter}", "there is no such parameter", "没有此参数")
+        super().__init__(faults=[fault], parameter=parameter, offered=offered)
+
+
+class ParameterRepeated(Problem):
+    """A parameter that takes one value was given several."""
+
+    status = 400
+    title = Text("Parameter repeated", "查询参数重复")
+    sentence = Text(
+        "`{parameter}` is given more than once, and takes one value: say which is meant.",
+        "参数 {parameter} 重复出现，只能给出一个取值，请明确。",
+    )
+
+    def __init__(self, parameter: str) -> None:
+        fault = Fault(f"query:{parameter}", "given more than once", "重复出现")
+        super().__init__(faults=[fault], parameter=parameter)
 
 
 class CursorInvalid(Problem):
@@ -83,24 +118,40 @@ class PageRequest:
     count: Counted = False
 
 
-def _declared(dependant: Dependant) -> Iterator[str]:
-    """Give the query parameters that an endpoint and its dependencies take."""
-    yield from (field.alias for field in dependant.query_params)
+def _declared(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    """Give the query parameters that an endpoint and its dependencies take, and whether each takes several values."""
+    for field in dependant.query_params:
+        form = field.field_info.annotation
+        yield field.alias, any(get_origin(each) is list for each in (form, *get_args(form)))
     for dependency in dependant.dependencies:
         yield from _declared(dependency)
+
+
+def require_once(request: Request, names: Iterable[str]) -> None:
+    """Refuse a request that gives one of these parameters several times: all but one would be passed over.
+
+    Raises:
+        ParameterRepeated: naming it (400).
+    """
+    given = request.query_params
+    if len(given) < len(given.multi_items()):
+        for name in names:
+            if len(given.getlist(name)) > 1:
+                raise ParameterRepeated(name)
 
 
 async def known_parameters(request: Request) -> None:
     """Refuse a request with a parameter that its endpoint does not know: a misspelt filter would answer with all.
 
     Raises:
-        QueryInvalid: naming the parameter (400).
+        ParameterUnknown, ParameterRepeated: naming the parameter (400).
     """
     route: APIRoute = request.scope["route"]
-    declared = set(_declared(route.dependant))
+    declared = dict(_declared(route.dependant))
     for name in request.query_params:
         if name not in declared:
-            raise QueryInvalid(name, request.query_params[name], ", ".join(sorted(declared)))
+            raise ParameterUnknown(name, ", ".join(sorted(declared)))
+    require_once(request, (name for name, takes_several in declared.items() if not takes_several))
 
 
 async def page_request(  # noqa: PLR0917 - its parameters are a request's; nobody calls it by position
@@ -114,7 +165,7 @@ async def page_request(  # noqa: PLR0917 - its parameters are a request's; nobod
     """Read the paging parameters of a request.
 
     Raises:
-        QueryInvalid: as :func:`known_parameters`.
+        ParameterUnknown, ParameterRepeated: as :func:`known_parameters`.
     """
     await known_parameters(request)
     return PageRequest(limit, cursor, sort, fields, count)

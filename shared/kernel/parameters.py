@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 
-from shared.kernel.listing import PageRequest, QueryInvalid
+from shared.kernel.listing import PageRequest, ParameterUnknown, require_once
 from shared.kernel.problems import invalid_input
 
 Asked = TypeVar("Asked", bound=PageRequest)
@@ -34,13 +34,14 @@ class Parameters(Generic[Asked]):
         """Read the query of ``request``.
 
         Raises:
-            QueryInvalid: if it has a parameter that the collection does not know (400).
+            ParameterUnknown, ParameterRepeated: if it has one that the collection does not know, or one twice (400).
             InputInvalid: if a value does not have the parameter's form (422).
         """
         query = dict(request.query_params)
-        for name, value in query.items():
+        for name in query:
             if name not in self._names:
-                raise QueryInvalid(name, value, ", ".join(sorted(self._names)))
+                raise ParameterUnknown(name, ", ".join(sorted(self._names)))
+        require_once(request, query)
         try:
             return self._read.validate_python(query)
         except ValidationError as error:

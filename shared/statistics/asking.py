@@ -6,6 +6,7 @@ from fastapi import Depends, Header, Query, Request
 
 from shared.access import Principal
 from shared.kernel.clock import Moment
+from shared.kernel.listing import require_once
 from shared.organisation.division import is_within
 from shared.statistics.catalogue import QUESTION_WORDS
 from shared.statistics.forms import Form, form_of
@@ -41,8 +42,17 @@ def scope_of_unit(unit: str, here: str) -> str:
     return own if is_within(own, here) else here
 
 
+_OF_SEVERAL = frozenset({"indicator", "by", "compare", "share"})
+"""The parameters that take several values."""
+
+
 def filters_of(request: Request) -> dict[str, list[str]]:
-    """Return the query parameters that filter by a dimension, or are mistaken."""
+    """Return the query parameters that filter by a dimension, or are mistaken.
+
+    Raises:
+        ParameterRepeated: if one comes twice that takes one value (400).
+    """
+    require_once(request, QUESTION_WORDS - _OF_SEVERAL)
     names = dict.fromkeys(name for name in request.query_params if name not in QUESTION_WORDS)
     return {name: split(request.query_params.getlist(name)) for name in names}
 

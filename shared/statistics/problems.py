@@ -1,7 +1,7 @@
 """Why a question about figures is refused."""
 
 from shared.kernel.language import Text
-from shared.kernel.problems import Problem
+from shared.kernel.problems import Fault, Problem
 
 
 class IndicatorUnknown(Problem):
@@ -13,6 +13,21 @@ class IndicatorUnknown(Problem):
         "There is no indicator {code}: `GET /statistics/indicators` lists them.",
         "没有指标 {code}：可用 GET /statistics/indicators 查看全部指标。",
     )
+
+
+class FilterUnknown(Problem):
+    """A question was to be filtered by something by which not all of its indicators are counted."""
+
+    status = 400
+    title = Text("Filter unknown", "筛选条件无效")
+    sentence = Text(
+        "`{name}` is no part of a question, and no dimension by which all of these indicators are counted: these are {offered}.",
+        "{name} 既不是查询参数，也不是所查指标共有的维度；共有维度：{offered}。",
+    )
+
+    def __init__(self, name: str, offered: str) -> None:
+        fault = Fault(f"query:{name}", f"filter by: {offered}", f"可筛选维度：{offered}")
+        super().__init__(faults=[fault], name=name, offered=offered)
 
 
 class RegionOutOfScope(Problem):

@@ -30,6 +30,7 @@ from shared.statistics.catalogue import (
 )
 from shared.statistics.period import Period
 from shared.statistics.problems import (
+    FilterUnknown,
     PeriodRangeInvalid,
     PivotTooWide,
     QuestionTooLarge,
@@ -388,7 +389,7 @@ def _filters(
     filters = []
     for code, values in asked.items():
         if code not in dimensions:
-            raise QueryInvalid(code, ",".join(values), ", ".join(dimensions))
+            raise FilterUnknown(code, ", ".join(dimensions))
         if not (dimensions[code].is_open and values):  # none at all would count nothing
             for value in values or ("",):
                 offered(code, value, dimensions[code].values)

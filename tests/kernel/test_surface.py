@@ -214,14 +214,15 @@ async def test_fields_filters_and_count(node: TestNode) -> None:
     [
         ({"fields": "id,secret"}, "query-invalid", "query:fields"),
         ({"sort": "words; DROP TABLE test_note"}, "query-invalid", "query:sort"),
-        ({"tpoic": "a"}, "query-invalid", "query:tpoic"),
+        ({"tpoic": "a"}, "parameter-unknown", "query:tpoic"),
+        ({"topic": ["a", "b"]}, "parameter-repeated", "query:topic"),
         ({"cursor": "bm9uc2Vuc2U="}, "cursor-invalid", None),
         ({"cursor": "é"}, "cursor-invalid", None),
         ({"cursor": "WyJpZCIsZmFsc2UsImEiLCJiIl0="}, "cursor-invalid", None),
     ],
 )
 async def test_a_list_asked_for_wrongly(
-    node: TestNode, parameters: dict[str, str], slug: str, pointer: str | None
+    node: TestNode, parameters: dict[str, str | list[str]], slug: str, pointer: str | None
 ) -> None:
     response = await node.client.get("/notes", params=parameters)
     assert (response.status_code, response.json()["type"]) == (400, f"urn:guanxi:problem:{slug}")

@@ -27,7 +27,14 @@ MISTAKES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"indicators": []}, "query-invalid", "query:indicator", "customers, "),
     ({"by": ["leval"]}, "query-invalid", "query:by", "period, region, level"),
     ({"filters": {"level": ["golden"]}}, "query-invalid", "query:level", "diamond, gold"),
-    ({"filters": {"leval": ["gold"]}}, "query-invalid", "query:leval", "level, contract_term"),
+    ({"filters": {"leval": ["gold"]}}, "filter-unknown", "query:leval", "level, contract_term"),
+    ({"filters": {"brand": ["x"]}}, "filter-unknown", "query:brand", "level, contract_term"),
+    (
+        {"indicators": ["arpu_fen"], "share": ["arpu_fen"]},
+        "query-invalid",
+        "query:share",
+        "nothing",
+    ),
     ({"filters": {"level": []}}, "query-invalid", "query:level", "diamond, gold"),
     ({"filters": {"brand": []}, "indicators": ["lines"]}, "query-invalid", "query:brand", ""),
     ({"region_level": "county"}, "query-invalid", "query:region_level", "nation, province, city"),
@@ -121,7 +128,7 @@ async def test_mistakes_over_http_are_problem_details(hq: TestNode, analyst: Hea
     )
     assert unknown.json()["errors"][0]["pointer"] == "query:indicator"
     assert misspelt.json()["errors"][0]["pointer"] == "query:leval"
-    assert "不受支持" in misspelt.json()["detail"]
+    assert "既不是查询参数" in misspelt.json()["detail"]
     assert timeless.json()["errors"][0]["pointer"] == "query:as_known_at"
     assert nothing.json()["errors"][0]["pointer"] == "query:indicator"
     assert [
