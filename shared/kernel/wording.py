@@ -6,7 +6,7 @@ What a validator of ours finds wrong it says as :class:`Unfit`.
 from collections.abc import Mapping
 from typing import Any
 
-from shared.kernel.language import Language, Text
+from shared.kernel.language import Text
 
 
 class Unfit(ValueError):
@@ -88,7 +88,14 @@ def in_chinese(error: Mapping[str, Any]) -> str | None:
     words = WORDS.get(error["type"])
     if words is None:
         return None
-    context = dict(error.get("ctx", {}))
-    if "expected" in context:  # a list that pydantic has written out
-        context["expected"] = context["expected"].replace(", ", "、").replace(" or ", "或")
-    return words.speak(Language.CHINESE, **context)
+    return filled(words, error.get("ctx", {})).zh
+
+
+def filled(words: Text, context: Mapping[str, Any]) -> Text:
+    """Put the context of one of pydantic's errors into words of ours."""
+    values = dict(context)
+    if "expected" in values:  # a list that pydantic has written out
+        values["expected"] = Text(
+            values["expected"], values["expected"].replace(", ", "、").replace(" or ", "或")
+        )
+    return words.filled(**values)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from shared.capability import D, PolicyKind
 from shared.kernel.problems import Fault, pointer_of
-from shared.kernel.wording import WORDS
+from shared.kernel.wording import WORDS, filled
 from shared.policy.declaration import RuleBroken
 
 
@@ -42,4 +42,4 @@ def _fault(error: Mapping[str, Any]) -> Fault:
     words = WORDS.get(error["type"])
     if words is None:
         return Fault(pointer, str(error["msg"]).removeprefix("Value error, "))
-    return Fault.of(pointer, words, **context)
+    return Fault.of(pointer, filled(words, context))

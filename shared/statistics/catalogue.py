@@ -35,7 +35,7 @@ QUESTION_WORDS = frozenset(
     }
 )
 """Names that a question gives to other things than dimensions."""
-COLUMNS_OF_ROWS = frozenset({"period", "region_code", "region_name", "others"})
+COLUMNS_OF_ROWS = frozenset({"period", "region_code", "region_name", "others", "withheld"})
 """What the columns of an answer's flat form are called that are neither dimensions nor indicators."""
 _ROW_WORDS = frozenset({"period", "region", "values", "others", "withheld"})
 

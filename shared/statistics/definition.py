@@ -73,6 +73,7 @@ _OTHER_DATASET = Text(
 _OTHER_TIME = Text(
     "{code} adds up over time in another way than {other}", "{code} 与 {other} 的时间汇总方式不同"
 )
+_SAME = Text("{code} is on both sides", "两侧均为 {code}")
 _OTHER_UNIT = Text("{code} has another unit than {other}", "{code} 与 {other} 的单位不同")
 _GROWTH = {
     Earlier.PERIOD: Text("Growth of `{}` over the period before", "`{}` 环比增长"),
@@ -113,11 +114,7 @@ class Definition(PolicyDocument):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        for field in ("by", "unit", "over", "periods"):
-            is_given = getattr(self, field) is not None
-            if is_given != (field in _NEEDS[self.kind]):
-                sentence = _NOT_NEEDED if is_given else _NEEDED
-                raise RuleBroken(sentence, field, kind=self.kind, field=field)
+        self._require_fields()
         if self.valid_from and self.valid_until and self.valid_from >= self.valid_until:
             raise RuleBroken(_BACKWARDS, "valid_until")
         if self.code in CATALOGUE.indicators:
@@ -135,9 +132,20 @@ class Definition(PolicyDocument):
             self._require_alike(base, _shipped(self.by, "by"))
         return self
 
+    def _require_fields(self) -> None:
+        for field in ("by", "unit", "over", "periods"):
+            is_given = getattr(self, field) is not None
+            if is_given != (field in _NEEDS[self.kind]):
+                sentence = _NOT_NEEDED if is_given else _NEEDED
+                raise RuleBroken(sentence, field, kind=self.kind, field=field)
+        if self.scale != 1 and self.kind != "ratio":
+            raise RuleBroken(_NOT_NEEDED, "scale", kind=self.kind, field="scale")
+
     def _require_alike(self, base: Indicator, other: Indicator) -> None:
         (_require_sides if self.kind == "ratio" else _require_sum)(other, "by")
         names = {"code": other.code, "other": base.code}
+        if other is base:
+            raise RuleBroken(_SAME, "by", **names)
         if other.dataset != base.dataset:
             raise RuleBroken(
                 _OTHER_DATASET, "by", code=other.code, dataset=other.dataset, expected=base.dataset
