@@ -201,6 +201,7 @@ def made_of(provenance: dict[str, Any], language: Language) -> str:
     )
     missing = ", ".join(provenance["missing"])
     hidden = provenance.get(WITHHELD)
+    always = ", ".join(hidden["always"]) if hidden else ""
     head = f"{provenance['dataset']} {provenance['period']}: "
     counts = provenance["included"], provenance["expected"]
     if language is Language.CHINESE:
@@ -209,12 +210,14 @@ def made_of(provenance: dict[str, Any], language: Language) -> str:
             + f"{counts[1]} 个地市中的 {counts[0]} 个，截至 {when}"
             + (f"，缺 {missing}" if missing else "")
             + (f"，隐匿 {hidden['cells']} 个单元格（{hidden['policy']}）" if hidden else "")
+            + (f"，{always} 一律隐匿" if always else "")
         )
     return (
         head
         + f"{counts[0]} of {counts[1]} cities, as of {when}"
         + (f", missing {missing}" if missing else "")
         + (f", {hidden['cells']} cells withheld ({hidden['policy']})" if hidden else "")
+        + (f", {always} withheld everywhere" if always else "")
     )
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from shared.statistics.aggregation import Aggregation, Quantile
-from shared.statistics.catalogue import Catalogue, Indicator
+from shared.statistics.catalogue import Catalogue, Indicator, Windowed
 from shared.statistics.privacy import Rule
 from shared.statistics.question import Question
 
@@ -39,6 +39,24 @@ def reasons_of(catalogue: Catalogue, measure: Indicator) -> tuple[str, ...]:
     return dataset.counts_of(measure.code)
 
 
+def is_always_hidden(catalogue: Catalogue, indicator: Indicator) -> bool:
+    """Tell whether an indicator is withheld wherever small cells are, however many people a cell is about."""
+    how = indicator.aggregation
+    if isinstance(how, Windowed):
+        return is_always_hidden(catalogue, how.of)
+    if isinstance(how, Quantile):
+        return True  # near its ends a distribution is the values of a few
+    for each in (catalogue.indicators[code] for code in indicator.measures):
+        reasons = reasons_of(catalogue, each)
+        if each.is_sketch and not reasons:
+            return True  # nobody counts whom it is about
+        if reasons and each.aggregation in {Aggregation.MAX, Aggregation.MIN}:
+            return (
+                True  # it is the value of a single one, and tells in which of the cells that one is
+            )
+    return False
+
+
 @dataclass(frozen=True)
 class Hiding:
     """What the statement needs for it; only codes of the catalogue become part of its text."""
@@ -60,16 +78,13 @@ class Hiding:
 
     def hides(self, indicator: Indicator) -> str:
         """Return whether an indicator, put together from measures, is withheld in a row ``g``."""
-        if isinstance(indicator.aggregation, Quantile):
-            return "true"  # near its ends a distribution is the values of a few
-        reasons: list[str] = []
-        for each in (self.catalogue.indicators[code] for code in indicator.measures):
-            found = reasons_of(self.catalogue, each)
-            if each.is_sketch and not found:
-                return "true"  # nobody counts whom it is about
-            if found and each.aggregation in {Aggregation.MAX, Aggregation.MIN}:
-                return "true"  # it is the value of a single one, and tells in which of the cells that one is
-            reasons += [f"coalesce(g.w_{reason}, false)" for reason in found]
+        if is_always_hidden(self.catalogue, indicator):
+            return "true"
+        reasons = [
+            f"coalesce(g.w_{reason}, false)"
+            for code in indicator.measures
+            for reason in reasons_of(self.catalogue, self.catalogue.indicators[code])
+        ]
         return " OR ".join(dict.fromkeys(reasons)) or "false"
 
     def step(self, names: Sequence[str], computed: Sequence[str], parameter: int) -> str:

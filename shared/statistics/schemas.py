@@ -267,10 +267,14 @@ class WithheldOut(BaseModel):
     """What is withheld of the figures of one dataset and period, and by which rule."""
 
     cells: int = Field(
-        description="Rows of the figures in which something is withheld.", examples=[2]
+        description="Rows of the figures that tell of too few people, or would give such rows away.",
+        examples=[2],
     )
     least_people: int = Field(description="The threshold that HQ has set.", examples=[5])
     policy: str = Field(description="The version of HQ's policy.", examples=["disclosure 1"])
+    always: list[str] = Field(
+        description="Those of the indicators that are withheld in every row, however many people it is about."
+    )
 
 
 class Provenance(BaseModel):

@@ -26,7 +26,7 @@ from shared.statistics.drilling import ways
 from shared.statistics.estimates import reads_slices, sketched_for
 from shared.statistics.expectation import expected_cities
 from shared.statistics.forms import Form
-from shared.statistics.hiding import Withheld
+from shared.statistics.hiding import Withheld, is_always_hidden
 from shared.statistics.parts import Part, read_parts
 from shared.statistics.privacy import Terms
 from shared.statistics.problems import QuestionTooSlow
@@ -136,7 +136,7 @@ async def answer(
     told = {"rows": rows}
     if question.analysis.reshapes:  # in a thread, for many rows take their time
         told = await asyncio.to_thread(_reshaped, question, catalogue, rows, language)
-    provenance = _provenance(question, parts, expected, withheld)
+    provenance = _provenance(question, catalogue, parts, expected, withheld)
     _tell_errors(provenance, question, catalogue)
     if manner.in_full:
         ids = [id_ for each in parts for id_ in each.slice_ids]
@@ -257,6 +257,7 @@ def _headings(
 
 def _provenance(
     question: Question,
+    catalogue: Catalogue,
     parts: Sequence[Part],
     expected: Expected,
     withheld: Withheld | None,
@@ -265,6 +266,10 @@ def _provenance(
     for each in parts:
         found[each.dataset, each.period].append(each)
     lacking = cache(_lacking)  # as above
+    always: dict[str, list[str]] = defaultdict(list)
+    for indicator in question.told:
+        if is_always_hidden(catalogue, indicator):
+            always[indicator.dataset].append(indicator.code)
     told = []
     for dataset in question.measures:
         for period in map(str, question.consulted):
@@ -278,7 +283,7 @@ def _provenance(
                     "included": len(expected[period]) - len(missing),
                     "as_of": min((each.as_of for each in here), default=None),
                     "missing": missing,
-                    **_withheld(withheld, dataset, period),
+                    **_withheld(withheld, dataset, period, always.get(dataset, [])),
                 }
             )
     return told
@@ -296,13 +301,20 @@ def _tell_errors(
             entry["errors"] = errors[entry["dataset"]]
 
 
-def _withheld(withheld: Withheld | None, dataset: str, period: str) -> dict[str, Any]:
+def _withheld(
+    withheld: Withheld | None, dataset: str, period: str, always: Sequence[str]
+) -> dict[str, Any]:
     """Return what an entry says of what is withheld; nothing where nothing ever is."""
     if withheld is None:
         return {}
     rule = withheld.rule
-    cells = withheld.cells.get((dataset, period), 0)
-    return {"withheld": {"cells": cells, "least_people": rule.threshold, "policy": rule.policy}}
+    told = {
+        "cells": withheld.cells.get((dataset, period), 0),
+        "least_people": rule.threshold,
+        "policy": rule.policy,
+        "always": always,
+    }
+    return {"withheld": told}
 
 
 def _lacking(expected: Sequence[str], there: frozenset[str]) -> Sequence[str]:

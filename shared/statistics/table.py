@@ -159,8 +159,10 @@ def _made_of(document: Document) -> Iterator[Mapping[str, Any]]:
     for each in document["provenance"]:
         about = {"dataset": each["dataset"], "period": each["period"]}
         if WITHHELD in each:
-            cells, *rule = each[WITHHELD].values()
-            about |= dict(zip(_RULE, (cells, *rule), strict=True))
+            told = each[WITHHELD]
+            about |= dict(
+                zip(_RULE, (told["cells"], told["least_people"], told["policy"]), strict=True)
+            )
         for city in each.get("cities", ()):
             yield {**about, **city}
         for missing in each["missing"]:

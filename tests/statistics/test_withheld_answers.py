@@ -84,7 +84,28 @@ async def test_a_withheld_row_is_empty_and_marked(
         "440300": ["customers", "arpu_fen"],
     }
     (entry,) = answer["provenance"]
-    assert entry["withheld"] == {"cells": 4, "least_people": 5, "policy": "disclosure 1"}
+    rule = {"least_people": 5, "policy": "disclosure 1"}
+    assert entry["withheld"] == {"cells": 4, **rule, "always": []}
+
+
+async def test_the_provenance_names_what_is_withheld_in_every_row(
+    hq: TestNode, analyst: Headers, sign_in: SignIn
+) -> None:
+    await set_threshold(hq, sign_in, 5)
+    asked = "median_monthly_charge_fen,p90_monthly_charge_fen,customers,highest_monthly_charge_fen"
+
+    answer = await ask(hq, analyst, indicator=asked, compare="previous")
+
+    always = {each["dataset"]: each["withheld"]["always"] for each in answer["provenance"]}
+    p90, highest = "p90_monthly_charge_fen", "highest_monthly_charge_fen"
+    told = {
+        each["code"]
+        for each in answer["indicators"]
+        if each["code"].partition("__")[0] in {p90, highest}
+    }
+    assert {code for codes in always.values() for code in codes} == told
+    assert {p90, f"{p90}__growth"} <= set(always["people"])
+    assert highest in always["customer"]
 
 
 async def test_nobody_is_in_a_row_and_it_is_withheld_all_the_same(
