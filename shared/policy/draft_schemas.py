@@ -74,9 +74,12 @@ class NewDraft(BaseModel):
     def _is_plain_json(cls, document: dict[str, Any]) -> dict[str, Any]:
         try:
             written = orjson.dumps(document)
-        except TypeError as error:  # numbers beyond 64 bits, half characters
+        except TypeError:
             raise Unfit(
-                Text("cannot be written as JSON: {error}", "无法写成 JSON：{error}"), error=error
+                Text(
+                    "holds a number beyond 64 bits or half a character, or is nested too deeply",
+                    "含有超过 64 位的数字或不完整的字符，或嵌套过深",
+                )
             ) from None
         if orjson.loads(written) != document or b"\\u0000" in written:
             raise Unfit(

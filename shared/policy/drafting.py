@@ -43,6 +43,13 @@ PUBLISHED = Action("policy.published", Text("a policy was published", "发布政
 WITHDRAWN = Action("policy.withdrawn", Text("a version of a policy was withdrawn", "撤销政策版本"))
 actions = (DRAFTED, REVISED, REJECTED, PUBLISHED, WITHDRAWN)
 
+STATES = {
+    DraftState.PUBLISHED: Text("published", "已发布"),
+    DraftState.REJECTED: Text("rejected", "已驳回"),
+    DraftState.WITHDRAWN: Text("withdrawn", "已撤回"),
+}
+"""What the states of drafts that are decided are called."""
+
 DOCUMENT = "/document"
 """Where the document is in what is sent and in a file."""
 
@@ -319,7 +326,7 @@ async def _open_draft(desk: Desk, draft_id: UUID, expected: int) -> PolicyDraft:
     found = await repository.draft(desk.session, draft_id, desk.kind.name, locked=True)
     require_version(found.version, expected)
     if found.state != DraftState.DRAFT:
-        raise DraftDecided(state=found.state)
+        raise DraftDecided(state=STATES[DraftState(found.state)])
     return found
 
 

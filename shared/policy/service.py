@@ -15,6 +15,7 @@ from shared.federation.models import NodeStatus
 from shared.kernel.database import Database, driver_connection
 from shared.kernel.problems import Fault
 from shared.kernel.settings import HQ_CODE
+from shared.organisation.division import divisions
 from shared.policy import repository
 from shared.policy.declaration import PolicyInForce, PolicyKinds
 from shared.policy.problems import (
@@ -170,6 +171,8 @@ async def require_known(session: AsyncSession, node: str, *, here: str) -> None:
     Raises:
         PlaceUnknown: if it does not (404).
     """
+    if node not in divisions():  # by its digits alone it would lie below HQ
+        raise PlaceUnknown(here=here, at=node)
     lines = await tree.lines(session, [here, node])
     if here not in lines[node][0] and node not in lines[here][0]:
         raise PlaceUnknown(here=here, at=node)

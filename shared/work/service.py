@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.access import Principal
 from shared.capability import Requester
 from shared.kernel.database import notify
+from shared.kernel.language import Text
 from shared.work import repository
 from shared.work.access import SUPERVISE
 from shared.work.models import OPEN, Work, WorkState
@@ -87,6 +88,10 @@ async def find(session: AsyncSession, viewer: Viewer, work_id: UUID) -> Work:
     return work
 
 
+ENDINGS = {WorkState.DONE: Text("done", "已完成"), WorkState.FAILED: Text("failed", "已失败")}
+"""What the states are called in which work has ended by itself."""
+
+
 async def cancel(session: AsyncSession, viewer: Viewer, work_id: UUID, *, now: datetime) -> Work:
     """Cancel work: at once if it waits, at its next step if it runs. Repeating it changes nothing.
 
@@ -98,6 +103,6 @@ async def cancel(session: AsyncSession, viewer: Viewer, work_id: UUID, *, now: d
     if work.state == WorkState.QUEUED:
         work.state, work.finished_at = WorkState.CANCELLED, now
     elif work.state not in {*OPEN, WorkState.CANCELLED}:
-        raise WorkEnded(state=work.state)
+        raise WorkEnded(state=ENDINGS[WorkState(work.state)])
     work.cancel_requested = True
     return work

@@ -1,6 +1,7 @@
 """From a draft to a version at one node: checked, by two people, and recorded."""
 
 from datetime import timedelta
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -92,6 +93,9 @@ async def test_a_draft_is_changed_by_its_drafter_against_its_etag_and_rejected_b
     assert (rejected.json()["state"], rejected.json()["reason"]) == ("rejected", "too short")
     late = await client.post(f"{path}/withdraw", headers=hq.one | {"If-Match": '"3"'})
     assert (late.status_code, late.json()["type"]) == (409, PROBLEM + "draft-decided")
+    hq.two["Accept-Language"] = "zh"
+    again = await client.post(f"{path}/reject", json=reason, headers=hq.two | {"If-Match": '"3"'})
+    assert again.json()["detail"] == "该草案状态为 已驳回：请另拟草案。"
     assert await hq.in_force() == "thresholds default"
 
 
@@ -144,13 +148,20 @@ async def test_a_rule_between_fields_is_pointed_at(hq: Office) -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [[], {"gold": 10**30}, {"gold": "\x00"}, {"gold": {"deep": "x" * 120_000}}],
-    ids=["list", "large", "nul", "long"],
+    [
+        [],
+        {"gold": 10**30},
+        {"gold": "\x00"},
+        {"gold": {"deep": "x" * 120_000}},
+        reduce(lambda inner, _: {"gold": inner}, range(300), {}),
+    ],
+    ids=["list", "large", "nul", "long", "deep"],
 )
 async def test_what_cannot_be_kept_is_refused(hq: Office, document: Any) -> None:
     answer = await hq.draft(document)
     assert answer.status_code == 422
     assert set(places(answer)) == {"/document"}
+    assert "Recursion" not in answer.text
 
 
 async def test_an_override_outside_the_bounds_is_refused_with_limit_and_value(
@@ -263,6 +274,8 @@ async def test_what_there_is_not(hq: Office) -> None:
         "/policies/thresholds/drafts/019abf6e-0000-7000-8000-000000000000", headers=hq.one
     )
     assert draft.json()["type"] == PROBLEM + "draft-not-found"
+    nowhere = await client.get("/policies/thresholds", params={"at": "999999"}, headers=hq.one)
+    assert (nowhere.status_code, nowhere.json()["type"]) == (404, PROBLEM + "place-unknown")
 
 
 async def test_the_kinds_and_their_forms_are_listed(hq: Office) -> None:

@@ -337,3 +337,4 @@ async def test_the_error_is_read_in_the_readers_language(
     assert one["error"]["title"] == listed["items"][0]["error"]["title"] == "分页游标无效"
     refused = await node.client.post(f"/works/{asked}/cancel", headers=headers)
     assert (refused.status_code, refused.json()["title"]) == (409, "后台任务已结束")
+    assert refused.json()["detail"] == "该后台任务已结束（已失败），无法取消。"
