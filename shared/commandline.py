@@ -52,8 +52,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 
 Result = TypeVar("Result")
 
-console = Console()
-errors = Console(stderr=True)
+# What is printed is data: a name in brackets is no style, and `query:top:` no arrow.
+console = Console(markup=False, emoji=False)
+errors = Console(stderr=True, markup=False, emoji=False)
 
 
 class CommandFailed(Exception):

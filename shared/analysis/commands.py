@@ -37,7 +37,7 @@ def grant(
     json: JsonOption = False,
 ) -> None:
     """Let analysts read the star in the node's database; a second time, by a new password."""
-    given = password_file.read_text("utf-8").strip() if password_file else None
+    given = password_file.read_text("utf-8", errors="replace").strip() if password_file else None
 
     async def act(context: NodeContext) -> analyst.Access:
         code = context.settings.code

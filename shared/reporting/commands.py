@@ -9,8 +9,7 @@ from rich.table import Table
 from shared.capability import NodeContext
 from shared.commandline import JsonOption, NodeOption, console, run, show, spoken
 from shared.kernel.language import Text
-from shared.organisation.division import division
-from shared.reporting.service import board, last_over
+from shared.reporting.service import board, last_over, region_seen
 from shared.statistics.period import Period
 
 app = typer.Typer(help="Statistics of a node and all below it.", no_args_is_help=True)
@@ -54,7 +53,7 @@ def show_board(
                 session,
                 Period.parse(period) if period else last_over(now),
                 here=here,
-                region=division(region).code if region else here,
+                region=region_seen(region, here) if region else here,
                 now=now,
             )
         document: dict[str, Any] = orjson.loads(found.body)

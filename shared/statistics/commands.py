@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import asdict
-from datetime import datetime
+from datetime import MINYEAR, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +10,15 @@ import orjson
 import typer
 
 from shared.capability import NodeContext
-from shared.commandline import CommandFailed, JsonOption, NodeOption, console, run, show
+from shared.commandline import (
+    CommandFailed,
+    JsonOption,
+    NodeOption,
+    console,
+    run,
+    sentences,
+    show,
+)
 from shared.kernel.clock import BUSINESS_ZONE
 from shared.kernel.language import Language, preferred_language
 from shared.statistics.aggregate import note_all_changed, put_together
@@ -96,6 +104,8 @@ def query(
 
     async def ask(context: NodeContext) -> tuple[Question, bytes]:
         here = context.settings.code
+        if as_known_at and as_known_at.year == MINYEAR:
+            raise CommandFailed(f"--as-known-at {as_known_at} is too long ago for a calendar.")
         words = Words(
             indicators=indicators,
             period=period,
@@ -129,7 +139,7 @@ def query(
     question, body = run(node, ask)
     result: dict[str, Any] = orjson.loads(body)
     if output is not None:
-        with output.open("wb") as file:
+        with sentences(), output.open("wb") as file:
             write(flattened(question, result), file_form, file, with_bom=bom)
         wrote = {"file": str(output), "format": file_form.value, "rows": len(result["rows"])}
         show(wrote, json=json, title="Statistics")

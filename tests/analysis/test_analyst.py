@@ -219,6 +219,12 @@ async def test_by_command(
     refused = await asyncio.to_thread(CliRunner().invoke, app, nowhere)
     assert (refused.exit_code, "Invalid value for '--password-file'" in refused.output) == (2, True)
 
+    unreadable = tmp_path / "unreadable"
+    unreadable.write_bytes(b"\xff\xfe" * 16)
+    given = ["analysis", "grant", "--password-file", str(unreadable), "--node", "440300"]
+    refused = await asyncio.to_thread(CliRunner().invoke, app, given)
+    assert (refused.exit_code, "printable ASCII" in refused.stderr) == (1, True)
+
     secret = tmp_path / "secret"
     secret.write_text("a-password-of-an-operator\n")
     assert "password" not in await guanxi("grant", "--password-file", str(secret))

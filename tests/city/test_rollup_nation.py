@@ -270,6 +270,11 @@ async def test_an_operator_counts_and_asks_by_command(commanded: TestNode) -> No
     assert {each["changed"] for each in orjson.loads(counted.stdout)} == {True}
     assert again.exit_code == 0, again.output
     assert {each["dataset"] for each in orjson.loads(listed.stdout)} == set(CATALOGUE.datasets)
+    for reason in ("", "x" * 501):  # what HQ would not take
+        refused = await guanxi("rollup", "run", "--period", "2026-11", "--reason", reason)
+        assert (refused.exit_code, "/reason" in refused.stderr) == (1, True)
+    nonsense = await guanxi("rollup", "list", "--period", "2026-13")
+    assert (nonsense.exit_code, "is no period" in nonsense.stderr) == (1, True)
     rows = orjson.loads(asked.stdout)["rows"]
     assert [row["level"] for row in rows] == ["diamond", "gold", "silver", "standard"]
     assert sum(row["values"]["customers"] for row in rows) == total(people, "customers")

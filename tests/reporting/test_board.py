@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from shared.capability import NodeContext, Role
 from shared.reporting import commands
 from shared.reporting.schemas import SummaryOut
+from shared.reporting.service import RegionNotSeen
 from shared.statistics.indicators import CATALOGUE
 from shared.statistics.period import PeriodKind
 from tests.conftest import Nation
@@ -166,3 +167,6 @@ async def test_the_command_tells_by_its_exit_code(
         await say_all(four[code])
     await four.settle()
     assert (await board("--check")).exit_code == 0
+    elsewhere = ["--node", CITY, "--period", NOVEMBER, "--region", OTHER]
+    refused = await asyncio.to_thread(CliRunner().invoke, commands.app, elsewhere)
+    assert isinstance(refused.exception, RegionNotSeen)

@@ -12,6 +12,7 @@ import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
+from shared.commandline import show
 from shared.node.command import app
 from shared.statistics.plotting import bar, line
 from tests.conftest import TestNode
@@ -66,6 +67,26 @@ async def test_a_table_has_the_top_rows_what_is_compared_and_what_it_is_made_of(
     assert "customer 2026-10: 3 of 4 cities" in shown
     assert "missing 440100" in shown
     assert found["rows"][1]["others"] == 2
+
+
+async def test_mistakes_are_sentences(guanxi: Guanxi, tmp_path: Path) -> None:
+    """A file that cannot be written is one, a moment without a place in UTC, and no word becomes a picture."""
+
+    async def told(*arguments: str) -> str:
+        words = ["stats", "query", "customers", "--period", "2026-10", *arguments]
+        result = await asyncio.to_thread(CliRunner().invoke, app, words)
+        assert (result.exit_code, type(result.exception)) == (1, SystemExit), result.output
+        return result.stderr
+
+    assert "No such file" in await told("--output", str(tmp_path / "none" / "figures.csv"))
+    assert "too long ago" in await told("--as-known-at", "0001-01-01")
+    assert "query:top: use one of" in await told("--top", "0")
+
+
+def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    show([{"name": "[/b] [red]x :top:"}], json=False)
+
+    assert "[/b] [red]x :top:" in capsys.readouterr().out
 
 
 async def test_what_goes_across_is_printed_across(guanxi: Guanxi) -> None:

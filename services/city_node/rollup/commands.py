@@ -5,11 +5,14 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from pydantic import ValidationError
 
+from services.city_node.rollup.schemas import RollupIn
 from services.city_node.rollup.service import roll_up, roll_up_due
 from shared.capability import NodeContext
 from shared.commandline import CommandFailed, JsonOption, NodeOption, run, show
 from shared.kernel.listing import MAX_PAGE, PageRequest
+from shared.kernel.problems import invalid_input
 from shared.kernel.tier import Tier
 from shared.statistics.period import Period
 from shared.statistics.repository import SLICES
@@ -36,9 +39,15 @@ def run_rollup(
         if context.settings.tier is not Tier.CITY:
             raise CommandFailed(f"Node {node} is no city: only cities count. Name one with --node.")
         now = context.clock.now()
+        try:
+            asked = RollupIn(period=period, reason=reason)
+        except ValidationError as error:
+            raise invalid_input(
+                [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+            ) from None
         counted = (
             await roll_up(
-                context.database, context.post, [Period.parse(period)], reason=reason, now=now
+                context.database, context.post, [Period.parse(period)], reason=asked.reason, now=now
             )
             if period
             else await roll_up_due(context.database, context.post, now=now)
@@ -67,7 +76,11 @@ def list_slices(
     """List the slices that a node of any tier has, newest first."""
 
     async def read(context: NodeContext) -> list[dict[str, Any]]:
-        filters = {"dataset": dataset, "period": period, "current": current}
+        filters = {
+            "dataset": dataset,
+            "period": str(Period.parse(period)) if period else None,
+            "current": current,
+        }
         page = PageRequest(limit=limit, sort="-received_at", fields=_COLUMNS)
         items: list[dict[str, Any]] = orjson.loads(
             await SLICES.page(await context.database.pool(), page, filters)
