@@ -19,6 +19,8 @@ What it shows
 6. A link that is cut (:mod:`~services.demo.cable`, :mod:`~services.demo.outage`): money is taken behind it and a
    request cancelled, and both are known at home, once, when it is mended.
 7. The day's clearing, which adds up to zero and equals the tills (:mod:`~services.demo.clearing`).
+8. A hall that ran low on blank cards meanwhile and ordered from the supplier; what came is received, and the hall has
+   as many as it should (:mod:`~services.demo.supplies`).
 
 Nothing of it is assumed: what a node answers is compared with what the others do, and the demo fails if it differs.
 

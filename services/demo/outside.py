@@ -56,9 +56,9 @@ class Outside:
                 f"The simulated port {port} has had no call ({outcome}) after {ANSWER_SECONDS:.0f} s: `guanxi port list` at a city shows why."
             ) from None
 
-    async def everything(self) -> list[Called]:
-        """Return what every system was asked since it was started."""
-        return [call for port in SIMULATED for call in await self.called(port)]
+    async def told_of(self, *ports: str) -> list[Called]:
+        """Return what several systems were asked since they were started."""
+        return [call for port in ports for call in await self.called(port)]
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from services.demo import clearing, outage, repairs, replacements, tills, transfers
+from services.demo import clearing, outage, repairs, replacements, supplies, tills, transfers
 from services.demo.cable import Cable
 from services.demo.casting import chosen
 from services.demo.nodes import BEHIND_CABLE
@@ -34,6 +34,7 @@ class Served:
         outside: the calls that systems outside have had.
         interrupted: what came of the payment that was taken while the link was cut.
         cleared: the books at the end.
+        supply: the blank cards that were ordered meanwhile.
     """
 
     requests: list[Request] = field(default_factory=list)
@@ -41,6 +42,7 @@ class Served:
     outside: list[Called] = field(default_factory=list)
     interrupted: dict[str, Any] = field(default_factory=dict)
     cleared: clearing.Clearing | None = None
+    supply: supplies.Supply | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return what a program wants to know of it."""
@@ -56,6 +58,7 @@ class Served:
                 city: {name: shift[name] for name in names} for city, shift in self.shifts.items()
             },
             "clearing": self.cleared.facts() if self.cleared else None,
+            "supply": self.supply.facts() if self.supply else None,
             "requests": [
                 {
                     name: request[name]
@@ -101,6 +104,7 @@ async def serve(stage: Stage, outside: Outside, cable: Cable) -> Served:
         await _pay(stage, served, pays)
         await _interrupt(stage, served, cable, till[BEHIND_CABLE], (neighbours[1], gives_up))
         await _close_the_day(stage, served, open_tills)
+    await _receive_cards(stage, served, outside)
     return served
 
 
@@ -114,6 +118,8 @@ async def _replace_cards(
         for each, city in enumerate((AT_COUNTER, BEHIND_CABLE)):
             async with stage.client(city, "supervisor") as supervisor:
                 await replacements.load_cards(supervisor, 2 * stage.memory.asked + each)
+                if city == AT_COUNTER:
+                    await supplies.set_level(supervisor, city)
         await outside.lose_answers("network", lost=True)
         async with stage.client(AT_COUNTER, "clerk") as clerk:
             replaced = await replacements.replace(clerk, loses)
@@ -175,3 +181,10 @@ async def _close_the_day(stage: Stage, served: Served, open_tills: Sequence[Till
     tills.show(stage, shifts)
     clearing.show(stage, served.cleared)
     served.shifts = {till.city: shift for till, shift in shifts}
+
+
+async def _receive_cards(stage: Stage, served: Served, outside: Outside) -> None:
+    with stage.part("supply", f"Shenzhen ({AT_COUNTER}) ran low on SIM cards, and ordered some"):
+        async with stage.client(AT_COUNTER, "clerk") as clerk:
+            served.supply = await supplies.receive(clerk, outside, AT_COUNTER)
+    supplies.show(stage, served.supply)
