@@ -6,6 +6,7 @@ from shared.kernel.problems import Fault, Problem
 
 REALM = 'Bearer realm="guanxi"'
 _AUTHORIZATION = "header:Authorization"
+_NO_TOKEN = Text("no bearer token", "缺少 Bearer 令牌")
 
 
 class SignInRequired(Problem):
@@ -20,7 +21,7 @@ class SignInRequired(Problem):
 
     def __init__(self) -> None:
         super().__init__(
-            faults=[Fault(_AUTHORIZATION, "no bearer token")], headers={"WWW-Authenticate": REALM}
+            faults=[Fault.of(_AUTHORIZATION, _NO_TOKEN)], headers={"WWW-Authenticate": REALM}
         )
 
 
@@ -31,7 +32,7 @@ class _TokenRefused(Problem):
         # RFC 6750, 3.1: a client that sees invalid_token refreshes its token and tries again.
         challenge = f'{REALM}, error="invalid_token", error_description="{self.title.en}"'
         super().__init__(
-            faults=[Fault(_AUTHORIZATION, self.title.en)], headers={"WWW-Authenticate": challenge}
+            faults=[Fault.of(_AUTHORIZATION, self.title)], headers={"WWW-Authenticate": challenge}
         )
 
 

@@ -120,6 +120,8 @@ async def test_without_a_token_the_answer_is_401_and_says_where_to_get_one(
     assert answer.json()["errors"] == [
         {"pointer": "header:Authorization", "detail": "no bearer token"}
     ]
+    answer = await client.get("/retire", headers={**headers, "Accept-Language": "zh"})
+    assert answer.json()["errors"][0]["detail"] == "缺少 Bearer 令牌"
 
 
 async def test_each_kind_of_bad_token_has_its_sentence_in_both_languages(

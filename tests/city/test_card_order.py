@@ -152,7 +152,12 @@ async def test_a_level_says_which_version_it_changes(hall: Hall) -> None:
         f"/card-stocks/{HALL}", json={"level": 5, "quantity": 10}, headers=hall.headers
     )
     assert answer.status_code == 428
-    for body in ({"level": -1, "quantity": 1}, {"level": 1, "quantity": 0}, {"level": 1}):
+    for body in (
+        {"level": -1, "quantity": 1},
+        {"level": 1, "quantity": 0},
+        {"level": 1},
+        {"level": True, "quantity": 1},
+    ):
         answer = await hall.node.client.put(
             f"/card-stocks/{HALL}", json=body, headers={**hall.headers, "If-Match": '"1"'}
         )

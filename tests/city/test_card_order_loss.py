@@ -88,6 +88,19 @@ async def test_what_arrives_before_it_is_approved_is_not_written_off(
     assert await hall.in_stock() == 1
 
 
+async def test_a_loss_of_which_everything_has_arrived_is_not_approved(
+    hall: Hall, other: Hall
+) -> None:
+    order = await hall.shipped(2)
+    first, second = await hall.cards(order)
+    loss = await proposed(hall, order, first)
+    await hall.post(f"/card-orders/{order['id']}/receive", cards=[first])
+    problem = (await decide(other, loss, "approve")).json()
+    assert (problem["type"], problem["status"]) == ("urn:guanxi:problem:lost-cards-arrived", 409)
+    assert await hall.cards(order, "?state=in_transit") == [second], "others are on their way"
+    assert (await decide(hall, loss, "reject")).status_code == 200
+
+
 async def test_a_loss_is_rejected_with_a_reason_and_nothing_is_written_off(
     hall: Hall, other: Hall
 ) -> None:

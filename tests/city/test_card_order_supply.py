@@ -174,7 +174,7 @@ async def test_a_supplier_that_confirms_and_ships_nothing_is_not_asked_for_ever(
         await run.do("work")
         await run.do("look")
     (order,) = await run.city.fetch("SELECT state, refusal FROM card_order")
-    assert order == {"state": "refused", "refusal": "Nothing was shipped."}
+    assert order == {"state": "refused", "refusal": "Nothing was shipped. 未发任何卡。"}
 
 
 def nothing(asked: object, *, complete: bool = True) -> dict[str, object]:

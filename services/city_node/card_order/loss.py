@@ -13,6 +13,7 @@ from services.city_node.card_order.problems import (
     CardLossNotFound,
     CardLossProposed,
     CardOrderNotFound,
+    LostCardsArrived,
     NothingInTransit,
 )
 from services.city_node.card_order.service import locked, not_coming, tell
@@ -88,14 +89,14 @@ async def approve(
         VersionStale: if it was decided since (412).
         CardLossDecided: if it is decided (409).
         SecondPersonNeeded: if the caller proposed it (403).
-        NothingInTransit: if all of the cards have arrived meanwhile (409).
+        LostCardsArrived: if all of the cards have arrived meanwhile (409).
     """
     order, loss = await _proposed(session, principal, loss_id, expected)
     if principal.id == loss.proposer_id or principal.username == loss.proposed_by:
         raise SecondPersonNeeded(by=loss.proposed_by)
     lost = await stock.lose(session, loss.cards, now=now)
     if not lost:
-        raise NothingInTransit
+        raise LostCardsArrived
     loss.lost = lost
     _decide(loss, LossState.WRITTEN_OFF, principal, now)
     outside.touch(order, now)

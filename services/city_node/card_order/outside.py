@@ -20,6 +20,8 @@ ASK_EVERY = timedelta(hours=1)
 """How often the supplier is asked whether it has shipped the next consignment."""
 PORTION = 500
 """Orders in one transaction; what is left comes a minute later."""
+NOTHING_SHIPPED = "Nothing was shipped. 未发任何卡。"
+"""The refusal of an order that the supplier has confirmed, and then ships nothing of: it does not say why itself."""
 _ORDERS = UUID("6a0e1c0b-5d53-5a43-9d0b-0f6d0f5a7c21")
 
 
@@ -157,7 +159,7 @@ def _end_shipping(order: CardOrder, *, now: datetime) -> None:
     if order.consignments:
         touch(order, now, OrderState.SHIPPED)
     else:
-        order.refusal = "Nothing was shipped."
+        order.refusal = NOTHING_SHIPPED
         touch(order, now, OrderState.REFUSED)
 
 

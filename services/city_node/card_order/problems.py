@@ -81,6 +81,17 @@ class CardLossProposed(Problem):
     )
 
 
+class LostCardsArrived(Problem):
+    """Every card of a loss has arrived since it was proposed."""
+
+    status = 409
+    title = Text("Lost cards arrived", "拟核销的卡已到货")
+    sentence = Text(
+        "None of the cards of this loss is in transit any more: they have arrived meanwhile. Reject the loss.",
+        "拟核销的卡均已到货，无需核销，请驳回。",
+    )
+
+
 class CardLossDecided(Problem):
     """A loss that is decided was to be decided again."""
 

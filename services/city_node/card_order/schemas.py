@@ -51,10 +51,13 @@ class ReorderIn(BaseModel):
         Field(
             ge=0,
             le=MOST_ORDERED,
+            strict=True,
             description="It orders when fewer cards are in stock; 0: nothing is ordered by itself.",
         ),
     ]
-    quantity: Annotated[int, Field(ge=1, le=MOST_ORDERED, description="Cards in an order.")]
+    quantity: Annotated[
+        int, Field(ge=1, le=MOST_ORDERED, strict=True, description="Cards in an order.")
+    ]
 
 
 class CardStockOut(BaseModel):
