@@ -133,11 +133,9 @@ def require_once(request: Request, names: Iterable[str]) -> None:
     Raises:
         ParameterRepeated: naming it (400).
     """
-    given = request.query_params
-    if len(given) < len(given.multi_items()):
-        for name in names:
-            if len(given.getlist(name)) > 1:
-                raise ParameterRepeated(name)
+    for name in names:
+        if len(request.query_params.getlist(name)) > 1:
+            raise ParameterRepeated(name)
 
 
 async def known_parameters(request: Request) -> None:
