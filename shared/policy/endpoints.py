@@ -3,11 +3,12 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from shared.federation.statement import Code
 from shared.kernel.clock import business_day
 from shared.kernel.edge import NodeSettings, Now, Speech, Transaction
+from shared.kernel.listing import known_parameters
 from shared.policy.access import Kind, Kinds, Reader
 from shared.policy.schemas import InForceOut, KindOut, KindsOut, PlaceOut, PlacesOut, SchemaOut
 from shared.policy.service import places, require_known, resolution
@@ -38,7 +39,7 @@ async def list_kinds(
     )
 
 
-@router.get("/{kind}", summary="What is in force")
+@router.get("/{kind}", summary="What is in force", dependencies=[Depends(known_parameters)])
 async def read_in_force(
     _: Reader,
     kind: Kind,
@@ -65,7 +66,11 @@ async def read_schema(_: Reader, kind: Kind, language: Speech) -> SchemaOut:
     return SchemaOut.of(kind, language)
 
 
-@router.get("/{kind}/places", summary="What is in force where")
+@router.get(
+    "/{kind}/places",
+    summary="What is in force where",
+    dependencies=[Depends(known_parameters)],
+)
 async def read_places(
     _: Reader,
     kind: Kind,

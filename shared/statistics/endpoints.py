@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from shared.access import Principal
 from shared.kernel.edge import NodeDatabase, NodeSettings, Now, Page, Speech, Transaction
 from shared.kernel.language import Text
+from shared.kernel.listing import known_parameters
 from shared.organisation.division import cities_of
 from shared.statistics.aggregation import Ratio
 from shared.statistics.asking import FILTERS_DOCUMENTED, Asked, AskedManner, scope_of
@@ -139,7 +140,12 @@ async def list_slices(
     )
 
 
-@router.get("/indicators", summary="The catalogue of indicators", response_model=IndicatorsOut)
+@router.get(
+    "/indicators",
+    summary="The catalogue of indicators",
+    response_model=IndicatorsOut,
+    dependencies=[Depends(known_parameters)],
+)
 async def list_indicators(
     session: Transaction, settings: NodeSettings, now: Now, _: Reader
 ) -> dict[str, Any]:
@@ -159,7 +165,12 @@ async def read_indicator(
     return _indicator(found)
 
 
-@router.get("/dimensions", summary="The catalogue of dimensions", response_model=DimensionsOut)
+@router.get(
+    "/dimensions",
+    summary="The catalogue of dimensions",
+    response_model=DimensionsOut,
+    dependencies=[Depends(known_parameters)],
+)
 async def list_dimensions(_: Reader) -> dict[str, Any]:
     """Return every dimension with its values, in both languages."""
     return {

@@ -39,7 +39,7 @@ class ReportQuestion(BaseModel):
     filters: dict[Word, Some] = Field(default={}, examples=[{"level": ["gold"]}])
     compare: Some = []
     share: Some = []
-    top: int | None = None
+    top: Annotated[int, Field(strict=True)] | None = None
     top_by: Word | None = None
     pivot: Word | None = None
 

@@ -274,6 +274,8 @@ async def test_what_there_is_not(hq: Office) -> None:
         "/policies/thresholds/drafts/019abf6e-0000-7000-8000-000000000000", headers=hq.one
     )
     assert draft.json()["type"] == PROBLEM + "draft-not-found"
+    misspelt = await client.get("/policies/thresholds", params={"onn": LATER}, headers=hq.one)
+    assert misspelt.json()["type"] == PROBLEM + "parameter-unknown"
     nowhere = await client.get("/policies/thresholds", params={"at": "999999"}, headers=hq.one)
     assert (nowhere.status_code, nowhere.json()["type"]) == (404, PROBLEM + "place-unknown")
 

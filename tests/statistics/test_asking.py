@@ -115,6 +115,11 @@ async def test_mistakes_over_http_are_problem_details(hq: TestNode, analyst: Hea
     )
     timeless = await get(hq, analyst, indicator="customers", as_known_at="2026-11-23T00:00:00")
     nothing = await get(hq, analyst)
+    twice = [
+        await get(hq, analyst, indicator="customers", **{name: list(values)})
+        for name, values in (("period", ("2026-10", "2026-11")), ("region", ("110100", "440300")))
+    ]
+    catalogue = await hq.client.get("/statistics/indicators?family=volume", headers=analyst)
     beyond = [
         await get(
             hq, analyst | {"Accept-Language": "zh"}, indicator="customers", as_known_at=moment
@@ -129,6 +134,10 @@ async def test_mistakes_over_http_are_problem_details(hq: TestNode, analyst: Hea
     assert unknown.json()["errors"][0]["pointer"] == "query:indicator"
     assert misspelt.json()["errors"][0]["pointer"] == "query:leval"
     assert "既不是查询参数" in misspelt.json()["detail"]
+    assert [answer.json()["type"] for answer in twice] == [
+        "urn:guanxi:problem:parameter-repeated"
+    ] * 2
+    assert catalogue.json()["type"] == "urn:guanxi:problem:parameter-unknown"
     assert timeless.json()["errors"][0]["pointer"] == "query:as_known_at"
     assert nothing.json()["errors"][0]["pointer"] == "query:indicator"
     assert [

@@ -178,6 +178,7 @@ async def test_a_question_that_makes_no_sense_is_not_kept(hq: TestNode, analyst:
     assert await refused(period="2026-13") == "/question/period"
     assert await refused(**{"from": "2026-01", "period": None}) == "/question/from"
     assert await refused(pivot="level") == "/question/pivot"
+    assert (await refused(top=True)).startswith("/question/top")
     assert await refused(indicator=[]) == "/question/indicator"
     assert await refused(colour="red") == "/question/colour"
 
