@@ -22,7 +22,7 @@ async def test_every_example_works(
     outside = Outside(nation.clock, card_order.capability.offers)
     visited, home = nation[VISITED], nation[HOME]
     await add_line(City(home.context, home.clock), MSISDN)
-    people = {"TOKEN": Role.CLERK, "SUPERVISOR": Role.SUPERVISOR}
+    people = {"TOKEN": Role.CLERK, "SUPERVISOR": Role.SUPERVISOR, "OTHER": Role.SUPERVISOR}
     shell = Shell(
         {"CITY": visited.client},
         {},
@@ -47,12 +47,21 @@ async def test_every_example_works(
         "completed",
     ]
     assert completed["card"]["state"] == "issued"
-    before, _, listed, order, cards, part, whole = answers[6:]
+    before, _, listed, order, cards, part = answers[6:12]
     assert (before["in_stock"], before["level"]) == (0, 0)
     assert [each["id"] for each in listed["items"]] == [order["id"]]
     assert (order["state"], order["quantity"], order["in_transit"]) == ("shipped", 100, 100)
     assert len(cards["items"]) == 1
-    assert [(each["state"], each["received"]) for each in (part, whole)] == [
-        ("shipped", 1),
-        ("received", 100),
+    assert (part["state"], part["received"], part["in_transit"]) == ("shipped", 1, 99)
+    mistake, rejected, proposed, waiting, approved, whole, found = answers[12:]
+    assert (mistake["id"], len(mistake["cards"])) == (rejected["id"], 2)
+    assert [each["id"] for each in waiting["items"]] == [proposed["id"]] == [approved["id"]]
+    assert [(each["state"], each["lost"]) for each in (rejected, proposed, approved)] == [
+        ("rejected", None),
+        ("proposed", None),
+        ("written_off", 1),
+    ]
+    assert [(each["state"], each["received"], each["lost"]) for each in (whole, found)] == [
+        ("received", 99, 1),
+        ("received", 100, 0),
     ]
