@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -181,6 +182,32 @@ def nothing(asked: object, *, complete: bool = True) -> dict[str, object]:
     """Return the advice of a supplier that has shipped nothing."""
     is_advice = isinstance(asked, card_supplier.AdviceRequest)
     return {"consignment": None, "complete": complete} if is_advice else {}
+
+
+async def test_a_supplier_that_repeats_a_box_is_not_asked_again_at_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behaviour = run.outside.simulators[SUPPLIER].behaviour
+    tell = behaviour.tell
+
+    def first_again(asked: object, *, now: datetime) -> dict[str, object]:
+        if isinstance(asked, card_supplier.AdviceRequest):
+            first = card_supplier.AdviceRequest(order=asked.order, consignment=1)
+            return {**tell(first, now=now), "complete": False}
+        return tell(asked, now=now)
+
+    monkeypatch.setattr(behaviour, "tell", first_again)
+    await run.do("level", (1, 3))
+    await run.do("work", 20)
+    assert len(run.done("dispatch-advices")) == 2
+    for asked in (3, 4):
+        await run.do("wait", 60)
+        await run.do("look")
+        await run.do("work", 20)
+        assert len(run.done("dispatch-advices")) == asked
+    (order,) = await run.city.fetch("SELECT state, consignments FROM card_order")
+    assert order == {"state": "confirmed", "consignments": 4}
+    assert len(await run.city.fetch("SELECT iccid FROM card_order_card")) == 3
 
 
 async def test_what_is_shipped_later_is_asked_for_every_hour(

@@ -143,15 +143,16 @@ async def _advised(
     order = await repository.lock(session, call.cause)
     if order is None:
         return
+    new = 0
     if answer.consignment is not None:
-        await _note(session, order, answer.consignment, now=call.now)
+        new = await _note(session, order, answer.consignment, now=call.now)
     if answer.complete:
         if order.state == OrderState.CONFIRMED:
             _end_shipping(order, now=call.now)
         await settle_arrived(session, order, now=call.now)
-    elif answer.consignment is not None:
+    elif new:
         await _ask(context, session, order, now=call.now)
-    else:
+    else:  # nothing yet; or a supplier that repeats itself, which would answer so for ever
         order.ask_at = call.now + ASK_EVERY
 
 
@@ -169,8 +170,8 @@ async def _note(
     consignment: card_supplier.Consignment,
     *,
     now: datetime,
-) -> None:
-    """Note which cards are on their way; one that is known here otherwise is not this order's."""
+) -> int:
+    """Note which cards are on their way, and return how many; one that is known here is not this order's."""
     order.consignments += 1
     touch(order, now)
     cards = [(card.iccid, card.imsi) for card in consignment.cards]
@@ -183,6 +184,7 @@ async def _note(
             cards=len(cards) - len(new),
         )
     await repository.add_consigned(session, order.id, order.consignments, new)
+    return len(new)
 
 
 async def _cancellation_refused(
