@@ -13,6 +13,7 @@ from services.city_node.card_replacement import stock
 from shared.kernel.embedded_postgres import EmbeddedPostgres
 from shared.kernel.ids import new_id
 from shared.port.contracts import card_supplier
+from shared.port.declaration import Form
 from tests.city.outside import ON, empty_ports
 from tests.city.supplied_hall import REQUEST, SUPPLIER, Run, fresh
 from tests.city.two_cities import HALL, TwoCities, two_cities
@@ -190,7 +191,7 @@ async def test_a_supplier_that_repeats_a_box_is_not_asked_again_at_once(
     behaviour = run.outside.simulators[SUPPLIER].behaviour
     tell = behaviour.tell
 
-    def first_again(asked: object, *, now: datetime) -> dict[str, object]:
+    def first_again(asked: Form, *, now: datetime) -> dict[str, object]:
         if isinstance(asked, card_supplier.AdviceRequest):
             first = card_supplier.AdviceRequest(order=asked.order, consignment=1)
             return {**tell(first, now=now), "complete": False}
