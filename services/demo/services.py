@@ -118,14 +118,16 @@ async def _replace_cards(
         for each, city in enumerate((AT_COUNTER, BEHIND_CABLE)):
             async with stage.client(city, "supervisor") as supervisor:
                 await replacements.load_cards(supervisor, 2 * stage.memory.asked + each)
-                if city == AT_COUNTER:
-                    await supplies.set_level(supervisor, city)
+        async with stage.client(AT_COUNTER, "supervisor") as supervisor:
+            had = await supplies.in_stock(supervisor, AT_COUNTER)
         await outside.lose_answers("network", lost=True)
         async with stage.client(AT_COUNTER, "clerk") as clerk:
             replaced = await replacements.replace(clerk, loses)
             refused = await replacements.try_with_foreign_document(
                 clerk, shows, loses.document_number
             )
+        async with stage.client(AT_COUNTER, "supervisor") as supervisor:
+            await supplies.set_level(supervisor, AT_COUNTER, had)  # it has one card fewer by now
     stage.show_request(replaced, whole=True)
     stage.show_request(refused)
     served.requests += [replaced, refused]

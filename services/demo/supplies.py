@@ -14,8 +14,8 @@ from shared.commandline import CommandFailed
 ORDERS, SUPPLIER = "/card-orders", "card-supplier"
 QUANTITY = 10
 """Cards in an order: more than are taken in one run."""
-SHIPPED_SECONDS = 150.0
-"""A node looks at its stock every minute, and the supplier has to answer twice."""
+SHIPPED_SECONDS = 60.0
+"""The supplier has to answer twice."""
 
 Order = dict[str, Any]
 Stock = dict[str, Any]
@@ -48,15 +48,21 @@ class Supply:
         }
 
 
-async def set_level(supervisor: httpx.AsyncClient, hall: str) -> None:
-    """Let a hall order as soon as it has fewer cards than it has now.
+async def in_stock(supervisor: httpx.AsyncClient, hall: str) -> int:
+    """Return how many cards a hall has."""
+    return int((await read(supervisor, f"/card-stocks/{hall}"))["in_stock"])
+
+
+async def set_level(supervisor: httpx.AsyncClient, hall: str, level: int) -> None:
+    """Let a hall order when it has fewer cards than ``level``: at once, if it has by now.
 
     Raises:
         CommandFailed: if that is refused.
     """
     path = f"/card-stocks/{hall}"
     answer = await supervisor.get(path)
-    body = {"level": content(answer)["in_stock"], "quantity": QUANTITY}
+    content(answer)
+    body = {"level": level, "quantity": QUANTITY}
     content(await supervisor.put(path, json=body, headers={"If-Match": answer.headers["ETag"]}))
 
 

@@ -58,7 +58,7 @@ async def received(
         return await supplies.receive(clerk, asked, HALL)
 
 
-async def test_a_level_is_what_the_hall_has() -> None:
+async def test_a_level_is_set_on_what_was_read() -> None:
     puts: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -68,9 +68,10 @@ async def test_a_level_is_what_the_hall_has() -> None:
 
     answering = httpx.MockTransport(answer)
     async with httpx.AsyncClient(transport=answering, base_url="http://node") as supervisor:
-        await supplies.set_level(supervisor, HALL)
+        assert await supplies.in_stock(supervisor, HALL) == 7
+        await supplies.set_level(supervisor, HALL, 8)
     (put,) = puts
-    assert (put.headers["If-Match"], put.content) == ('"3"', b'{"level":7,"quantity":10}')
+    assert (put.headers["If-Match"], put.content) == ('"3"', b'{"level":8,"quantity":10}')
 
 
 async def test_cards_are_awaited_and_received() -> None:
