@@ -159,10 +159,11 @@ async def test_every_wrong_parameter_is_named_and_so_is_one_that_is_not_offered(
     assert "min_monthly_charge_fen" in unknown.json()["detail"]
 
 
-async def test_of_a_parameter_given_twice_the_last_holds(
-    city: TestNode, supervisor: Headers, people: list[dict[str, Any]]
-) -> None:
-    assert await names(city, supervisor, "level=silver&level=diamond") == ["张伟"]
+async def test_a_parameter_given_twice_is_refused(city: TestNode, supervisor: Headers) -> None:
+    answer = await city.client.get("/customers?level=silver&level=diamond", headers=supervisor)
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:guanxi:problem:parameter-repeated"
+    assert answer.json()["errors"][0]["pointer"] == "query:level"
 
 
 async def test_what_is_read_at_once_is_described_all_the_same(city: TestNode) -> None:
