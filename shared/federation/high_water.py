@@ -92,7 +92,7 @@ class HighWaterMark:
             elif not self._reached and not self._recalls:
                 self._recalls = True
                 log.warning(
-                    "restored from a backup: the node recalls, and changes nothing until it has"
+                    "restored from a backup, or nobody can tell: the node recalls, and changes nothing until it has"
                 )
         return self._reached
 

@@ -53,7 +53,7 @@ def status(
     show(rows, json=False, title=f"Links of node {node}")
     if not recalled:
         console.print(
-            "The node was restored from a backup: it changes nothing until its parent has told it what it had done since, "
+            "The node was restored from a backup, or cannot tell: it changes nothing until its parent has told it what it had done since, "
             "or `guanxi federation trust-database`."
         )
     for sentence in [*_troubles(lanes), *_of_identity(identity)]:

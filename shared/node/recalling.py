@@ -23,10 +23,10 @@ class NodeRecalling(Problem):
     status = 503
     title = Text("Node recalling", "节点正在补记")
     sentence = Text(
-        "Node {node} was restored from a backup and first learns from its parent node what it had done since; until then it "
+        "Node {node} was restored from a backup, or cannot tell, and first learns from its parent node what it had done since; until then it "
         "changes nothing. Nothing was changed; try again in a few seconds. If its parent is away for long, an operator "
         "decides: `guanxi federation trust-database`.",
-        "节点 {node} 由备份恢复，正向上级节点补记备份之后的业务，补记完成前只供查询。未作任何更改，请稍后重试；如上级长时间不可达，由运维员以 "
+        "节点 {node} 由备份恢复（或无从判断），正向上级节点补记备份之后的业务，补记完成前只供查询。未作任何更改，请稍后重试；如上级长时间不可达，由运维员以 "
         "guanxi federation trust-database 决定。",
     )
 

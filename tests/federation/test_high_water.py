@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import text
 
 from shared.federation.high_water import FILE, HighWaterMark
 from shared.federation.link import LanesDisagree
@@ -11,7 +10,7 @@ from shared.federation.models import Lane
 from shared.node import recalling
 from tests.conftest import MakeNode, Nation, TestNode
 from tests.federation.conftest import numbers_at, post_numbers
-from tests.federation.test_restore import agree, back_up, restore
+from tests.federation.test_restore import agree, back_up, forget_sent, restore
 
 CITY, PROVINCE = "440300", "440000"
 
@@ -113,11 +112,7 @@ async def test_a_lane_that_is_stopped_holds_nothing_up(line: Nation) -> None:
     await back_up(city)
     await post_numbers(province, CITY, 1, 2)
     await line.settle()
-    async with province.database.transaction() as session:
-        await session.execute(
-            text("DELETE FROM federation_outbox WHERE peer = :city AND lane = 'request'"),
-            {"city": CITY},
-        )
+    await forget_sent(province, CITY)
     await restore(city)
     assert await recalls(city)
     await agree(line)

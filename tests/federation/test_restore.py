@@ -41,6 +41,15 @@ async def restore(node: TestNode) -> None:
             await session.execute(text(f"INSERT INTO {table} SELECT * FROM backup_{table}"))  # noqa: S608 - as above
 
 
+async def forget_sent(node: TestNode, peer: str) -> None:
+    """Keep no longer what the node had sent to a peer on the lane ``request``."""
+    async with node.database.transaction() as session:
+        await session.execute(
+            text("DELETE FROM federation_outbox WHERE peer = :peer AND lane = 'request'"),
+            {"peer": peer},
+        )
+
+
 async def events_at(node: TestNode) -> list[tuple[str, str, str, int, int]]:
     async with node.database.transaction() as session:
         found = await session.scalars(select(Reconciliation).order_by(Reconciliation.position))
@@ -189,11 +198,7 @@ async def test_what_is_no_longer_kept_stops_the_lane_and_only_it(line: Nation) -
     await back_up(city)
     await post_numbers(province, CITY, 1, 2)
     await line.settle()
-    async with province.database.transaction() as session:
-        await session.execute(
-            text("DELETE FROM federation_outbox WHERE peer = :city AND lane = 'request'"),
-            {"city": CITY},
-        )
+    await forget_sent(province, CITY)
     await restore(city)
     await agree(line)
     async with province.database.transaction() as session:
