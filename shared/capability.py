@@ -139,7 +139,9 @@ class MessageHandler:
     by raising :class:`~shared.federation.delivery.MessageRefused`. With ``transit`` it also sees messages that only
     pass through this node on their way. ``recovered`` is for a node whose database was restored from a backup: it is
     called with each of the node's *own* messages of this type that the backup did not hold and a peer gave back, so
-    that the business remembers what it had asked or told. It may run twice.
+    that the business remembers what it had asked or told. It may run twice. ``handle_together``, for a type of which
+    many come at once, is given those that came one after another; if it raises, for whatever reason, nothing of them
+    remains, and each half is given to it again, down to single ones, which are ``handle``'s.
     """
 
     type: str
@@ -147,6 +149,7 @@ class MessageHandler:
     handle: Callable[[NodeContext, Delivery], Awaitable[None]]
     transit: bool = False
     recovered: Callable[[NodeContext, Delivery], Awaitable[None]] | None = None
+    handle_together: Callable[[NodeContext, Sequence[Delivery]], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

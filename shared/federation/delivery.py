@@ -52,12 +52,15 @@ class MessageRefused(Exception):
 class Route:
     """Who handles a type of message, and whether also when it only passes through.
 
+    ``handle_together`` is given several of the type that came one after another, all of one transaction. If it fails,
+    nothing of them is done, and they are given again in halves, down to single ones, which are ``handle``'s.
     ``recovered`` is told of this node's own messages of the type that a peer gave back after a restore.
     """
 
     handle: Callable[[Delivery], Awaitable[None]]
     transit: bool = False
     recovered: Callable[[Delivery], Awaitable[None]] | None = None
+    handle_together: Callable[[Sequence[Delivery]], Awaitable[None]] | None = None
 
 
 Handlers = Mapping[str, Route]

@@ -30,20 +30,12 @@ from shared.federation.arrival import (
     to_be_checked,
     verify_all,
 )
-from shared.federation.delivery import (
-    Delivery,
-    Handlers,
-    Hop,
-    MessageRefused,
-    Route,
-    hops_from_json,
-    is_passing,
-)
-from shared.federation.envelope import EnvelopeForged, EnvelopeMalformed, Packed, unpack
+from shared.federation.delivery import Handlers, MessageRefused, is_passing
+from shared.federation.envelope import EnvelopeForged, EnvelopeMalformed
 from shared.federation.exchange import Batch, WireMessage
+from shared.federation.handling import Handling
 from shared.federation.lane import Diverged, Gap, Position, take_in
 from shared.federation.models import Direction, InboxState, Lane, Peer, RegistryEntry
-from shared.federation.outbox import Posted
 from shared.federation.post import PostOffice
 from shared.federation.problems import LaneDiverged, LaneStopped, OriginForeign, SequenceGap
 from shared.federation.records import NoticeKind
@@ -90,9 +82,14 @@ class Receiver:
     ) -> None:
         self._here = settings.code
         self._post = post
-        self.handlers = handlers
         self._telemetry = telemetry or Telemetry()
+        self._handling = Handling(self._here, handlers, self._telemetry)
         self._pick = pick
+
+    @property
+    def handlers(self) -> Handlers:
+        """What it understands, by message type."""
+        return self._handling.handlers
 
     async def receive(
         self, session: AsyncSession, peer: Peer, batch: Batch, *, now: datetime
@@ -237,7 +234,7 @@ class Receiver:
         if is_dispatched:
             doubted = to_be_checked(acting, peer.code, here=self._here, pick=self._pick)
         # Only handlers leave something in the session, which has to be undone with the rows.
-        is_handled = any(self._handler(row.type, row.destination) for row in acting)
+        is_handled = any(self._handling.route(row.type, row.destination) for row in acting)
         try:
             async with session.begin_nested() if is_handled else driver_savepoint(session):
                 await verify_all(doubted, known)
@@ -251,11 +248,6 @@ class Receiver:
                 return
             for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
                 await self._take(session, peer, half, is_dispatched=False, now=now)
-
-    def _handler(self, type_: str, destination: str) -> Route | None:
-        """Return what handles messages of a type at this node, if anything does."""
-        route = self.handlers.get(type_)
-        return route if route and (route.transit or destination == self._here) else None
 
     def _sort(
         self,
@@ -294,12 +286,7 @@ class Receiver:
         now: datetime,
     ) -> None:
         await inbox.keep(session, rows, now=now)
-        forwarded = []
-        for row in acting:
-            with self._telemetry.handling(row):
-                posted = await self._act(session, row, now=now)
-            if posted is not None:
-                forwarded.append(posted)
+        forwarded = await self._handling.act_on_all(session, acting, now=now)
         if forwarded:
             await outbox.add(session, forwarded, here=self._here)
 
@@ -330,7 +317,7 @@ class Receiver:
         try:
             async with session.begin_nested():
                 await verify_all([row], known)
-                posted = await self._act(session, row, now=now)
+                posted = await self._handling.act(session, row, now=now)
                 if posted is None:
                     return InboxState.HANDLED, None
                 await outbox.add(session, [posted], here=self._here)
@@ -368,29 +355,6 @@ class Receiver:
                 now=now,
             )
         return InboxState.PARKED, reason
-
-    async def _act(self, session: AsyncSession, row: Arrival, *, now: datetime) -> Posted | None:
-        """Handle a verified message, or return it to be forwarded."""
-        message = row.message or unpack(row.envelope)
-        hops = (*hops_from_json(row.hops), Hop(self._here, now))
-        route = self._handler(message.type, message.destination)
-        passing = message.destination != self._here
-        if route is None and not passing:
-            raise MessageRefused(
-                f"This node does not understand messages of type {message.type}; upgrade it, then retry."
-            )
-        if route is not None:
-            # Bound by hand: the context manager for it copies the whole context for each message.
-            bound = structlog.contextvars.bind_contextvars(
-                message_id=str(message.id), message_type=message.type, message_source=message.source
-            )
-            try:
-                await route.handle(Delivery(message, hops, session, now, transit=passing))
-            finally:
-                structlog.contextvars.reset_contextvars(**bound)
-        if not passing:
-            return None
-        return Posted(message, Packed(row.envelope, row.signature), Lane(row.lane), hops)
 
 
 def _is_awaited(origin: RegistryEntry | None) -> bool:

@@ -29,6 +29,7 @@ def make_receiver(
             partial(message.handle, context),
             transit=message.transit,
             recovered=message.recovered and partial(message.recovered, context),
+            handle_together=message.handle_together and partial(message.handle_together, context),
         )
         for capability in capabilities
         for message in capability.messages

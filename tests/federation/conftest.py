@@ -1,6 +1,6 @@
 """A capability that only counts, so that the federation is tested without any business."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -23,6 +23,9 @@ def case_name(value: object) -> str | None:
 
 COUNTED = "test.counted.v1"
 ECHOED = "test.echoed.v1"
+SUMMED = "test.summed.v1"
+TOGETHER = "together"
+"""Kind of the effect that tells how many messages were handled at once."""
 
 effects = Table(
     "test_effect",
@@ -51,6 +54,14 @@ async def _count(context: NodeContext, delivery: Delivery) -> None:
         await context.post.answer(delivery, ECHOED, {"number": number}, lane=Lane.REQUEST)
 
 
+async def _sum(context: NodeContext, deliveries: Sequence[Delivery]) -> None:
+    """Count several at once; the database tells how many by one row more for all of them."""
+    for delivery in deliveries:
+        await _count(context, delivery)
+    several = {"message_id": None, "source": "", "kind": TOGETHER, "number": len(deliveries)}
+    await deliveries[0].session.execute(insert(effects).values(several))
+
+
 async def _make_table(context: NodeContext) -> None:
     async with context.database.engine.begin() as connection:
         await connection.run_sync(effects.metadata.create_all)
@@ -59,8 +70,10 @@ async def _make_table(context: NodeContext) -> None:
 COUNTING = Capability(
     name="counting",
     summary=Words("Counts what arrives", "计数"),
-    messages=tuple(
-        MessageHandler(type_, Words("a number", "数"), _count) for type_ in (COUNTED, ECHOED)
+    messages=(
+        MessageHandler(COUNTED, Words("a number", "数"), _count),
+        MessageHandler(ECHOED, Words("a number", "数"), _count),
+        MessageHandler(SUMMED, Words("a number", "数"), _count, transit=True, handle_together=_sum),
     ),
     on_start=(_make_table,),
 )
@@ -72,6 +85,7 @@ async def post_numbers(
     *numbers: int,
     lane: Lane = Lane.REQUEST,
     key: str = "k",
+    type_: str = COUNTED,
     **more: object,
 ) -> None:
     """Post numbers, each in a transaction of its own."""
@@ -79,7 +93,7 @@ async def post_numbers(
         async with node.database.transaction() as session:
             await node.context.post.post(
                 session,
-                COUNTED,
+                type_,
                 destination,
                 {"number": number, **more},
                 lane=lane,

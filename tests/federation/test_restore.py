@@ -1,5 +1,7 @@
 """A node restored from an old backup: its peers find it out, both reconcile, nothing is lost, doubled or guessed."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select, text
 
@@ -167,10 +169,8 @@ async def test_the_business_is_told_of_its_own_messages_that_came_back(
     async def remember(delivery: Delivery) -> None:
         told.append(delivery.message.data["number"])
 
-    handlers = dict(city.node.app.state.receiver.handlers)
-    route = handlers[COUNTING.messages[0].type]
-    handlers[COUNTING.messages[0].type] = type(route)(route.handle, recovered=remember)
-    monkeypatch.setattr(city.node.app.state.receiver, "handlers", handlers)
+    handlers, type_ = city.node.app.state.receiver.handlers, COUNTING.messages[0].type
+    monkeypatch.setitem(handlers, type_, replace(handlers[type_], recovered=remember))
     await back_up(city)
     await post_numbers(city, HQ, 1, 2)
     await line.settle()
