@@ -1,5 +1,7 @@
 """What cities say: their slices, seen by the province that they pass and by HQ that they reach."""
 
+from collections.abc import Sequence
+
 import structlog
 from pydantic import ValidationError
 
@@ -17,26 +19,38 @@ from shared.statistics.slices import Slice, SliceInvalid
 log = structlog.get_logger("statistics")
 
 
-async def handle_slice(_: NodeContext, delivery: Delivery) -> None:
+async def handle_slice(context: NodeContext, delivery: Delivery) -> None:
     """Verify a city's slice and keep it.
 
     Raises:
         MessageRefused: if it is malformed, not the sender's own, disagrees with itself, or contradicts what the city
             said before under the same revision.
     """
-    slice_ = _verified(delivery)
     try:
-        outcome = await repository.store(delivery.session, slice_, received_at=delivery.now)
+        await handle_slices(context, [delivery])
     except RevisionConflict as conflict:
         # The alarm: figures that were reported have been changed without saying so.
-        log.error("statistics revision conflict", slice=slice_.name, hash=slice_.content.hash)  # noqa: TRY400 - the sentence says it all
+        log.error("statistics revision conflict", because=str(conflict))  # noqa: TRY400 - the sentence says it all
         raise MessageRefused(str(conflict)) from conflict
-    log.info(
-        "statistics slice received",
-        slice=slice_.name,
-        outcome=outcome.value,
-        cells=slice_.content.row_count,
-    )
+
+
+async def handle_slices(_: NodeContext, deliveries: Sequence[Delivery]) -> None:
+    """Verify slices of one transaction and keep them.
+
+    Raises:
+        MessageRefused: as :func:`handle_slice`.
+        RevisionConflict: if one contradicts what its city said before under the same revision.
+    """
+    slices = [_verified(delivery) for delivery in deliveries]
+    session, now = deliveries[0].session, deliveries[0].now
+    outcomes = await repository.store_all(session, slices, received_at=now)
+    for slice_, outcome in zip(slices, outcomes, strict=True):
+        log.info(
+            "statistics slice received",
+            slice=slice_.name,
+            outcome=outcome.value,
+            cells=slice_.content.row_count,
+        )
 
 
 async def recover_slice(_: NodeContext, delivery: Delivery) -> None:
@@ -83,4 +97,5 @@ slice_handler = MessageHandler(
     handle_slice,
     transit=True,
     recovered=recover_slice,
+    handle_together=handle_slices,
 )

@@ -1,6 +1,6 @@
 """Keeping slices: which revisions there are, which was current when, and their facts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -53,6 +53,9 @@ SLICES = Listing(
 """The register of slices, over HTTP and on the command line."""
 SLICES_WITHOUT_TOTALS = replace(SLICES, columns={**SLICES.columns, "control_totals": "NULL::jsonb"})
 """The same where small cells are withheld: a total of a city is one of them, or gives one away."""
+
+
+_OF_PERIOD = "s.dataset = n.dataset AND s.node = n.node AND s.period = n.period"
 
 
 class RevisionConflict(Exception):
@@ -131,20 +134,68 @@ async def counted_before(session: AsyncSession, node: str, period: Period) -> se
 
 
 async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) -> Outcome:
-    """Keep a slice; the newest revision becomes the current one in the same transaction, unless its month is closed.
+    """Keep a slice, as :func:`store_all` does."""
+    (outcome,) = await store_all(session, [slice_], received_at=received_at)
+    return outcome
 
-    Storing it again changes nothing. A revision older than the current one is kept as history: it was never current
+
+async def store_all(
+    session: AsyncSession, slices: Sequence[Slice], *, received_at: datetime
+) -> list[Outcome]:
+    """Keep slices; the newest revision becomes the current one in the same transaction, unless its month is closed.
+
+    Storing one again changes nothing. A revision older than the current one is kept as history: it was never current
     here. One beyond the limit of a closed month is kept, and waits. Two transactions must not store slices of
     one city at once: a lane's cursor, or the city's roll-up lock, sees to that.
 
+    Returns:
+        What became of each, in their order.
+
     Raises:
-        RevisionConflict: if the revision is known with another hash; nothing is changed.
+        RevisionConflict: if the revision of one is known with another hash; the transaction has to be undone if there
+            were several.
     """
-    content = slice_.content
     connection = await driver_connection(session)
     await standing.take_turn(session)
-    kept = await connection.fetchrow(
-        _KEEP,
+    outcomes: list[Outcome] = []
+    for apart in _apart(slices):
+        columns = zip(*map(_row, apart), strict=True)
+        kept = await connection.fetch(_KEEP, received_at, *columns)
+        for slice_, row in zip(apart, kept, strict=True):
+            content = slice_.content
+            if row["known"] not in {None, content.hash}:
+                raise RevisionConflict(
+                    f"The slice {slice_.name} is known with the hash {row['known'][:12]}…, and comes again with "
+                    f"{content.hash[:12]}…. The known one stays; {content.node} must compute a new revision."
+                )
+            outcomes.append(Outcome(row["outcome"]))
+        new = {
+            row["id"]: slice_.content
+            for slice_, row in zip(apart, kept, strict=True)
+            if row["known"] is None
+        }
+        if new:
+            await facts.load(session, new)
+    return outcomes
+
+
+def _apart(slices: Sequence[Slice]) -> Iterator[list[Slice]]:
+    """Cut a list where a dataset of a city and period comes again: revisions make way for one another in order."""
+    apart: dict[tuple[str, str, str], Slice] = {}
+    for slice_ in slices:
+        content = slice_.content
+        key = content.dataset, content.node, str(content.period)
+        if key in apart:
+            yield list(apart.values())
+            apart.clear()
+        apart[key] = slice_
+    if apart:
+        yield list(apart.values())
+
+
+def _row(slice_: Slice) -> tuple[Any, ...]:
+    content = slice_.content
+    return (
         content.dataset,
         content.node,
         str(content.period),
@@ -153,49 +204,46 @@ async def store(session: AsyncSession, slice_: Slice, *, received_at: datetime) 
         content.row_count,
         orjson.dumps(content.control_totals).decode(),
         slice_.computed_at,
-        received_at,
         slice_.reason,
     )
-    if kept["known"] is not None:
-        if kept["known"] != content.hash:
-            raise RevisionConflict(
-                f"The slice {slice_.name} is known with the hash {kept['known'][:12]}…, and comes again with "
-                f"{content.hash[:12]}…. The known one stays; {content.node} must compute a new revision."
-            )
-        return Outcome.KNOWN
-    await facts.load(session, kept["id"], content)
-    if kept["waits"]:
-        return Outcome.PENDING
-    return Outcome.HISTORY if kept["is_late"] else Outcome.CURRENT
 
 
-_OF_PERIOD = "dataset = $1::text AND node = $2::text AND period = $3::text"
-# One statement, for a night has thousands of slices. The row is added after the one before has made way for it: both
-# would be in the index of what is current otherwise.
+# One statement, for a night has thousands of slices. A row is added after the one before has made way for it: both
+# would be in the index of what is current otherwise. Nothing is written if one contradicts what is known.
 _KEEP = f"""
 WITH judged AS MATERIALIZED (
-    SELECT k.known, k.is_late, k.waits, k.known IS NULL AND NOT k.is_late AND NOT k.waits AS counts FROM (SELECT
-        (SELECT hash FROM statistics_slice WHERE {_OF_PERIOD} AND revision = $4::bigint) AS known,
-        EXISTS (SELECT FROM statistics_slice
-                WHERE {_OF_PERIOD} AND superseded_at IS NULL AND revision > $4::bigint) AS is_late,
-        coalesce((SELECT $4::bigint > {standing.LIMIT} FROM statistics_limit
-                  WHERE month = left($3::text, {standing.MONTH_LENGTH}) AND node = $2::text), false) AS waits
+    SELECT k.*, k.known IS NULL AND NOT k.is_late AND NOT k.waits AS counts,
+           coalesce(bool_and(k.known = k.hash) OVER (), true) AS agree
+    FROM (
+        SELECT n.*,
+            (SELECT s.hash FROM statistics_slice s WHERE {_OF_PERIOD} AND s.revision = n.revision) AS known,
+            EXISTS (SELECT FROM statistics_slice s
+                    WHERE {_OF_PERIOD} AND s.superseded_at IS NULL AND s.revision > n.revision) AS is_late,
+            coalesce((SELECT n.revision > {standing.LIMIT} FROM statistics_limit l
+                      WHERE l.month = left(n.period, {standing.MONTH_LENGTH}) AND l.node = n.node), false) AS waits
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::text[],
+                    $9::timestamptz[], $10::text[])
+             WITH ORDINALITY AS n (dataset, node, period, revision, hash, row_count, control_totals, computed_at, reason,
+                                   place)
     ) k
 ), gone AS (
-    UPDATE statistics_slice s SET superseded_at = $9::timestamptz FROM judged
-    WHERE counts AND {_OF_PERIOD} AND superseded_at IS NULL
+    UPDATE statistics_slice s SET superseded_at = $1::timestamptz FROM judged n
+    WHERE n.counts AND n.agree AND {_OF_PERIOD} AND s.superseded_at IS NULL
     RETURNING s.id
 ), added AS (
     INSERT INTO statistics_slice (dataset, node, period, revision, hash, row_count, control_totals, computed_at,
                                   received_at, reason, superseded_at, in_force_at)
-    SELECT $1, $2, $3, $4, $5::text, $6::bigint, $7::text::jsonb, $8::timestamptz, $9, $10::text,
-           CASE WHEN NOT counts THEN $9 END, CASE WHEN counts THEN $9 END
-    FROM judged WHERE known IS NULL AND (SELECT count(*) FROM gone) >= 0
-    RETURNING id
+    SELECT dataset, node, period, revision, hash, row_count, control_totals::jsonb, computed_at, $1, reason,
+           CASE WHEN NOT counts THEN $1 END, CASE WHEN counts THEN $1 END
+    FROM judged WHERE known IS NULL AND agree AND (SELECT count(*) FROM gone) >= 0 ORDER BY place
+    RETURNING id, dataset, node, period
 ), noted AS (
-    {standing.NOTE_CHANGE} SELECT $1, $3, left($2, 2) || '0000' FROM judged WHERE counts
+    {standing.NOTE_CHANGE} SELECT DISTINCT dataset, period, left(node, 2) || '0000' FROM judged WHERE counts AND agree
 )
-SELECT known, is_late, waits, (SELECT id FROM added) FROM judged
+SELECT n.known, s.id,
+       CASE WHEN n.known IS NOT NULL THEN '{Outcome.KNOWN}' WHEN n.waits THEN '{Outcome.PENDING}'
+            WHEN n.is_late THEN '{Outcome.HISTORY}' ELSE '{Outcome.CURRENT}' END AS outcome
+FROM judged n LEFT JOIN added s ON {_OF_PERIOD} ORDER BY n.place
 """  # noqa: S608 - constants alone
 
 
@@ -214,7 +262,7 @@ async def replace_facts(session: AsyncSession, slice_: Slice) -> None:
     if slice_id is None:
         return
     await facts.drop(session, [slice_id], content.period.volume)
-    await facts.load(session, slice_id, content)
+    await facts.load(session, {slice_id: content})
     await standing.note_change(session, content.dataset, str(content.period), content.node)
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.statistics import sketches
 from shared.statistics.cost import Estimate, Limits
@@ -16,7 +16,16 @@ SLICE = "guanxi.statistics.slice.v1"
 """Type of the message by which a city tells its province and HQ a slice."""
 
 _Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
-_Key = Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]  # PostgreSQL stores no NUL
+
+
+def _without_nul(key: list[str]) -> list[str]:
+    if "\0" in "".join(key):
+        raise ValueError("a value of a dimension holds the character U+0000, which is not stored")
+    return key
+
+
+# Not by a pattern: for each of a night's cells that takes eight times as long as all else.
+_Key = Annotated[list[Annotated[str, Field(max_length=100)]], AfterValidator(_without_nul)]
 _Number = Annotated[int, Field(strict=True, ge=LEAST_VALUE, le=GREATEST_VALUE)]
 _Sketch = Annotated[bytes, BeforeValidator(sketches.read)]
 _Value = Annotated[_Number | _Sketch, Field(union_mode="left_to_right")] | None
@@ -38,7 +47,7 @@ class SliceMessage(BaseModel):
     control_totals: dict[str, Annotated[int, Field(strict=True)]]
     dimensions: list[_Code]
     measures: list[_Code]
-    cells: list[tuple[list[_Key], list[_Value]]]
+    cells: list[tuple[_Key, list[_Value]]]
 
     @classmethod
     def of(cls, slice_: Slice) -> dict[str, Any]:

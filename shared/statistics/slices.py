@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import orjson
 
@@ -23,8 +23,9 @@ from shared.statistics.period import Period
 
 Value = int | bytes | None
 """A number, the image of a sketch, or nothing."""
-LEAST_VALUE, GREATEST_VALUE = -(2**63), 2**63 - 1
-"""What the store holds."""
+GREATEST_VALUE = 2**63 - 1
+LEAST_VALUE = -GREATEST_VALUE
+"""What the values of a measure may come to, whatever their signs: so that no sum of some of them exceeds 64 bits."""
 
 
 class SliceInvalid(Exception):
@@ -58,7 +59,10 @@ class Content:
     def __post_init__(self) -> None:
         totals = dict.fromkeys(self.measures, 0)
         if self.cells:
-            totals = dict(zip(self.measures, map(_total, self.columns()), strict=True))
+            totals = {
+                measure: self._total(measure, column)
+                for measure, column in zip(self.measures, self.columns(), strict=True)
+            }
         object.__setattr__(self, "control_totals", totals)
         object.__setattr__(self, "hash", hashlib.sha256(self._canonical()).hexdigest())
 
@@ -84,32 +88,28 @@ class Content:
             cells: key and values of each; those without any value are left out.
 
         Raises:
-            SliceInvalid: if a code or key comes twice, a cell has another length, or a value does not fit.
+            SliceInvalid: if a code or key comes twice, a cell has another length, or values come to too much.
         """
         for kind, codes in (("dimension", dimensions), ("measure", measures)):
             if len(set(codes)) < len(codes):
                 raise SliceInvalid(f"The slice names a {kind} twice: {', '.join(codes)}.")
         by_dimension = sorted(range(len(dimensions)), key=lambda at: dimensions[at])
         by_measure = sorted(range(len(measures)), key=lambda at: measures[at])
+        are_dimensions_ordered = by_dimension == list(range(len(dimensions)))
         are_measures_ordered = by_measure == list(range(len(measures)))
+        lengths = len(dimensions), len(measures)
         ordered: dict[tuple[str, ...], tuple[Value, ...]] = {}
         for key, values in cells:
-            if (len(key), len(values)) != (len(dimensions), len(measures)):
+            if (len(key), len(values)) != lengths:
                 raise SliceInvalid(
                     f"The cell {list(key)} does not have one value for each dimension and measure."
                 )
-            place = tuple(key[at] for at in by_dimension)
+            place = tuple(key if are_dimensions_ordered else (key[at] for at in by_dimension))
             if place in ordered:
                 raise SliceInvalid(f"The cell {list(place)} comes twice.")
-            known = [value for value in values if isinstance(value, int)]
-            if known and not LEAST_VALUE <= min(known) <= max(known) <= GREATEST_VALUE:
-                raise SliceInvalid(f"The cell {list(place)} holds a value of more than 64 bits.")
-            if known or any(values):
-                ordered[place] = (
-                    tuple(values)
-                    if are_measures_ordered
-                    else tuple(values[at] for at in by_measure)
-                )
+            kept = tuple(values if are_measures_ordered else (values[at] for at in by_measure))
+            if kept.count(None) < len(kept):
+                ordered[place] = kept
         return cls(
             dataset,
             node,
@@ -132,6 +132,17 @@ class Content:
         """Return the cells as they are written in JSON: key, values."""
         return [[list(cell.key), [_written(value) for value in cell.values]] for cell in self.cells]
 
+    def _total(self, measure: str, column: Sequence[Value]) -> int:
+        """Add up a measure's values; without a look at each where all are numbers, as in most."""
+        if set(map(type, column)) == {int}:
+            numbers, sketched = cast("Sequence[int]", column), 0
+        else:
+            numbers = [value for value in column if isinstance(value, int)]
+            sketched = sum(sketches.digest(value) for value in column if isinstance(value, bytes))
+        if sum(map(abs, numbers)) > GREATEST_VALUE:
+            raise SliceInvalid(f"The values of {measure} come to more than 64 bits.")
+        return sum(numbers) + sketched
+
     def _canonical(self) -> bytes:
         return orjson.dumps(
             {
@@ -144,17 +155,6 @@ class Content:
             },
             default=_written,  # of a sketch: what it does not know
         )
-
-
-def _total(column: Sequence[Any]) -> int:
-    """Add up a measure's values; without a call for each where all are numbers, as in most."""
-    has_sketches = bytes in set(map(type, column))
-    total: int = sum(map(_counted, column) if has_sketches else filter(None, column))
-    return total
-
-
-def _counted(value: Value) -> int:
-    return sketches.digest(value) if isinstance(value, bytes) else value or 0
 
 
 def _written(value: Value) -> int | str | None:

@@ -42,8 +42,8 @@ FINGERPRINT = (
     "hash_record_extended(ROW(s.node, s.hash, s.revision, s.computed_at, s.received_at), 0)"
 )
 """By what an answer that is made of it is recognised; in SQL. Not by its id: a restored database gives ids again."""
-LIMIT = "coalesce((revisions->$3->>$1)::bigint, 0)"
-"""What a row of limits allows the dataset ``$1`` for the period ``$3``: the greatest revision, or 0; in SQL."""
+LIMIT = "coalesce((l.revisions->n.period->>n.dataset)::bigint, 0)"
+"""What limits ``l`` allow a new slice ``n``: the greatest revision, or 0; in SQL."""
 NOTE_CHANGE = f"INSERT INTO {statistics_change.name} (dataset, period, region)"
 """How it is noted that another slice is current; in SQL."""
 

@@ -10,8 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.capability import NodeContext
 from shared.federation.delivery import MessageRefused
 from shared.kernel.database import Database
-from shared.statistics.messages import handle_slice, slice_handler
-from shared.statistics.models import StatisticsCell, StatisticsFact, StatisticsSlice
+from shared.statistics.messages import handle_slice, handle_slices, slice_handler
+from shared.statistics.models import (
+    StatisticsCell,
+    StatisticsFact,
+    StatisticsMargin,
+    StatisticsSlice,
+)
+from shared.statistics.repository import RevisionConflict
 from shared.statistics.slices import Slice
 from tests.statistics.slices_by_hand import (
     COMPUTED,
@@ -135,6 +141,43 @@ async def test_the_same_revision_with_other_figures_is_refused_and_changes_nothi
         assert await facts(session) == 3
 
 
+async def test_several_are_kept_at_once_as_each_by_itself(database: Database) -> None:
+    said = [slice_of("440300", CELLS), slice_of("440100", CELLS), slice_of("440300", CELLS)]
+    said += [slice_of("440300", CORRECTED, revision=2), slice_of("440100", {}, revision=2)]
+    async with database.transaction() as session:
+        await handle_slices(NO_CONTEXT, [delivery(session, each) for each in said])
+
+    async with database.transaction() as session:
+        assert await register(session) == [(1, False), (1, False), (2, True), (2, True)]
+        assert await facts(session) == 3 + 3 + 2
+
+
+async def test_of_several_none_is_kept_if_one_contradicts(database: Database) -> None:
+    await bring(database, slice_of("440300", CELLS))
+    said = [slice_of("440100", CELLS), slice_of("440300", CORRECTED)]
+
+    async with database.transaction() as session:
+        with pytest.raises(RevisionConflict):
+            await handle_slices(NO_CONTEXT, [delivery(session, each) for each in said])
+
+    async with database.transaction() as session:
+        assert await register(session) == [(1, True)]
+        assert await facts(session) == 3
+
+
+async def test_the_greatest_sums_are_exact(database: Database) -> None:
+    cells = {GOLD_MAN: {"customers": 2**62, "new_customers": 1 - 2**62}}
+    cells[GOLD_WOMAN] = {"customers": 2**62 - 1, "new_customers": -(2**62)}
+    await bring(database, slice_of("440300", cells))
+
+    async with database.transaction() as session:
+        found = await session.execute(
+            select(StatisticsMargin).where(StatisticsMargin.member_id == 0)
+        )
+        margins = {(row.least, row.greatest): row.total for row in found.scalars()}
+    assert margins == {(2**62 - 1, 2**62): 2**63 - 1, (-(2**62), 1 - 2**62): 1 - 2**63}
+
+
 @pytest.mark.parametrize(
     ("why", "altered"),
     [
@@ -151,7 +194,8 @@ async def test_the_same_revision_with_other_figures_is_refused_and_changes_nothi
         ("malformed: computed_at", {"computed_at": "2026-11-23T01:30:00"}),
         ("malformed: cells/0/1", {"cells": [[["a"], 1]]}),
         ("malformed: cells/0/1/0", {"cells": [[["a"], [0.5]]]}),
-        ("malformed: cells/0/0/0", {"cells": [[["\0"], [1]]]}),
+        ("malformed: cells/0/0: .*U.0000", {"cells": [[["\0"], [1]]]}),
+        ("malformed: cells/0/0/0", {"cells": [[["a" * 101], [1]]]}),
         ("malformed: dataset", {"dataset": None}),
     ],
 )

@@ -48,7 +48,12 @@ CELLS = st.dictionaries(
 )
 STEPS = st.one_of(
     st.tuples(
-        st.just("say"), st.sampled_from(CITIES), st.sampled_from(PERIODS), st.integers(1, 4), CELLS
+        st.just("say"),
+        st.lists(
+            st.tuples(st.sampled_from(CITIES), st.sampled_from(PERIODS), st.integers(1, 4), CELLS),
+            min_size=1,
+            max_size=4,
+        ),
     ),
     st.tuples(st.sampled_from(["put together", "put all together", "withdraw", "come back"])),
 )
@@ -100,13 +105,14 @@ async def test_any_order_of_slices_and_of_putting_together(
     for step in steps:
         now += timedelta(minutes=25)
         match step:
-            case "say", city, period, revision, cells:
-                revisions = said.setdefault((city, period), {})
-                if revisions.setdefault(revision, cells) != cells:
-                    continue
+            case "say", several:
+                slices = [
+                    slice_of(city, cells, period=period, revision=revision)
+                    for city, period, revision, cells in several
+                    if said.setdefault((city, period), {}).setdefault(revision, cells) == cells
+                ]
                 async with store.transaction() as session:
-                    slice_ = slice_of(city, cells, period=period, revision=revision)
-                    await repository.store(session, slice_, received_at=now)
+                    await repository.store_all(session, slices, received_at=now)
             case ("put together",):
                 await put(store, now)
             case ("put all together",):
