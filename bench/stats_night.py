@@ -28,8 +28,10 @@ from shared.kernel.tier import Tier
 from shared.statistics.aggregate import put_together
 
 AT_ONCE = 4
+PORTION = 12
+"""Cities by the program, and then the same by ``COPY``: the longer each lasts, the less its end weighs."""
 PROCESSES = min(os.cpu_count() or 1, AT_ONCE)
-QUICK_CITIES = 34
+QUICK_CITIES = 36
 _COLUMNS = ("slice_id", "value", "cell_id", "measure_id", "volume")
 _NEW = f"SELECT {', '.join(_COLUMNS)} FROM statistics_fact WHERE slice_id IN (SELECT id FROM statistics_slice WHERE node = $1)"  # noqa: S608 - constants alone
 
@@ -55,7 +57,7 @@ class _Intake:
 
 @contextlib.asynccontextmanager
 async def _intakes(home: Path) -> AsyncIterator[list[_Intake]]:
-    command = (sys.executable, "-m", "bench.stats_intake", str(home))
+    command = (sys.executable, "-m", "bench.stats_intake", str(home), str(AT_ONCE // PROCESSES))
     pipe = asyncio.subprocess.PIPE
     started: list[asyncio.subprocess.Process] = []
     try:
@@ -91,7 +93,7 @@ async def _taken(intakes: Sequence[_Intake], portion: Sequence[str]) -> float:
 
 
 async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every benchmark
-    """Measure, four cities by the program and the same by ``COPY``, in turn."""
+    """Measure, a portion of cities by the program and the same by ``COPY``, in turn, each four at once."""
     keys, named = all_keys(), cities()[: QUICK_CITIES if quick else None]
     program = bare = 0.0
     facts = 0
@@ -104,12 +106,16 @@ async def run(quick: bool) -> Result:  # noqa: FBT001 - the interface of every b
             async with owner_pool.acquire() as connection, connection.transaction():
                 await connection.copy_records_to_table("bare_fact", columns=_COLUMNS, records=rows)
 
-        for at in range(0, len(named), AT_ONCE):
-            portion = named[at : at + AT_ONCE]
+        async def copy_all(several: list[list[Any]]) -> None:
+            for rows in several:
+                await copy(rows)
+
+        for at in range(0, len(named), PORTION):
+            portion = named[at : at + PORTION]
             program += await _taken(intakes, portion)
             rows = [[tuple(row) for row in await pool.fetch(_NEW, city)] for city in portion]
             began = time.perf_counter()
-            await asyncio.gather(*map(copy, rows))
+            await asyncio.gather(*(copy_all(rows[nth::AT_ONCE]) for nth in range(AT_ONCE)))
             bare += time.perf_counter() - began
             facts += sum(map(len, rows))
         began = time.perf_counter()
